@@ -1,0 +1,220 @@
+//! What a device is built from: [`Config`], its parts, and the checks on them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::ConfigError;
+
+/// Bytes in a mebibyte.
+pub(crate) const MIB: u64 = 1 << 20;
+/// The largest framebuffer, in MiB.
+pub(crate) const MAX_VRAM_MIB: u32 = 512;
+/// The largest option ROM that a 32-bit expansion ROM BAR is commonly given, in bytes.
+pub(crate) const MAX_ROM_BYTES: usize = 16 << 20;
+
+/// Which of QEMU's three standard VGA devices this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// `VGA`: a PCI device of class 0x030000 with the legacy ports and the 0xa0000 window.
+    #[default]
+    Vga,
+    /// `secondary-vga`: a PCI device of class 0x038000 with neither ports nor window. All its
+    /// registers are reached through BAR2.
+    SecondaryVga,
+    /// `isa-vga`: legacy ports, the 0xa0000 window, and the framebuffer at 0xe0000000. No PCI
+    /// configuration space, no BAR2, no EDID.
+    IsaVga,
+}
+
+impl Variant {
+    /// Whether the variant has a PCI configuration space and BARs.
+    pub const fn is_pci(self) -> bool {
+        matches!(self, Self::Vga | Self::SecondaryVga)
+    }
+
+    /// Whether the variant decodes the legacy ports and the 0xa0000 window.
+    pub const fn has_legacy(self) -> bool {
+        matches!(self, Self::Vga | Self::IsaVga)
+    }
+
+    /// The framebuffer's size in MiB where the configuration names none.
+    pub(crate) const fn default_vram_mib(self) -> u32 {
+        match self {
+            Self::Vga | Self::SecondaryVga => 16,
+            Self::IsaVga => 8,
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vga => "VGA",
+            Self::SecondaryVga => "secondary-vga",
+            Self::IsaVga => "isa-vga",
+        })
+    }
+}
+
+/// The order in which the bytes of a 15, 16, 24 or 32 bpp pixel lie in VRAM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ByteOrder {
+    /// Least significant byte first, as on x86.
+    #[default]
+    Little,
+    /// Most significant byte first.
+    Big,
+}
+
+/// The monitor that the EDID blob describes.
+///
+/// A zero stands for QEMU's default, as it does in QEMU's own properties. The values shape the
+/// EDID only: they don't limit the modes that a guest can set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Monitor {
+    /// Preferred width in pixels; 0 is 1280.
+    pub xres: u32,
+    /// Preferred height in pixels; 0 is 800.
+    pub yres: u32,
+    /// Modes wider than this many pixels aren't listed; 0 is no limit.
+    pub xmax: u32,
+    /// Modes higher than this many pixels aren't listed; 0 is no limit.
+    pub ymax: u32,
+    /// Refresh rate of the preferred mode in millihertz; 0 is 75000.
+    pub refresh_rate: u32,
+}
+
+/// Nanoseconds of the guest's time, as the embedder counts them.
+///
+/// The device reads no clock by itself. [`Retrace::Precise`] asks this one.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Clock {
+    /// A clock that answers with what `nanoseconds` returns.
+    ///
+    /// It's called while an access is being answered, so it must not access the device.
+    pub fn new(nanoseconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(nanoseconds))
+    }
+
+    /// The time now, in nanoseconds.
+    pub(crate) fn now(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// How Input Status Register 1 (ports 0x3ba and 0x3da) tells of the retrace.
+#[derive(Clone, Debug, Default)]
+pub enum Retrace {
+    /// The retrace bits toggle at every read. Guests that wait for either edge go on at once.
+    #[default]
+    Dumb,
+    /// The bits follow the CRTC's timing registers and the given clock.
+    Precise(Clock),
+}
+
+/// What a [`StdVga`](crate::StdVga) is built from.
+///
+/// The default is QEMU's `-device VGA` on an x86 machine, without an option ROM.
+///
+/// Options that only some variants have are refused with [`ConfigError::NotForVariant`] when they
+/// differ from their default on a variant that lacks them.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which device this is.
+    pub variant: Variant,
+    /// Size of the framebuffer in MiB. `None` is 16, and 8 for `isa-vga`. A value is clamped to
+    /// 1-512 and rounded up to a power of two, as QEMU does with `vgamem_mb`.
+    pub vram_mib: Option<u32>,
+    /// Whether BAR2 holds an EDID blob (PCI variants only).
+    pub edid: bool,
+    /// The monitor that the EDID blob describes (PCI variants only).
+    pub monitor: Monitor,
+    /// Whether there's a BAR2 at all (`VGA` only; `secondary-vga` always has one).
+    pub mmio: bool,
+    /// Whether BAR2 holds QEMU's extended registers at 0x600 (PCI variants only).
+    pub qemu_extended_regs: bool,
+    /// Byte order of the framebuffer's direct-colour pixels at creation. A guest changes it through
+    /// the extended registers; a reset doesn't.
+    pub byte_order: ByteOrder,
+    /// Whether DISPI data answers at the unaligned port 0x1cf too, as on x86 machines.
+    pub dispi_data_port_1cf: bool,
+    /// Whether bit 3 of the Attribute Mode Control register makes text blink, as on hardware and
+    /// in QEMU 11.1. QEMU 10.x ignores the bit.
+    pub text_blink: bool,
+    /// How the retrace bits of Input Status Register 1 behave.
+    pub retrace: Retrace,
+    /// Contents of the option ROM, 1 byte to 16 MiB (PCI variants only). `None`: no ROM BAR. The
+    /// BAR's size is the length rounded up to a power of two; the rest reads as zeros.
+    pub rom: Option<Vec<u8>>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            variant: Variant::default(),
+            vram_mib: None,
+            edid: true,
+            monitor: Monitor::default(),
+            mmio: true,
+            qemu_extended_regs: true,
+            byte_order: ByteOrder::default(),
+            dispi_data_port_1cf: true,
+            text_blink: true,
+            retrace: Retrace::default(),
+            rom: None,
+        }
+    }
+}
+
+impl Config {
+    /// The framebuffer's size in bytes, clamped and rounded: a power of two from 1 to 512 MiB.
+    pub fn vram_bytes(&self) -> u64 {
+        let mib = self
+            .vram_mib
+            .unwrap_or(self.variant.default_vram_mib())
+            .clamp(1, MAX_VRAM_MIB)
+            .next_power_of_two();
+        u64::from(mib) * MIB
+    }
+
+    /// Refuses options that the variant doesn't have, and a ROM that no BAR can hold.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let pci_only = [
+            ("edid", !self.edid),
+            ("monitor", self.monitor != Monitor::default()),
+            ("qemu_extended_regs", !self.qemu_extended_regs),
+            ("rom", self.rom.is_some()),
+        ];
+        let refused = if !self.mmio && self.variant != Variant::Vga {
+            Some("mmio")
+        } else if self.variant.is_pci() {
+            None
+        } else {
+            pci_only
+                .iter()
+                .find(|(_, given)| *given)
+                .map(|(name, _)| *name)
+        };
+        if let Some(option) = refused {
+            return Err(ConfigError::NotForVariant {
+                option,
+                variant: self.variant,
+            });
+        }
+        match &self.rom {
+            Some(rom) if rom.is_empty() || rom.len() > MAX_ROM_BYTES => Err(ConfigError::RomSize {
+                bytes: rom.len(),
+                max: MAX_ROM_BYTES,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! [`StdVga`]: owns the parts, routes accesses, resets.
+
+use std::sync::Arc;
+
+use vm_memory::MmapRegion;
+use vm_memory::bitmap::Bitmap;
+#[cfg(target_os = "linux")]
+use vmm_sys_util::eventfd::EventFd;
+
+use crate::config::{Config, Variant};
+use crate::edid::{self, EDID_BYTES};
+use crate::effects::Effects;
+use crate::error::ConfigError;
+use crate::mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings};
+use crate::pci::PciConfig;
+use crate::regs::Registers;
+use crate::scanout::{self, Scanout, Shape};
+use crate::vram::{DirtyBitmap, Vram};
+use crate::window;
+
+/// QEMU's standard VGA device: the guest's side.
+///
+/// The embedder routes the guest's accesses here, as offsets and little-endian byte slices. No
+/// access panics, sleeps, or reaches memory outside VRAM, whatever its offset and length.
+///
+/// `B` is the type of the VRAM region's dirty bitmap.
+#[derive(Debug)]
+pub struct StdVga<B: Bitmap = DirtyBitmap> {
+    variant: Variant,
+    has_mmio: bool,
+    has_extended_registers: bool,
+    has_dispi_data_port_1cf: bool,
+    text_blink: bool,
+    /// `None` on `isa-vga`.
+    pci: Option<PciConfig>,
+    edid: Option<Box<[u8; EDID_BYTES]>>,
+    /// Padded with zeros to the length of its BAR.
+    rom: Option<Vec<u8>>,
+    registers: Registers,
+    vram: Vram<B>,
+    resets: u64,
+    /// What the picture was at the last look.
+    shape: Shape,
+    #[cfg(target_os = "linux")]
+    mode_event: ModeEvent,
+}
+
+/// Tells an event loop that the mode changed: once, until the scanout is taken.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default)]
+struct ModeEvent {
+    fd: Option<EventFd>,
+    signalled: bool,
+}
+
+#[cfg(target_os = "linux")]
+impl ModeEvent {
+    fn signal(&mut self) {
+        if let (Some(fd), false) = (&self.fd, self.signalled) {
+            // It fails only where the counter is full, and then the event loop is awake already.
+            self.signalled = fd.write(1).is_ok();
+        }
+    }
+}
+
+impl StdVga {
+    /// Builds a device with zeroed VRAM of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where an option doesn't fit the variant, or the memory can't be had.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let vram = Vram::allocate(config.vram_bytes())?;
+        Ok(Self::build(config, vram))
+    }
+}
+
+impl<B: Bitmap> StdVga<B> {
+    /// Builds a device on the caller's memory: a memfd shared with another process, say, or a region
+    /// of a guest's memory.
+    ///
+    /// The region's contents stay. Its length must be a power of two from 1 to 512 MiB, and what
+    /// [`Config::vram_mib`] comes to, unless that's `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where an option doesn't fit the variant, or the region's length is none of those.
+    pub fn with_vram(config: Config, region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
+        config.check()?;
+        let vram = Vram::new(region)?;
+        if config.vram_mib.is_some() && config.vram_bytes() != vram.len() {
+            let configured = config.vram_bytes();
+            return Err(ConfigError::VramSizeMismatch {
+                configured,
+                bytes: vram.len(),
+            });
+        }
+        Ok(Self::build(config, vram))
+    }
+
+    /// Puts a device together from a configuration that was checked.
+    fn build(mut config: Config, vram: Vram<B>) -> Self {
+        let variant = config.variant;
+        let is_pci = variant.is_pci();
+        let has_mmio = is_pci && config.mmio;
+        let rom = config.rom.take().map(|mut rom| {
+            rom.resize(rom.len().next_power_of_two(), 0);
+            rom
+        });
+        let rom_len = rom.as_ref().map(|rom| rom.len() as u64);
+        let pci = is_pci.then(|| PciConfig::new(&config, vram.len(), rom_len));
+        let edid = (has_mmio && config.edid).then(|| Box::new(edid::build(&config.monitor)));
+        let vram_len = vram.mask() + 1;
+        let registers = Registers::new(
+            vram_len,
+            config.retrace,
+            config.byte_order,
+            variant.has_legacy(),
+        );
+        Self {
+            variant,
+            has_mmio,
+            has_extended_registers: has_mmio && config.qemu_extended_regs,
+            has_dispi_data_port_1cf: config.dispi_data_port_1cf,
+            text_blink: config.text_blink,
+            pci,
+            edid,
+            rom,
+            shape: scanout::shape(&registers),
+            registers,
+            vram,
+            resets: 0,
+            #[cfg(target_os = "linux")]
+            mode_event: ModeEvent::default(),
+        }
+    }
+
+    /// Which device this is.
+    pub fn variant(&self) -> Variant {
+        self.variant
+    }
+
+    /// The framebuffer. Cloning it gives another reference to the same memory, for a display thread.
+    pub fn vram(&self) -> &Vram<B> {
+        &self.vram
+    }
+
+    /// The option ROM, padded with zeros to the length of its BAR, which is a power of two. `None`
+    /// where the device has none.
+    pub fn rom(&self) -> Option<&[u8]> {
+        self.rom.as_deref()
+    }
+
+    /// What must be mapped where at the moment.
+    pub fn mappings(&self) -> Mappings {
+        let isa_framebuffer = MappedRange {
+            base: ISA_FRAMEBUFFER,
+            len: self.vram.len(),
+        };
+        Mappings {
+            framebuffer: self
+                .pci
+                .as_ref()
+                .map_or(Some(isa_framebuffer), PciConfig::framebuffer),
+            mmio: self.pci.as_ref().and_then(PciConfig::mmio),
+            rom: self.pci.as_ref().and_then(PciConfig::rom),
+            window: self.registers.window_ram,
+        }
+    }
+
+    /// What the screen shows at the moment.
+    ///
+    /// Taking it makes the mode event ready to be signalled again. This is all that a display thread
+    /// needs the device for: drawing takes the value returned and [`StdVga::vram`].
+    pub fn scanout(&mut self) -> Scanout {
+        #[cfg(target_os = "linux")]
+        {
+            self.mode_event.signalled = false;
+        }
+        Scanout::new(&self.registers, self.text_blink, self.resets)
+    }
+
+    /// Sets the event that is signalled once when the picture's kind, size or pixel format changes,
+    /// and again only after [`StdVga::scanout`] was called. `None` signals nothing.
+    #[cfg(target_os = "linux")]
+    pub fn set_mode_event(&mut self, event: Option<EventFd>) {
+        self.mode_event = ModeEvent {
+            fd: event,
+            signalled: false,
+        };
+    }
+
+    /// Reads one access of 1, 2 or 4 bytes to the PCI configuration space.
+    ///
+    /// All ones where the variant has none, from offset 256 on, and for a slice of any other length.
+    pub fn config_read(&self, offset: u16, data: &mut [u8]) {
+        match &self.pci {
+            Some(pci) if is_config_access(offset, data) => pci.read(usize::from(offset), data),
+            _ => data.fill(0xff),
+        }
+    }
+
+    /// Writes one access of 1, 2 or 4 bytes to the PCI configuration space.
+    ///
+    /// Ignored where the variant has none, from offset 256 on, and for a slice of any other length.
+    pub fn config_write(&mut self, offset: u16, data: &[u8]) -> Effects {
+        let before = self.mappings();
+        match &mut self.pci {
+            Some(pci) if is_config_access(offset, data) => pci.write(usize::from(offset), data),
+            _ => return Effects::empty(),
+        }
+        self.mappings_since(before)
+    }
+
+    /// Reads from the option ROM at `offset` bytes from its start. What lies behind its end reads as
+    /// all ones.
+    pub fn rom_read(&self, offset: u64, data: &mut [u8]) {
+        let rom = self.rom().unwrap_or_default();
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| rom.get(offset..))
+            .unwrap_or_default();
+        let (inside, outside) = data.split_at_mut(rest.len().min(data.len()));
+        inside.copy_from_slice(&rest[..inside.len()]);
+        outside.fill(0xff);
+    }
+
+    /// Reads from the 0xa0000 window at `offset` bytes from its start.
+    ///
+    /// Any length goes: the bytes are read one after the other, ascending. All ones behind the
+    /// window's end, where no memory map answers, and where the variant has no window.
+    pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
+        let (inside, outside) = data.split_at_mut(self.bytes_in_window(offset, data.len()));
+        outside.fill(0xff);
+        for (at, byte) in (offset as u32..).zip(inside) {
+            *byte = window::read_byte(&mut self.registers, &self.vram, at);
+        }
+    }
+
+    /// Writes to the 0xa0000 window at `offset` bytes from its start.
+    ///
+    /// Any length goes: the bytes are written one after the other, ascending. This changes nothing but
+    /// VRAM.
+    pub fn window_write(&mut self, offset: u64, data: &[u8]) {
+        let inside = &data[..self.bytes_in_window(offset, data.len())];
+        for (at, byte) in (offset as u32..).zip(inside) {
+            window::write_byte(&self.registers, &self.vram, at, *byte);
+        }
+    }
+
+    /// Resets the device as a system reset does.
+    ///
+    /// VRAM, the latches, the framebuffer's byte order and configuration space from 0x40 on stay as
+    /// they are, and so does the picture on the screen, until a mode is set.
+    pub fn reset(&mut self) -> Effects {
+        let before = self.mappings();
+        if let Some(pci) = &mut self.pci {
+            pci.reset();
+        }
+        self.registers.reset();
+        self.resets += 1;
+        let effects = Effects::SCANOUT | self.mappings_since(before);
+        self.settle(effects)
+    }
+
+    /// How many of `len` bytes from `offset` on lie in a window that the device has.
+    fn bytes_in_window(&self, offset: u64, len: usize) -> usize {
+        if !self.variant.has_legacy() {
+            return 0;
+        }
+        let left = u64::from(window::LEN).saturating_sub(offset) as usize;
+        left.min(len)
+    }
+
+    fn mappings_since(&self, before: Mappings) -> Effects {
+        if self.mappings() == before {
+            Effects::empty()
+        } else {
+            Effects::MAPPINGS
+        }
+    }
+
+    // What the other doors need of the device.
+
+    pub(crate) fn registers(&self) -> &Registers {
+        &self.registers
+    }
+
+    pub(crate) fn registers_mut(&mut self) -> &mut Registers {
+        &mut self.registers
+    }
+
+    pub(crate) fn edid(&self) -> Option<&[u8; EDID_BYTES]> {
+        self.edid.as_deref()
+    }
+
+    pub(crate) fn has_ports(&self) -> bool {
+        self.variant.has_legacy()
+    }
+
+    pub(crate) fn has_mmio(&self) -> bool {
+        self.has_mmio
+    }
+
+    pub(crate) fn has_extended_registers(&self) -> bool {
+        self.has_extended_registers
+    }
+
+    pub(crate) fn has_dispi_data_port_1cf(&self) -> bool {
+        self.has_dispi_data_port_1cf
+    }
+
+    /// Writes the indexed DISPI register, and clears VRAM where that enables a mode.
+    pub(crate) fn write_dispi(&mut self, value: u16) -> Effects {
+        let (effects, cleared) = self.registers.write_dispi(value);
+        self.vram.clear(cleared);
+        effects
+    }
+
+    /// Ends an access that had `effects`: finds out whether it changed the mode, and tells of it.
+    pub(crate) fn settle(&mut self, effects: Effects) -> Effects {
+        if !effects.contains(Effects::SCANOUT) {
+            return effects;
+        }
+        let shape = scanout::shape(&self.registers);
+        if shape == self.shape {
+            return effects;
+        }
+        self.shape = shape;
+        #[cfg(target_os = "linux")]
+        self.mode_event.signal();
+        effects | Effects::MODE
+    }
+}
+
+fn is_config_access(offset: u16, data: &[u8]) -> bool {
+    PciConfig::contains(usize::from(offset)) && matches!(data.len(), 1 | 2 | 4)
+}

@@ -1,0 +1,300 @@
+//! The EDID blob that BAR2 shows: EDID 1.4, a CTA-861 extension, and DisplayID for large screens.
+
+use crate::config::Monitor;
+
+/// Length of the blob: three blocks.
+pub(crate) const EDID_BYTES: usize = 3 * BLOCK;
+
+/// Length of a block, in bytes.
+const BLOCK: usize = 128;
+/// Length of a descriptor, in bytes.
+const DESCRIPTOR: usize = 18;
+/// The first of the four descriptors in the base block.
+const FIRST_DESCRIPTOR: usize = 54;
+/// Where the established timings are.
+const ESTABLISHED_TIMINGS: usize = 0x23;
+/// Where the eight standard timings are.
+const STANDARD_TIMINGS: usize = 0x26;
+const MAX_STANDARD_TIMINGS: usize = 8;
+/// Where the video data block's codes start in the CTA-861 extension.
+const CTA_CODES: usize = 5;
+
+/// The parts of the base block that are the same for every monitor, by offset.
+const FIXED: [(usize, &[u8]); 5] = [
+    (0x00, &[0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00]),
+    // Manufacturer "RHT", product 0x1234, no serial number, week 42 of 2014, EDID 1.4.
+    (0x08, &[0x49, 0x14, 0x34, 0x12, 0, 0, 0, 0, 42, 24, 1, 4]),
+    // Digital input, 8 bits a colour, DisplayPort.
+    (0x14, &[0xa5]),
+    // Gamma 2.2; sRGB isn't claimed, the first descriptor is the preferred timing.
+    (0x17, &[0x78, 0x06]),
+    // Chromaticity of the primaries and the white point.
+    (
+        0x19,
+        &[0xee, 0x91, 0xa3, 0x54, 0x4c, 0x99, 0x26, 0x0f, 0x50, 0x54],
+    ),
+];
+
+/// How a mode is told to the guest, besides the standard timings.
+#[derive(Clone, Copy)]
+enum Listing {
+    /// A bit in the established timings: offset from their start, and bit.
+    Established(usize, u8),
+    /// A bit in the additional standard timings descriptor: offset in it, and bit.
+    Additional(usize, u8),
+    /// A video identification code of CTA-861.
+    Cta(u8),
+    /// A standard timing, or nothing.
+    Plain,
+}
+
+use Listing::{Additional, Cta, Established, Plain};
+
+/// The modes that are listed, in their order: width, height, listing.
+const MODES: [(u32, u32, Listing); 22] = [
+    (5120, 2160, Cta(125)),
+    (4096, 2160, Cta(101)),
+    (3840, 2160, Cta(96)),
+    (2560, 1080, Cta(89)),
+    (2048, 1152, Plain),
+    (1920, 1080, Cta(31)),
+    (3840, 2160, Cta(97)),
+    (1920, 1200, Additional(10, 0)),
+    (1600, 1200, Additional(9, 2)),
+    (1680, 1050, Additional(9, 5)),
+    (1440, 900, Additional(8, 5)),
+    (1280, 1024, Additional(7, 1)),
+    (1280, 960, Additional(7, 3)),
+    (1280, 768, Additional(7, 6)),
+    (1920, 1440, Additional(11, 5)),
+    (1856, 1392, Additional(10, 3)),
+    (1792, 1344, Additional(10, 5)),
+    (1440, 1050, Additional(8, 1)),
+    (1360, 768, Additional(8, 7)),
+    (1024, 768, Established(1, 3)),
+    (800, 600, Established(0, 0)),
+    (640, 480, Established(0, 5)),
+];
+
+/// The preferred mode's timing. Pixels, lines, and units of 10 kHz.
+///
+/// QEMU computes in 32 bits and lets absurd properties wrap; so does this.
+struct Timing {
+    width: u32,
+    height: u32,
+    width_mm: u32,
+    height_mm: u32,
+    horizontal_front: u32,
+    horizontal_sync: u32,
+    horizontal_blank: u32,
+    vertical_front: u32,
+    vertical_sync: u32,
+    vertical_blank: u32,
+    clock: u64,
+}
+
+impl Timing {
+    fn new(monitor: &Monitor) -> Self {
+        let or_default = |value, default| if value == 0 { default } else { value };
+        let width = or_default(monitor.xres, 1280);
+        let height = or_default(monitor.yres, 800);
+        let refresh_rate = or_default(monitor.refresh_rate, 75_000);
+        let part = |of: u32, factor: u32, divisor: u32| of.wrapping_mul(factor) / divisor;
+        // 100 dots an inch.
+        let millimetres = |dots: u32| part(dots, 254, 10) / 100;
+        let horizontal_blank = part(width, 35, 100);
+        let vertical_blank = part(height, 35, 1000);
+        let pixels = u64::from(width.wrapping_add(horizontal_blank));
+        let lines = u64::from(height.wrapping_add(vertical_blank));
+        Self {
+            width,
+            height,
+            width_mm: millimetres(width),
+            height_mm: millimetres(height),
+            horizontal_front: part(width, 25, 100),
+            horizontal_sync: part(width, 3, 100),
+            horizontal_blank,
+            vertical_front: part(height, 5, 1000),
+            vertical_sync: part(height, 5, 1000),
+            vertical_blank,
+            clock: u64::from(refresh_rate)
+                .wrapping_mul(pixels)
+                .wrapping_mul(lines)
+                / 10_000_000,
+        }
+    }
+
+    /// Whether a detailed timing descriptor can't hold it, so that DisplayID must.
+    fn is_large(&self) -> bool {
+        self.width >= 4096 || self.height >= 4096 || self.clock >= 65536
+    }
+
+    fn detailed_descriptor(&self) -> [u8; DESCRIPTOR] {
+        let high = |a: u32, b: u32| ((a >> 8 & 0xf) << 4 | (b >> 8 & 0xf)) as u8;
+        let [clock_low, clock_high, ..] = self.clock.to_le_bytes();
+        [
+            clock_low,
+            clock_high,
+            self.width as u8,
+            self.horizontal_blank as u8,
+            high(self.width, self.horizontal_blank),
+            self.height as u8,
+            self.vertical_blank as u8,
+            high(self.height, self.vertical_blank),
+            self.horizontal_front as u8,
+            self.horizontal_sync as u8,
+            ((self.vertical_front & 0xf) << 4 | (self.vertical_sync & 0xf)) as u8,
+            ((self.horizontal_front >> 8 & 3) << 6
+                | (self.horizontal_sync >> 8 & 3) << 4
+                | (self.vertical_front >> 4 & 3) << 2
+                | (self.vertical_sync >> 4 & 3)) as u8,
+            self.width_mm as u8,
+            self.height_mm as u8,
+            high(self.width_mm, self.height_mm),
+            0,
+            0,
+            // Digital separate sync, both negative.
+            0x18,
+        ]
+    }
+
+    /// DisplayID 1.3 with one type I detailed timing.
+    fn display_id(&self) -> [u8; BLOCK] {
+        let mut block = [0; BLOCK];
+        block[..8].copy_from_slice(&[0x70, 0x13, 23, 3, 0, 3, 0, 20]);
+        block[8..11].copy_from_slice(&self.clock.to_le_bytes()[..3]);
+        block[11] = 0x88;
+        let fields = [
+            self.width,
+            self.horizontal_blank,
+            self.horizontal_front,
+            self.horizontal_sync,
+            self.height,
+            self.vertical_blank,
+            self.vertical_front,
+            self.vertical_sync,
+        ];
+        for (place, field) in block[12..28].chunks_exact_mut(2).zip(fields) {
+            place.copy_from_slice(&(field.wrapping_sub(1) as u16).to_le_bytes());
+        }
+        block[28] = checksum(&block[1..28]);
+        block[127] = checksum(&block[..127]);
+        block
+    }
+}
+
+/// The modes that the limits leave, sorted into the places that tell of them.
+struct ModeList {
+    established: [u8; 3],
+    standard: Vec<[u8; 2]>,
+    additional: [u8; DESCRIPTOR],
+    cta_codes: Vec<u8>,
+}
+
+impl ModeList {
+    fn new(monitor: &Monitor) -> Self {
+        let mut list = Self {
+            established: [0; 3],
+            standard: Vec::with_capacity(MAX_STANDARD_TIMINGS),
+            additional: descriptor(0xf7, &[0x0a]),
+            cta_codes: Vec::new(),
+        };
+        let exceeds = |value, limit| limit != 0 && value > limit;
+        for (width, height, listing) in MODES {
+            if exceeds(width, monitor.xmax) || exceeds(height, monitor.ymax) {
+                continue;
+            }
+            if let Established(byte, bit) = listing {
+                list.established[byte] |= 1 << bit;
+                continue;
+            }
+            if list.standard.len() < MAX_STANDARD_TIMINGS {
+                // A mode whose shape or width has no code is left out altogether.
+                list.standard.extend(standard_timing(width, height));
+            } else if let Additional(byte, bit) = listing {
+                list.additional[byte] |= 1 << bit;
+            }
+            if let Cta(code) = listing {
+                list.cta_codes.push(code);
+            }
+        }
+        list.standard.resize(MAX_STANDARD_TIMINGS, [1, 1]);
+        list
+    }
+}
+
+fn standard_timing(width: u32, height: u32) -> Option<[u8; 2]> {
+    let aspect = [(16, 10), (4, 3), (5, 4), (16, 9)]
+        .iter()
+        .position(|(x, y)| width * y == height * x)?;
+    let columns = u8::try_from(width / 8 - 31).ok()?;
+    Some([columns, (aspect as u8) << 6])
+}
+
+/// A display descriptor with a tag and data; the rest is zeros.
+fn descriptor(tag: u8, data: &[u8]) -> [u8; DESCRIPTOR] {
+    let mut bytes = [0; DESCRIPTOR];
+    bytes[3] = tag;
+    bytes[5..5 + data.len()].copy_from_slice(data);
+    bytes
+}
+
+/// The byte that makes the sum of `bytes` and itself 0 modulo 256.
+fn checksum(bytes: &[u8]) -> u8 {
+    bytes
+        .iter()
+        .fold(0_u8, |sum, byte| sum.wrapping_add(*byte))
+        .wrapping_neg()
+}
+
+/// Builds the blob that describes `monitor`.
+pub(crate) fn build(monitor: &Monitor) -> [u8; EDID_BYTES] {
+    let timing = Timing::new(monitor);
+    let modes = ModeList::new(monitor);
+    let large = timing.is_large();
+
+    let mut base = [0; BLOCK];
+    for (offset, bytes) in FIXED {
+        base[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+    // Centimetres.
+    base[0x15] = (timing.width_mm / 10) as u8;
+    base[0x16] = (timing.height_mm / 10) as u8;
+    base[ESTABLISHED_TIMINGS..STANDARD_TIMINGS].copy_from_slice(&modes.established);
+    base[STANDARD_TIMINGS..FIRST_DESCRIPTOR].copy_from_slice(modes.standard.as_flattened());
+    base[0x7e] = if large { 2 } else { 1 };
+
+    let mut cta = [0; BLOCK];
+    let codes = modes.cta_codes.len();
+    let first_cta_descriptor = CTA_CODES + codes;
+    cta[..CTA_CODES].copy_from_slice(&[2, 3, first_cta_descriptor as u8, 0, 0x40 | codes as u8]);
+    cta[CTA_CODES..first_cta_descriptor].copy_from_slice(&modes.cta_codes);
+
+    let detailed = (!large).then(|| timing.detailed_descriptor());
+    let mut descriptors = detailed.into_iter().chain([
+        modes.additional,
+        // Range limits: 50-125 Hz, 30-160 kHz, 2550 MHz.
+        descriptor(
+            0xfd,
+            &[50, 125, 30, 160, 255, 1, 10, 32, 32, 32, 32, 32, 32],
+        ),
+        descriptor(0xfc, b"QEMU Monitor\n"),
+    ]);
+    let unused = descriptor(0x10, &[]);
+    let base_slots =
+        base[FIRST_DESCRIPTOR..FIRST_DESCRIPTOR + 4 * DESCRIPTOR].chunks_exact_mut(DESCRIPTOR);
+    let cta_slots = cta[first_cta_descriptor..BLOCK - 1].chunks_exact_mut(DESCRIPTOR);
+    for slot in base_slots.chain(cta_slots) {
+        slot.copy_from_slice(&descriptors.next().unwrap_or(unused));
+    }
+    base[127] = checksum(&base[..127]);
+    cta[127] = checksum(&cta[..127]);
+
+    let mut blob = [0; EDID_BYTES];
+    blob[..BLOCK].copy_from_slice(&base);
+    blob[BLOCK..2 * BLOCK].copy_from_slice(&cta);
+    if large {
+        blob[2 * BLOCK..].copy_from_slice(&timing.display_id());
+    }
+    blob
+}

@@ -1,0 +1,30 @@
+//! What an access changed that the embedder may care about.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// What a write, or a reset, changed outside the registers.
+    ///
+    /// Rewriting a register with the value it has reports nothing.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[must_use = "the embedder must follow changed mappings"]
+    pub struct Effects: u8 {
+        /// [`StdVga::mappings`](crate::StdVga::mappings) answers otherwise than before.
+        const MAPPINGS = 1 << 0;
+        /// A register that the picture depends on changed.
+        const SCANOUT = 1 << 1;
+        /// The picture's kind, size or pixel format changed.
+        const MODE = 1 << 2;
+    }
+}
+
+impl Effects {
+    /// [`Effects::SCANOUT`] if `changed`.
+    pub(crate) fn scanout_if(changed: bool) -> Self {
+        if changed {
+            Self::SCANOUT
+        } else {
+            Self::empty()
+        }
+    }
+}

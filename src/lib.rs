@@ -1,0 +1,87 @@
+//! QEMU's standard VGA device (PCI `1234:1111`) for any virtual machine monitor.
+//!
+//! Firmware, boot loaders and operating systems carry drivers for this card already: SeaBIOS, OVMF,
+//! GRUB, Linux (vgacon, vesafb, bochs-drm), Windows, the BSDs, Haiku, ReactOS. With this crate, a VMM
+//! written in Rust gives all of them a screen.
+//!
+//! - [`StdVga`] is the guest's side: PCI configuration space, BARs, the legacy ports and the 0xa0000
+//!   window. It's built from a [`Config`], as one of three [`Variant`]s.
+//! - [`Scanout`] is what the screen shows now, as a small value that is copied out under the VMM's
+//!   lock.
+//! - [`Screen`] is the host's side: it draws a scanout and the [`Vram`] into a surface of the caller's,
+//!   without the lock.
+//!
+//! The device knows offsets and little-endian byte slices, not buses. It owns no thread, reads no
+//! clock, calls nothing back, and never panics on what a guest does.
+//!
+//! # Example
+//!
+//! A guest sets 640x480 with 32 bits a pixel, and draws a white dot:
+//!
+//! ```
+//! use std::time::Duration;
+//! use stdvga::{Config, Effects, Screen, StdVga, Surface};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut vga = StdVga::new(Config { vram_mib: Some(16), ..Config::default() })?;
+//!
+//! // The vCPU thread hands accesses over. COMMAND and BAR0 come from the firmware:
+//! let mut effects = vga.config_write(0x10, &0xfd00_0000_u32.to_le_bytes());
+//! effects |= vga.config_write(0x04, &2_u16.to_le_bytes());
+//! assert!(effects.contains(Effects::MAPPINGS));
+//! let framebuffer = vga.mappings().framebuffer.ok_or("BAR0 is not mapped")?;
+//! assert_eq!((framebuffer.base.0, framebuffer.len), (0xfd00_0000, 16 << 20));
+//!
+//! // The guest's driver sets the mode by the DISPI registers, and switches the palette on.
+//! for (register, value) in [(1_u16, 640_u16), (2, 480), (3, 32), (4, 0x41)] {
+//!     effects |= vga.port_write(0x1ce, &register.to_le_bytes());
+//!     effects |= vga.port_write(0x1d0, &value.to_le_bytes());
+//! }
+//! effects |= vga.port_write(0x3c0, &[0x20]);
+//! assert!(effects.contains(Effects::MODE));
+//!
+//! // BAR0 is VRAM: a guest writes it with no exit.
+//! vga.vram().write(0, &0x00ff_ffff_u32.to_le_bytes());
+//!
+//! // The display thread takes the scanout, and draws without holding the device.
+//! let vram = vga.vram().clone();
+//! let scanout = vga.scanout();
+//! assert_eq!(scanout.mode().to_string(), "graphics 640x480, 32 bpp");
+//!
+//! let mut screen = Screen::new();
+//! let size = screen.size(&scanout);
+//! let mut pixels = vec![0; (size.width * size.height) as usize];
+//! let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
+//! let damage = screen.refresh(&scanout, &vram, Duration::ZERO, surface)?;
+//! assert!(!damage.is_empty());
+//! assert_eq!(pixels[..2], [0x00ff_ffff, 0]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod device;
+mod edid;
+mod effects;
+mod error;
+mod mappings;
+mod mmio;
+mod pci;
+mod ports;
+mod regs;
+mod scanout;
+mod screen;
+mod text;
+mod vram;
+mod window;
+
+pub use config::{ByteOrder, Clock, Config, Monitor, Retrace, Variant};
+pub use device::StdVga;
+pub use effects::Effects;
+pub use error::{BitmapLengthError, ConfigError, SurfaceError};
+pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
+pub use mmio::BAR2_BYTES;
+pub use scanout::{Cursor, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode};
+pub use screen::{Damage, Rect, Screen, Surface};
+pub use text::{Cell, TextScreen};
+pub use vram::{DirtyBitmap, Vram};

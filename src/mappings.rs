@@ -1,0 +1,64 @@
+//! What the embedder must map where, as plain values.
+
+use std::ops::Range;
+
+use vm_memory::{Address, GuestAddress};
+
+/// The legacy window in guest physical memory, 0xa0000-0xbffff.
+///
+/// Accesses to it go to [`StdVga::window_read`](crate::StdVga::window_read) and
+/// [`StdVga::window_write`](crate::StdVga::window_write) with the offset from its start.
+pub const WINDOW: Range<u64> = 0xa_0000..0xc_0000;
+
+/// Where `isa-vga` has its framebuffer in guest physical memory.
+pub const ISA_FRAMEBUFFER: GuestAddress = GuestAddress(0xe000_0000);
+
+/// A range of guest physical addresses that the device answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappedRange {
+    /// The first address.
+    pub base: GuestAddress,
+    /// Length in bytes, a power of two.
+    pub len: u64,
+}
+
+impl MappedRange {
+    /// The offset of `address` from the range's start, where the range contains it.
+    pub fn offset_of(&self, address: GuestAddress) -> Option<u64> {
+        address
+            .checked_offset_from(self.base)
+            .filter(|offset| *offset < self.len)
+    }
+}
+
+/// The part of the 0xa0000 window that is plain RAM at the moment (chain 4 with all planes).
+///
+/// The rest of the window must trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowRam {
+    /// First byte, as an offset from 0xa0000.
+    pub offset: u32,
+    /// Length in bytes: 32, 64 or 128 KiB.
+    pub len: u32,
+    /// The byte of VRAM that the first byte shows.
+    pub vram_offset: u32,
+}
+
+/// What must be mapped where, at the moment.
+///
+/// Ask for it with [`StdVga::mappings`](crate::StdVga::mappings) whenever an access returned
+/// [`Effects::MAPPINGS`](crate::Effects::MAPPINGS). The legacy ports and the 0xa0000 window aren't
+/// listed: for variants that have them they are always decoded, whatever the COMMAND register says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mappings {
+    /// VRAM as RAM: BAR0, or the fixed framebuffer of `isa-vga`.
+    pub framebuffer: Option<MappedRange>,
+    /// BAR2: accesses go to [`StdVga::mmio_read`](crate::StdVga::mmio_read) and
+    /// [`StdVga::mmio_write`](crate::StdVga::mmio_write).
+    pub mmio: Option<MappedRange>,
+    /// The option ROM, read-only: [`StdVga::rom`](crate::StdVga::rom) has the bytes.
+    pub rom: Option<MappedRange>,
+    /// The part of the 0xa0000 window that may be mapped as RAM. Mapping it is an optimisation:
+    /// accesses that trap are answered just the same.
+    pub window: Option<WindowRam>,
+}

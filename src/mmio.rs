@@ -1,0 +1,152 @@
+//! BAR2: the EDID blob, the remapped ports, the DISPI registers and QEMU's extended registers.
+
+use vm_memory::bitmap::Bitmap;
+
+use crate::config::ByteOrder;
+use crate::device::StdVga;
+use crate::edid::EDID_BYTES;
+use crate::effects::Effects;
+use crate::ports;
+
+/// Length of BAR2, in bytes.
+pub const BAR2_BYTES: u64 = 0x1000;
+
+/// The port that the first byte of the remapped ports is.
+const FIRST_PORT: u16 = 0x3c0;
+
+/// Extended registers: length of their block in bytes (read).
+const EXTENDED_SIZE: u64 = 0x600;
+/// Extended registers: byte order of the framebuffer.
+const EXTENDED_BYTE_ORDER: u64 = 0x604;
+/// What [`EXTENDED_SIZE`] reads.
+const EXTENDED_BYTES: u32 = 8;
+const BIG_ENDIAN: u32 = 0xbebe_bebe;
+const LITTLE_ENDIAN: u32 = 0x1e1e_1e1e;
+
+/// What a naturally aligned piece of an access reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Area {
+    Edid(usize),
+    Ports(u16),
+    /// The number of the first DISPI register.
+    Dispi(u16),
+    Extended,
+    Hole,
+}
+
+/// Length of the first piece of an access of `len` bytes at `offset`: as much as is naturally
+/// aligned, at most 4 bytes.
+fn piece_len(offset: u64, len: usize) -> usize {
+    [4, 2]
+        .into_iter()
+        .find(|size| *size <= len && offset % *size as u64 == 0)
+        .unwrap_or(1)
+}
+
+impl<B: Bitmap> StdVga<B> {
+    /// Reads from BAR2 at `offset` bytes from its start.
+    ///
+    /// Any length goes: the access is cut into naturally aligned pieces of at most 4 bytes, ascending.
+    /// Holes, and everything where the device has no BAR2, read all ones.
+    pub fn mmio_read(&mut self, offset: u64, data: &mut [u8]) {
+        let mut at = 0;
+        while at < data.len() {
+            let piece = offset.saturating_add(at as u64);
+            let len = piece_len(piece, data.len() - at);
+            self.read_piece(piece, &mut data[at..at + len]);
+            at += len;
+        }
+    }
+
+    /// Writes to BAR2 at `offset` bytes from its start.
+    ///
+    /// Any length goes, as for [`StdVga::mmio_read`]. Holes and the EDID blob ignore it.
+    pub fn mmio_write(&mut self, offset: u64, data: &[u8]) -> Effects {
+        let mut effects = Effects::empty();
+        let mut at = 0;
+        while at < data.len() {
+            let piece = offset.saturating_add(at as u64);
+            let len = piece_len(piece, data.len() - at);
+            effects |= self.write_piece(piece, &data[at..at + len]);
+            at += len;
+        }
+        self.settle(effects)
+    }
+
+    fn area(&self, offset: u64) -> Area {
+        match offset {
+            _ if !self.has_mmio() => Area::Hole,
+            0..0x180 if self.edid().is_some() => Area::Edid(offset as usize),
+            0x400..0x420 => Area::Ports(FIRST_PORT + (offset - 0x400) as u16),
+            0x500..0x516 => Area::Dispi((offset - 0x500) as u16 / 2),
+            0x600..0x608 if self.has_extended_registers() => Area::Extended,
+            _ => Area::Hole,
+        }
+    }
+
+    fn read_piece(&mut self, offset: u64, data: &mut [u8]) {
+        match self.area(offset) {
+            Area::Edid(start) => {
+                let blob: &[u8; EDID_BYTES] = self.edid().unwrap_or(&[0xff; EDID_BYTES]);
+                data.copy_from_slice(&blob[start..start + data.len()]);
+            }
+            Area::Ports(first) => {
+                for (port, byte) in (first..).zip(data) {
+                    *byte = ports::read_byte(self.registers_mut(), port);
+                }
+            }
+            Area::Dispi(first) => {
+                // A single byte, at either address, is the register's low one.
+                for (register, bytes) in (first..).zip(data.chunks_mut(2)) {
+                    let dispi = &mut self.registers_mut().dispi;
+                    dispi.index = register;
+                    bytes.copy_from_slice(&dispi.read_data().to_le_bytes()[..bytes.len()]);
+                }
+            }
+            Area::Extended => {
+                let value = match (offset, data.len()) {
+                    (EXTENDED_SIZE, 4) => EXTENDED_BYTES,
+                    (EXTENDED_BYTE_ORDER, 4) => match self.registers().byte_order {
+                        ByteOrder::Little => LITTLE_ENDIAN,
+                        ByteOrder::Big => BIG_ENDIAN,
+                    },
+                    // Only whole dwords answer.
+                    _ => 0,
+                };
+                data.copy_from_slice(&value.to_le_bytes()[..data.len()]);
+            }
+            Area::Hole => data.fill(0xff),
+        }
+    }
+
+    fn write_piece(&mut self, offset: u64, data: &[u8]) -> Effects {
+        let mut effects = Effects::empty();
+        match self.area(offset) {
+            Area::Ports(first) => {
+                for (port, byte) in (first..).zip(data) {
+                    effects |= ports::write_byte(self.registers_mut(), port, *byte);
+                }
+            }
+            Area::Dispi(first) => {
+                // A single byte, at either address, is the register's value, extended by zeros.
+                for (register, bytes) in (first..).zip(data.chunks(2)) {
+                    self.registers_mut().dispi.index = register;
+                    let high = bytes.get(1).copied().unwrap_or(0);
+                    effects |= self.write_dispi(u16::from_le_bytes([bytes[0], high]));
+                }
+            }
+            Area::Extended => {
+                let order = match <[u8; 4]>::try_from(data).map(u32::from_le_bytes) {
+                    Ok(BIG_ENDIAN) if offset == EXTENDED_BYTE_ORDER => ByteOrder::Big,
+                    Ok(LITTLE_ENDIAN) if offset == EXTENDED_BYTE_ORDER => ByteOrder::Little,
+                    _ => return effects,
+                };
+                let regs = self.registers_mut();
+                effects |= Effects::scanout_if(regs.byte_order != order);
+                regs.byte_order = order;
+            }
+            Area::Edid(_) | Area::Hole => {}
+        }
+        effects
+    }
+}

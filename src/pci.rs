@@ -1,0 +1,307 @@
+//! PCI configuration space: the type 0 header, two memory BARs and the expansion ROM BAR.
+
+use vm_memory::GuestAddress;
+
+use crate::config::{Config, Variant};
+use crate::mappings::MappedRange;
+use crate::mmio::BAR2_BYTES;
+
+/// Length of the configuration space, in bytes.
+const CONFIG_BYTES: usize = 256;
+
+const VENDOR_ID: usize = 0x00;
+const DEVICE_ID: usize = 0x02;
+const COMMAND: usize = 0x04;
+const REVISION_ID: usize = 0x08;
+const SUBCLASS: usize = 0x0a;
+const BASE_CLASS: usize = 0x0b;
+const CACHE_LINE_SIZE: usize = 0x0c;
+const BAR0: usize = 0x10;
+const BAR2: usize = 0x18;
+const SUBSYSTEM_VENDOR_ID: usize = 0x2c;
+const SUBSYSTEM_ID: usize = 0x2e;
+const ROM_BAR: usize = 0x30;
+const INTERRUPT_LINE: usize = 0x3c;
+/// The first byte that the PCI header leaves to the device: plain storage here, which a reset keeps.
+const DEVICE_SPECIFIC: usize = 0x40;
+
+/// COMMAND: the device answers its memory BARs.
+const COMMAND_MEMORY: u16 = 1 << 1;
+/// COMMAND bits that can be written: I/O, memory, bus master, SERR#, and interrupt disable.
+const COMMAND_WRITABLE: u16 = 0x0507;
+/// BAR type: 32-bit prefetchable memory.
+const BAR_PREFETCHABLE: u32 = 0x8;
+/// Expansion ROM BAR: the ROM answers.
+const ROM_ENABLE: u32 = 1;
+
+/// The device's configuration space.
+#[derive(Clone, Debug)]
+pub(crate) struct PciConfig {
+    bytes: [u8; CONFIG_BYTES],
+    /// The bits that a write changes.
+    writable: [u8; CONFIG_BYTES],
+    vram_len: u64,
+    has_mmio: bool,
+    /// Length of the ROM BAR in bytes, a power of two.
+    rom_len: Option<u64>,
+}
+
+impl PciConfig {
+    /// The configuration space at power-on. `vram_len` and `rom_len` are powers of two.
+    pub fn new(config: &Config, vram_len: u64, rom_len: Option<u64>) -> Self {
+        let mut space = Self {
+            bytes: [0; CONFIG_BYTES],
+            writable: [0; CONFIG_BYTES],
+            vram_len,
+            has_mmio: config.mmio,
+            rom_len,
+        };
+        put(&mut space.bytes, VENDOR_ID, 0x1234_u16.to_le_bytes());
+        put(&mut space.bytes, DEVICE_ID, 0x1111_u16.to_le_bytes());
+        // Drivers take the revision as the sign that the extended registers are there.
+        space.bytes[REVISION_ID] = if config.mmio && config.qemu_extended_regs {
+            2
+        } else {
+            0
+        };
+        space.bytes[SUBCLASS] = if config.variant == Variant::SecondaryVga {
+            0x80
+        } else {
+            0x00
+        };
+        space.bytes[BASE_CLASS] = 0x03;
+        put(
+            &mut space.bytes,
+            SUBSYSTEM_VENDOR_ID,
+            0x1af4_u16.to_le_bytes(),
+        );
+        put(&mut space.bytes, SUBSYSTEM_ID, 0x1100_u16.to_le_bytes());
+
+        put(&mut space.writable, COMMAND, COMMAND_WRITABLE.to_le_bytes());
+        space.writable[CACHE_LINE_SIZE] = 0xff;
+        space.writable[INTERRUPT_LINE] = 0xff;
+        space.writable[DEVICE_SPECIFIC..].fill(0xff);
+        put(
+            &mut space.writable,
+            BAR0,
+            address_bits(vram_len).to_le_bytes(),
+        );
+        if config.mmio {
+            put(
+                &mut space.writable,
+                BAR2,
+                address_bits(BAR2_BYTES).to_le_bytes(),
+            );
+        }
+        if let Some(len) = rom_len {
+            put(
+                &mut space.writable,
+                ROM_BAR,
+                (address_bits(len) | ROM_ENABLE).to_le_bytes(),
+            );
+        }
+        space.reset();
+        space
+    }
+
+    /// Clears what a guest can write, but for the device-specific part.
+    pub fn reset(&mut self) {
+        for (byte, writable) in self
+            .bytes
+            .iter_mut()
+            .zip(self.writable)
+            .take(DEVICE_SPECIFIC)
+        {
+            *byte &= !writable;
+        }
+        self.bytes[BAR0] = BAR_PREFETCHABLE as u8;
+    }
+
+    /// Reads from `offset` on. Bytes behind the end of an access that starts inside read as zero.
+    pub fn read(&self, offset: usize, data: &mut [u8]) {
+        for (index, byte) in data.iter_mut().enumerate() {
+            *byte = self.bytes.get(offset + index).copied().unwrap_or(0);
+        }
+    }
+
+    /// Writes from `offset` on, as far as bits can be written.
+    pub fn write(&mut self, offset: usize, data: &[u8]) {
+        let places = self.bytes.iter_mut().zip(self.writable).skip(offset);
+        for ((byte, writable), value) in places.zip(data) {
+            *byte = (*byte & !writable) | (value & writable);
+        }
+    }
+
+    /// Whether `offset` lies in the configuration space.
+    pub fn contains(offset: usize) -> bool {
+        offset < CONFIG_BYTES
+    }
+
+    /// Where VRAM answers.
+    pub fn framebuffer(&self) -> Option<MappedRange> {
+        self.decode(self.dword(BAR0), self.vram_len)
+    }
+
+    /// Where BAR2 answers.
+    pub fn mmio(&self) -> Option<MappedRange> {
+        if self.has_mmio {
+            self.decode(self.dword(BAR2), BAR2_BYTES)
+        } else {
+            None
+        }
+    }
+
+    /// Where the option ROM answers.
+    pub fn rom(&self) -> Option<MappedRange> {
+        let bar = self.dword(ROM_BAR);
+        if bar & ROM_ENABLE != 0 {
+            self.decode(bar, self.rom_len?)
+        } else {
+            None
+        }
+    }
+
+    /// The range that a memory BAR decodes: none while COMMAND disables memory, at address 0, or where
+    /// it would reach the last byte below 4 GiB.
+    fn decode(&self, bar: u32, len: u64) -> Option<MappedRange> {
+        let command = u16::from_le_bytes([self.bytes[COMMAND], self.bytes[COMMAND + 1]]);
+        let base = u64::from(bar & address_bits(len));
+        let decodes =
+            command & COMMAND_MEMORY != 0 && base != 0 && base + len - 1 < u64::from(u32::MAX);
+        decodes.then_some(MappedRange {
+            base: GuestAddress(base),
+            len,
+        })
+    }
+
+    fn dword(&self, offset: usize) -> u32 {
+        let mut bytes = [0; 4];
+        self.read(offset, &mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+}
+
+/// The bits of a BAR that hold an address, for a length that is a power of two.
+fn address_bits(len: u64) -> u32 {
+    !((len - 1) as u32)
+}
+
+fn put<const N: usize>(space: &mut [u8; CONFIG_BYTES], offset: usize, bytes: [u8; N]) {
+    space[offset..offset + N].copy_from_slice(&bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn vga() -> PciConfig {
+        PciConfig::new(&Config::default(), 16 * MIB, Some(64 << 10))
+    }
+
+    fn write(space: &mut PciConfig, offset: usize, value: u32) {
+        space.write(offset, &value.to_le_bytes());
+    }
+
+    #[test]
+    fn bars_are_sized_by_writing_all_ones() {
+        let mut space = vga();
+        for (offset, before, sized) in [
+            (BAR0, 8, 0xff00_0008),
+            (0x14, 0, 0),
+            (BAR2, 0, 0xffff_f000),
+            (ROM_BAR, 0, 0xffff_0001),
+        ] {
+            assert_eq!(
+                space.dword(offset),
+                before,
+                "BAR at {offset:#x} after creation"
+            );
+            write(&mut space, offset, u32::MAX);
+            assert_eq!(
+                space.dword(offset),
+                sized,
+                "BAR at {offset:#x} after a write of all ones"
+            );
+        }
+    }
+
+    #[test]
+    fn only_some_command_bits_are_stored() {
+        let mut space = vga();
+        write(&mut space, COMMAND, u32::MAX);
+        assert_eq!(space.dword(COMMAND), 0x0000_0507);
+    }
+
+    #[test]
+    fn bars_answer_while_command_enables_memory() {
+        let mut space = vga();
+        write(&mut space, BAR0, 0xe000_0000);
+        write(&mut space, ROM_BAR, 0xf000_0000);
+        assert_eq!(space.framebuffer(), None);
+        write(&mut space, COMMAND, u32::from(COMMAND_MEMORY));
+        let range = |base, len| {
+            Some(MappedRange {
+                base: GuestAddress(base),
+                len,
+            })
+        };
+        assert_eq!(space.framebuffer(), range(0xe000_0000, 16 * MIB));
+        assert_eq!(space.mmio(), None, "BAR2 is at address 0");
+        assert_eq!(space.rom(), None, "the ROM has an enable bit of its own");
+        write(&mut space, ROM_BAR, 0xf000_0001);
+        assert_eq!(space.rom(), range(0xf000_0000, 64 << 10));
+    }
+
+    #[test]
+    fn a_bar_that_reaches_the_last_byte_below_4_gib_does_not_answer() {
+        let mut space = vga();
+        write(&mut space, COMMAND, u32::from(COMMAND_MEMORY));
+        write(&mut space, BAR0, 0xff00_0000);
+        write(&mut space, BAR2, 0xffff_e000);
+        assert_eq!(space.framebuffer(), None);
+        assert!(space.mmio().is_some());
+    }
+
+    #[test]
+    fn a_reset_keeps_the_scratch_bytes_alone() {
+        let mut space = vga();
+        for offset in (0..CONFIG_BYTES).step_by(4) {
+            write(&mut space, offset, u32::MAX);
+        }
+        space.reset();
+        let mut expected = vga();
+        expected.bytes[DEVICE_SPECIFIC..].fill(0xff);
+        assert_eq!(space.bytes, expected.bytes);
+    }
+
+    #[test]
+    fn an_access_that_leads_out_of_the_space_is_cut() {
+        let mut space = vga();
+        write(&mut space, 0xfe, 0x4433_2211);
+        let mut data = [0xee; 4];
+        space.read(0xfd, &mut data);
+        assert_eq!(data, [0x00, 0x11, 0x22, 0x00]);
+    }
+
+    #[test]
+    fn the_revision_tells_of_the_extended_registers() {
+        let revision = |config: Config| PciConfig::new(&config, MIB, None).bytes[REVISION_ID];
+        assert_eq!(revision(Config::default()), 2);
+        assert_eq!(
+            revision(Config {
+                mmio: false,
+                ..Config::default()
+            }),
+            0
+        );
+        assert_eq!(
+            revision(Config {
+                qemu_extended_regs: false,
+                ..Config::default()
+            }),
+            0
+        );
+    }
+}

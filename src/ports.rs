@@ -1,0 +1,204 @@
+//! The legacy ports: which port reaches which register, and what wide accesses are cut into.
+
+use vm_memory::bitmap::Bitmap;
+
+use crate::device::StdVga;
+use crate::effects::Effects;
+use crate::regs::Registers;
+
+/// DISPI index.
+const DISPI_INDEX: u16 = 0x1ce;
+/// DISPI data at an unaligned address, on x86 machines only.
+const DISPI_DATA_X86: u16 = 0x1cf;
+/// DISPI data.
+const DISPI_DATA: u16 = 0x1d0;
+/// The last byte of the DISPI word ports.
+const DISPI_LAST: u16 = 0x1d1;
+
+/// What all ports read that nobody answers.
+const OPEN_BUS: u8 = 0xff;
+
+/// A piece of an access, as the chip sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    /// Bytes at consecutive ports, the first of which is a VGA register. `inside`: how many of them
+    /// lie in the same range of ports; the others read all ones.
+    Bytes { port: u16, inside: usize },
+    /// A word at a DISPI port.
+    Word(u16),
+    /// Nothing that answers.
+    Open,
+}
+
+/// The last port of the range that `port` lies in.
+fn range_end(port: u32) -> Option<u16> {
+    match port {
+        0x1ce..=0x1d1 => Some(DISPI_LAST),
+        0x3b4 | 0x3b5 => Some(0x3b5),
+        0x3ba => Some(0x3ba),
+        0x3c0..=0x3cf => Some(0x3cf),
+        0x3d4 | 0x3d5 => Some(0x3d5),
+        0x3da => Some(0x3da),
+        _ => None,
+    }
+}
+
+/// The first piece of an access of `len` bytes, at most 4, at `port`; and its length.
+///
+/// Outside the device's ranges a piece is as large as its alignment allows, inside as large as
+/// what's left of the access, and a range takes it whole. KVM-style accesses see this in QEMU.
+fn first_piece(port: u32, len: usize) -> (Piece, usize) {
+    let largest = if len == 3 { 2 } else { len };
+    let Some(end) = range_end(port) else {
+        let aligned = 1 << port.trailing_zeros().min(2);
+        return (Piece::Open, largest.min(aligned));
+    };
+    // Lossless, for the port is in a range.
+    let port = port as u16;
+    let piece = match (end, largest) {
+        (DISPI_LAST, 2) => Piece::Word(port),
+        (DISPI_LAST, _) | (_, 4) => Piece::Open,
+        _ => Piece::Bytes {
+            port,
+            inside: largest.min(usize::from(end - port) + 1),
+        },
+    };
+    (piece, largest)
+}
+
+impl<B: Bitmap> StdVga<B> {
+    /// Reads one access of 1, 2 or 4 bytes at I/O port `port`.
+    ///
+    /// Ports that the device doesn't have read all ones, and so do all ports of `secondary-vga`, and
+    /// a slice of any other length. An access that straddles the edge of the device's ports may be
+    /// handed over whole: the bytes that aren't the device's read all ones.
+    ///
+    /// A slice that stands for several accesses (`kvm-ioctls` hands over a `rep insb` so) must be
+    /// split by the size of one.
+    pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
+        data.fill(OPEN_BUS);
+        if !self.has_ports() || !matches!(data.len(), 1 | 2 | 4) {
+            return;
+        }
+        let mut at = 0;
+        while at < data.len() {
+            let (piece, len) = first_piece(u32::from(port) + at as u32, data.len() - at);
+            match piece {
+                Piece::Bytes { port, inside } => {
+                    for (port, byte) in (port..).zip(&mut data[at..at + inside]) {
+                        *byte = read_byte(self.registers_mut(), port);
+                    }
+                }
+                Piece::Word(port) => {
+                    if let Some(word) = self.read_dispi_port(port) {
+                        data[at..at + 2].copy_from_slice(&word.to_le_bytes());
+                    }
+                }
+                Piece::Open => {}
+            }
+            at += len;
+        }
+    }
+
+    /// Writes one access of 1, 2 or 4 bytes at I/O port `port`.
+    ///
+    /// What the device doesn't have ignores it; see [`StdVga::port_read`] for the rest.
+    pub fn port_write(&mut self, port: u16, data: &[u8]) -> Effects {
+        let mut effects = Effects::empty();
+        if !self.has_ports() || !matches!(data.len(), 1 | 2 | 4) {
+            return effects;
+        }
+        let mut at = 0;
+        while at < data.len() {
+            let (piece, len) = first_piece(u32::from(port) + at as u32, data.len() - at);
+            match piece {
+                Piece::Bytes { port, inside } => {
+                    for (port, byte) in (port..).zip(&data[at..at + inside]) {
+                        effects |= write_byte(self.registers_mut(), port, *byte);
+                    }
+                }
+                Piece::Word(port) => {
+                    effects |=
+                        self.write_dispi_port(port, u16::from_le_bytes([data[at], data[at + 1]]));
+                }
+                Piece::Open => {}
+            }
+            at += len;
+        }
+        self.settle(effects)
+    }
+
+    fn read_dispi_port(&self, port: u16) -> Option<u16> {
+        match port {
+            DISPI_INDEX => Some(self.registers().dispi.index),
+            DISPI_DATA => Some(self.registers().dispi.read_data()),
+            DISPI_DATA_X86 if self.has_dispi_data_port_1cf() => {
+                Some(self.registers().dispi.read_data())
+            }
+            _ => None,
+        }
+    }
+
+    fn write_dispi_port(&mut self, port: u16, value: u16) -> Effects {
+        match port {
+            DISPI_INDEX => {
+                self.registers_mut().dispi.index = value;
+                Effects::empty()
+            }
+            DISPI_DATA => self.write_dispi(value),
+            DISPI_DATA_X86 if self.has_dispi_data_port_1cf() => self.write_dispi(value),
+            _ => Effects::empty(),
+        }
+    }
+}
+
+/// Reads the register at a port of 0x3b0-0x3df.
+pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
+    if regs.misc.rejects(port) {
+        return OPEN_BUS;
+    }
+    match port {
+        0x3c0 => regs.attribute.read(),
+        0x3c1 => regs.attribute.read_data(),
+        0x3c4 => regs.sequencer.index,
+        0x3c5 => regs.sequencer.read_data(),
+        0x3c7 => regs.dac.state,
+        0x3c8 => regs.dac.write_index,
+        0x3c9 => regs.dac.read_data(),
+        0x3ca => regs.misc.feature_control,
+        0x3cc => regs.misc.output,
+        0x3ce => regs.graphics.index,
+        0x3cf => regs.graphics.read_data(),
+        0x3b4 | 0x3d4 => regs.crtc.index,
+        0x3b5 | 0x3d5 => regs.crtc.read_data(),
+        0x3ba | 0x3da => {
+            regs.attribute.data_next = false;
+            regs.misc.read_status_1()
+        }
+        // Input Status 0 (0x3c2) is constant; the PEL mask (0x3c6) doesn't exist.
+        _ => 0,
+    }
+}
+
+/// Writes the register at a port of 0x3b0-0x3df.
+pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects {
+    if regs.misc.rejects(port) {
+        return Effects::empty();
+    }
+    match port {
+        0x3c0 => return Effects::scanout_if(regs.attribute.write(value)),
+        0x3c2 => regs.write_misc_output(value),
+        0x3c4 => regs.sequencer.write_index(value),
+        0x3c5 => return regs.write_sequencer(value),
+        0x3c7 => regs.dac.write_read_index(value),
+        0x3c8 => regs.dac.write_write_index(value),
+        0x3c9 => return Effects::scanout_if(regs.dac.write_data(value)),
+        0x3ce => regs.graphics.write_index(value),
+        0x3cf => return regs.write_graphics(value),
+        0x3b4 | 0x3d4 => regs.crtc.index = value,
+        0x3b5 | 0x3d5 => return regs.write_crtc(value),
+        0x3ba | 0x3da => regs.misc.write_feature_control(value),
+        _ => {}
+    }
+    Effects::empty()
+}

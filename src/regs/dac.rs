@@ -1,0 +1,147 @@
+//! The DAC: ports 0x3c7 (read index, state), 0x3c8 (write index) and 0x3c9 (data).
+
+/// What 0x3c7 reads after a read index was set.
+const STATE_READ: u8 = 3;
+/// What 0x3c7 reads after a write index was set.
+const STATE_WRITE: u8 = 0;
+
+/// The DAC's state. There's no PEL mask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dac {
+    pub state: u8,
+    pub read_index: u8,
+    pub write_index: u8,
+    /// The colour component that the next read or write is about: 0 to 2, shared by both.
+    pub component: u8,
+    /// Components written, until the third completes an entry.
+    pub staged: [u8; 3],
+    /// Red, green and blue, as written: all eight bits are kept, whatever the width.
+    pub entries: [[u8; 3]; 256],
+    /// Whether 256-colour modes use all eight bits of a component (DISPI ENABLE bit 5).
+    pub eight_bits: bool,
+}
+
+impl Default for Dac {
+    fn default() -> Self {
+        Self {
+            state: STATE_WRITE,
+            read_index: 0,
+            write_index: 0,
+            component: 0,
+            staged: [0; 3],
+            entries: [[0; 3]; 256],
+            eight_bits: false,
+        }
+    }
+}
+
+impl Dac {
+    pub fn write_read_index(&mut self, value: u8) {
+        self.read_index = value;
+        self.component = 0;
+        self.state = STATE_READ;
+    }
+
+    pub fn write_write_index(&mut self, value: u8) {
+        self.write_index = value;
+        self.component = 0;
+        self.state = STATE_WRITE;
+    }
+
+    pub fn read_data(&mut self) -> u8 {
+        let value = self.entries[usize::from(self.read_index)][usize::from(self.component % 3)];
+        self.component += 1;
+        if self.component == 3 {
+            self.component = 0;
+            self.read_index = self.read_index.wrapping_add(1);
+        }
+        value
+    }
+
+    /// Takes a component; the third stores the entry. Tells whether an entry changed.
+    pub fn write_data(&mut self, value: u8) -> bool {
+        self.staged[usize::from(self.component % 3)] = value;
+        self.component += 1;
+        if self.component < 3 {
+            return false;
+        }
+        self.component = 0;
+        let index = usize::from(self.write_index);
+        self.write_index = self.write_index.wrapping_add(1);
+        super::replace(&mut self.entries[index], self.staged)
+    }
+
+    /// The entry as 0x00RRGGBB, with components of six bits.
+    ///
+    /// The low bit fills the two bits below it, as in QEMU; the high bits would on hardware.
+    pub fn rgb6(&self, index: usize) -> u32 {
+        rgb(self.entries[index & 0xff].map(|v| v << 2 | if v & 1 != 0 { 3 } else { 0 }))
+    }
+
+    /// The entry as 0x00RRGGBB, with components of six or eight bits as the width says.
+    pub fn rgb(&self, index: usize) -> u32 {
+        if self.eight_bits {
+            rgb(self.entries[index & 0xff])
+        } else {
+            self.rgb6(index)
+        }
+    }
+}
+
+fn rgb([red, green, blue]: [u8; 3]) -> u32 {
+    u32::from_be_bytes([0, red, green, blue])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_stored_by_its_third_component() {
+        let mut dac = Dac::default();
+        dac.write_write_index(255);
+        assert!(!dac.write_data(0xff));
+        assert!(!dac.write_data(0x80));
+        assert_eq!(dac.entries[255], [0; 3], "two components change nothing");
+        assert!(dac.write_data(0x01));
+        assert_eq!(
+            dac.entries[255],
+            [0xff, 0x80, 0x01],
+            "all eight bits are kept"
+        );
+        assert_eq!(dac.write_index, 0, "the index wraps");
+    }
+
+    #[test]
+    fn reads_and_writes_share_the_component_counter() {
+        let mut dac = Dac::default();
+        dac.entries[0] = [10, 20, 30];
+        dac.write_write_index(5);
+        dac.write_data(1);
+        assert_eq!(
+            dac.read_data(),
+            20,
+            "one component was written, so the second is read"
+        );
+        dac.write_data(3);
+        assert_eq!(
+            dac.entries[5],
+            [1, 0, 3],
+            "the component that the read took was never staged"
+        );
+    }
+
+    #[test]
+    fn the_low_bit_of_a_six_bit_component_is_replicated() {
+        let mut dac = Dac::default();
+        dac.entries[7] = [1, 62, 63];
+        assert_eq!(dac.rgb6(7), 0x07_f8_ff);
+        dac.eight_bits = true;
+        assert_eq!(dac.rgb(7), 0x01_3e_3f);
+        assert_eq!(
+            dac.rgb6(7),
+            0x07_f8_ff,
+            "16-colour modes have six bits in either width"
+        );
+    }
+}

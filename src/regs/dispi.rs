@@ -1,0 +1,322 @@
+//! DISPI, the Bochs VBE extensions: index at port 0x1ce, data at 0x1d0.
+
+/// Identification.
+pub(crate) const ID: usize = 0x0;
+/// Width in pixels.
+pub(crate) const XRES: usize = 0x1;
+/// Height in pixels.
+pub(crate) const YRES: usize = 0x2;
+/// Bits per pixel.
+pub(crate) const BPP: usize = 0x3;
+/// Enable.
+pub(crate) const ENABLE: usize = 0x4;
+/// The 64 KiB bank of VRAM that the 0xa0000 window shows.
+pub(crate) const BANK: usize = 0x5;
+/// Width of a line in VRAM, in pixels.
+pub(crate) const VIRT_WIDTH: usize = 0x6;
+/// Lines that fit into VRAM (read).
+pub(crate) const VIRT_HEIGHT: usize = 0x7;
+/// First visible pixel of a line.
+pub(crate) const X_OFFSET: usize = 0x8;
+/// First visible line.
+pub(crate) const Y_OFFSET: usize = 0x9;
+/// VRAM in units of 64 KiB (read).
+pub(crate) const VIDEO_MEMORY_64K: usize = 0xa;
+
+/// ENABLE bit 0: the VBE mode shows.
+pub(crate) const ENABLED: u16 = 1 << 0;
+/// ENABLE bit 1: XRES, YRES and BPP read as their maxima.
+pub(crate) const GETCAPS: u16 = 1 << 1;
+/// ENABLE bit 5: the DAC has eight bits a component.
+pub(crate) const DAC_8BIT: u16 = 1 << 5;
+/// ENABLE bit 7: enabling doesn't clear VRAM.
+pub(crate) const NO_CLEAR: u16 = 1 << 7;
+
+/// The ids that can be written, the newest of which is read after a reset.
+const IDS: std::ops::RangeInclusive<u16> = 0xb0c0..=0xb0c5;
+const MAX_XRES: u16 = 16000;
+const MAX_YRES: u16 = 12000;
+const MAX_BPP: u16 = 32;
+/// Length of a bank, in bytes.
+pub(crate) const BANK_BYTES: u32 = 64 << 10;
+
+/// The registers' state, and what the display takes from them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dispi {
+    pub index: u16,
+    pub data: [u16; 10],
+    /// What is added to an address in the 64 KiB window: the bank in bytes, or 0 after a disable.
+    pub bank_offset: u32,
+    /// Bytes from a line to the next.
+    pub pitch: u32,
+    /// Where the picture starts in VRAM, in dwords.
+    pub start: u32,
+    /// Length of VRAM in bytes, a power of two from 1 to 512 MiB.
+    vram_len: u32,
+}
+
+/// What a data write did that the other blocks must know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// Nothing that is used.
+    Inert,
+    /// The bank moved.
+    Bank,
+    /// The mode's registers changed while enabled, so that the VGA registers must follow.
+    Mode,
+    /// ENABLE was written. `Some`: it now enables; that many bytes of VRAM are to be cleared.
+    Enable {
+        enabled: Option<u64>,
+        dac_8bit: bool,
+    },
+}
+
+impl Dispi {
+    pub fn new(vram_len: u32) -> Self {
+        let mut data = [0; 10];
+        data[ID] = *IDS.end();
+        Self {
+            index: 0,
+            data,
+            bank_offset: 0,
+            pitch: 0,
+            start: 0,
+            vram_len,
+        }
+    }
+
+    pub fn reset(&mut self) {
+        *self = Self::new(self.vram_len);
+    }
+
+    pub fn enabled(&self) -> bool {
+        self.data[ENABLE] & ENABLED != 0
+    }
+
+    pub fn read_data(&self) -> u16 {
+        let capabilities = self.data[ENABLE] & GETCAPS != 0;
+        match usize::from(self.index) {
+            XRES if capabilities => MAX_XRES,
+            YRES if capabilities => MAX_YRES,
+            BPP if capabilities => MAX_BPP,
+            VIDEO_MEMORY_64K => (self.vram_len / BANK_BYTES) as u16,
+            index => self.data.get(index).copied().unwrap_or(0),
+        }
+    }
+
+    /// Stores into the indexed register, and corrects the mode while it's enabled.
+    pub fn write_data(&mut self, value: u16) -> Write {
+        match usize::from(self.index) {
+            ID => {
+                if IDS.contains(&value) {
+                    self.data[ID] = value;
+                }
+                Write::Inert
+            }
+            index @ (XRES | YRES | BPP | VIRT_WIDTH | X_OFFSET | Y_OFFSET) => {
+                self.data[index] = value;
+                if self.enabled() {
+                    self.correct_mode();
+                    Write::Mode
+                } else {
+                    Write::Inert
+                }
+            }
+            BANK => {
+                let bank = u32::from(value) & (self.vram_len / BANK_BYTES - 1);
+                self.data[BANK] = bank as u16;
+                self.bank_offset = bank * BANK_BYTES;
+                Write::Bank
+            }
+            ENABLE => self.write_enable(value),
+            _ => Write::Inert,
+        }
+    }
+
+    fn write_enable(&mut self, value: u16) -> Write {
+        let rises = value & ENABLED != 0 && !self.enabled();
+        self.data[ENABLE] = value;
+        let enabled = if rises {
+            self.data[VIRT_WIDTH] = 0;
+            self.data[X_OFFSET] = 0;
+            self.data[Y_OFFSET] = 0;
+            self.correct_mode();
+            let clear = value & NO_CLEAR == 0;
+            Some(if clear {
+                u64::from(self.data[YRES]) * u64::from(self.pitch)
+            } else {
+                0
+            })
+        } else {
+            // The BANK register keeps its value, and so disagrees with the mapping from here on.
+            self.bank_offset = 0;
+            None
+        };
+        Write::Enable {
+            enabled,
+            dac_8bit: value & DAC_8BIT != 0,
+        }
+    }
+
+    /// Bits that a pixel takes in VRAM.
+    fn bits_per_pixel(&self) -> u32 {
+        match self.data[BPP] {
+            15 => 16,
+            bpp => u32::from(bpp),
+        }
+    }
+
+    /// Makes the mode one that VRAM can hold, by changing the registers themselves, and takes the
+    /// pitch and the start address from it.
+    fn correct_mode(&mut self) {
+        if !matches!(self.data[BPP], 4 | 8 | 15 | 16 | 24 | 32) {
+            self.data[BPP] = 8;
+        }
+        let bits = self.bits_per_pixel();
+        self.data[XRES] = (self.data[XRES] & !7).clamp(8, MAX_XRES);
+        self.data[VIRT_WIDTH] = (self.data[VIRT_WIDTH] & !7)
+            .min(MAX_XRES)
+            .max(self.data[XRES]);
+        // At most 64,000 bytes, so that what follows stays far below 2^32.
+        self.pitch = u32::from(self.data[VIRT_WIDTH]) * bits / 8;
+        let max_lines = self.vram_len / self.pitch;
+
+        let lines = u32::from(self.data[YRES].clamp(1, MAX_YRES)).min(max_lines);
+        self.data[YRES] = lines as u16;
+        self.data[X_OFFSET] = self.data[X_OFFSET].min(MAX_XRES);
+        self.data[Y_OFFSET] = self.data[Y_OFFSET].min(MAX_YRES);
+
+        let fits = |start: u32| start + lines * self.pitch <= self.vram_len;
+        let x_bytes = u32::from(self.data[X_OFFSET]) * bits / 8;
+        let mut start = x_bytes + u32::from(self.data[Y_OFFSET]) * self.pitch;
+        if !fits(start) {
+            self.data[Y_OFFSET] = 0;
+            start = x_bytes;
+            if !fits(start) {
+                self.data[X_OFFSET] = 0;
+                start = 0;
+            }
+        }
+        self.start = start / 4;
+        // The register has 16 bits: QEMU drops the higher ones.
+        self.data[VIRT_HEIGHT] = max_lines as u16;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u32 = 1 << 20;
+
+    fn write(dispi: &mut Dispi, register: usize, value: u16) -> Write {
+        dispi.index = register as u16;
+        dispi.write_data(value)
+    }
+
+    fn enabled(vram_len: u32, width: u16, height: u16, bpp: u16) -> Dispi {
+        let mut dispi = Dispi::new(vram_len);
+        write(&mut dispi, XRES, width);
+        write(&mut dispi, YRES, height);
+        write(&mut dispi, BPP, bpp);
+        write(&mut dispi, ENABLE, ENABLED);
+        dispi
+    }
+
+    #[test]
+    fn only_known_ids_are_stored() {
+        let mut dispi = Dispi::new(16 * MIB);
+        for (value, read) in [
+            (0xb0c0, 0xb0c0),
+            (0xb0c4, 0xb0c4),
+            (0xb0c6, 0xb0c4),
+            (0, 0xb0c4),
+        ] {
+            write(&mut dispi, ID, value);
+            assert_eq!(dispi.read_data(), read, "after a write of {value:#x}");
+        }
+    }
+
+    #[test]
+    fn capabilities_replace_reads_but_not_writes() {
+        let mut dispi = Dispi::new(16 * MIB);
+        write(&mut dispi, ENABLE, GETCAPS);
+        write(&mut dispi, XRES, 640);
+        assert_eq!(dispi.read_data(), MAX_XRES);
+        write(&mut dispi, ENABLE, 0);
+        dispi.index = XRES as u16;
+        assert_eq!(dispi.read_data(), 640);
+    }
+
+    #[test]
+    fn a_mode_that_vram_cannot_hold_is_cut_down() {
+        let dispi = enabled(2 * MIB, 16000, 12000, 32);
+        assert_eq!((dispi.data[XRES], dispi.data[YRES]), (16000, 32));
+        assert_eq!(dispi.data[VIRT_HEIGHT], 32);
+        assert_eq!(dispi.pitch, 64000);
+    }
+
+    #[test]
+    fn odd_sizes_and_depths_are_corrected() {
+        let dispi = enabled(16 * MIB, 5, 0, 7);
+        assert_eq!(
+            (dispi.data[XRES], dispi.data[YRES], dispi.data[BPP]),
+            (8, 1, 8)
+        );
+        assert_eq!(
+            dispi.data[VIRT_HEIGHT], 0,
+            "2,097,152 lines, of which the register shows 16 bits"
+        );
+    }
+
+    #[test]
+    fn an_offset_that_leads_out_of_vram_is_dropped() {
+        let mut dispi = enabled(MIB, 640, 480, 16);
+        write(&mut dispi, Y_OFFSET, 300);
+        assert_eq!((dispi.data[Y_OFFSET], dispi.start), (300, 300 * 1280 / 4));
+        write(&mut dispi, Y_OFFSET, 0xffff);
+        assert_eq!((dispi.data[Y_OFFSET], dispi.start), (0, 0));
+        write(&mut dispi, X_OFFSET, 3);
+        assert_eq!(
+            dispi.start, 1,
+            "three pixels are six bytes: the start has a granularity of four"
+        );
+    }
+
+    #[test]
+    fn enabling_tells_how_much_to_clear() {
+        let mut dispi = Dispi::new(16 * MIB);
+        write(&mut dispi, XRES, 64);
+        write(&mut dispi, YRES, 16);
+        write(&mut dispi, BPP, 32);
+        let cleared = |bytes| Write::Enable {
+            enabled: Some(bytes),
+            dac_8bit: false,
+        };
+        assert_eq!(write(&mut dispi, ENABLE, ENABLED), cleared(4096));
+        let again = Write::Enable {
+            enabled: None,
+            dac_8bit: false,
+        };
+        assert_eq!(
+            write(&mut dispi, ENABLE, ENABLED),
+            again,
+            "it's enabled already"
+        );
+        write(&mut dispi, ENABLE, 0);
+        assert_eq!(write(&mut dispi, ENABLE, ENABLED | NO_CLEAR), cleared(0));
+    }
+
+    #[test]
+    fn rewriting_enable_forgets_the_bank_but_not_its_register() {
+        let mut dispi = enabled(MIB, 640, 480, 8);
+        assert_eq!(write(&mut dispi, BANK, 0x1f), Write::Bank);
+        assert_eq!(
+            (dispi.data[BANK], dispi.bank_offset),
+            (0xf, 0xf_0000),
+            "1 MiB has 16 banks"
+        );
+        write(&mut dispi, ENABLE, ENABLED);
+        assert_eq!((dispi.data[BANK], dispi.bank_offset), (0xf, 0));
+    }
+}

@@ -1,0 +1,238 @@
+//! The chip's registers, one file a block, and what couples the blocks.
+//!
+//! Registers are data: nothing here knows buses, memory or pictures.
+
+pub(crate) mod attribute;
+pub(crate) mod crtc;
+pub(crate) mod dac;
+pub(crate) mod dispi;
+pub(crate) mod graphics;
+pub(crate) mod misc;
+pub(crate) mod sequencer;
+
+use attribute::AttributeController;
+use crtc::Crtc;
+use dac::Dac;
+use dispi::Dispi;
+use graphics::GraphicsController;
+use misc::Misc;
+use sequencer::Sequencer;
+
+use crate::config::{ByteOrder, Retrace};
+use crate::effects::Effects;
+use crate::mappings::WindowRam;
+
+/// Stores `value`, and tells whether that changed anything.
+fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
+    *place = value;
+    changed
+}
+
+/// Everything that a guest can program, but memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Registers {
+    pub attribute: AttributeController,
+    pub crtc: Crtc,
+    pub dac: Dac,
+    pub dispi: Dispi,
+    pub graphics: GraphicsController,
+    pub misc: Misc,
+    pub sequencer: Sequencer,
+    /// Byte order of direct-colour pixels. A reset leaves it alone.
+    pub byte_order: ByteOrder,
+    /// The part of the 0xa0000 window that is plain RAM.
+    ///
+    /// It's state, not a function of the registers: QEMU doesn't look again at every write that
+    /// could change it.
+    pub window_ram: Option<WindowRam>,
+    has_window: bool,
+}
+
+impl Registers {
+    pub fn new(vram_len: u32, retrace: Retrace, byte_order: ByteOrder, has_window: bool) -> Self {
+        Self {
+            attribute: AttributeController::default(),
+            crtc: Crtc::default(),
+            dac: Dac::default(),
+            dispi: Dispi::new(vram_len),
+            graphics: GraphicsController::default(),
+            misc: Misc::new(retrace),
+            sequencer: Sequencer::default(),
+            byte_order,
+            window_ram: None,
+            has_window,
+        }
+    }
+
+    /// Brings all registers to their state at power-on, but for the latches and the byte order.
+    pub fn reset(&mut self) {
+        self.attribute = AttributeController::default();
+        self.crtc = Crtc::default();
+        self.dac = Dac::default();
+        self.dispi.reset();
+        self.graphics.reset();
+        self.misc.reset();
+        self.sequencer = Sequencer::default();
+        self.window_ram = None;
+    }
+
+    /// The Sequencer's registers as memory and display decode see them.
+    #[inline]
+    pub fn effective_sequencer(&self) -> &[u8; 8] {
+        if self.dispi.enabled() {
+            &self.sequencer.vbe
+        } else {
+            &self.sequencer.data
+        }
+    }
+
+    pub fn write_misc_output(&mut self, value: u8) {
+        self.misc.write_output(value);
+        self.update_timing();
+    }
+
+    pub fn write_sequencer(&mut self, value: u8) -> Effects {
+        let changed = self.sequencer.write_data(value);
+        if usize::from(self.sequencer.index) == sequencer::CLOCKING_MODE {
+            self.update_timing();
+        }
+        Effects::scanout_if(changed) | self.update_window()
+    }
+
+    pub fn write_graphics(&mut self, value: u8) -> Effects {
+        let before = self.graphics.write_data(value);
+        self.follow_vbe();
+        Effects::scanout_if(self.graphics.read_data() != before) | self.update_window()
+    }
+
+    pub fn write_crtc(&mut self, value: u8) -> Effects {
+        let before = match self.crtc.write_data(value) {
+            crtc::Write::Dropped => return Effects::empty(),
+            crtc::Write::LineCompareOnly { before } => before,
+            crtc::Write::Stored { index, before } => {
+                if matches!(index, 0x00 | 0x04..=0x07 | 0x11 | 0x17) {
+                    self.update_timing();
+                }
+                before
+            }
+        };
+        self.follow_vbe();
+        Effects::scanout_if(self.crtc.read_data() != before)
+    }
+
+    /// Writes the indexed DISPI register. The second value is how many bytes of VRAM, from its start
+    /// on, are to be cleared.
+    pub fn write_dispi(&mut self, value: u16) -> (Effects, u64) {
+        let before = self.dispi.clone();
+        match self.dispi.write_data(value) {
+            dispi::Write::Inert => (Effects::empty(), 0),
+            dispi::Write::Bank => (self.update_window(), 0),
+            dispi::Write::Mode => {
+                self.follow_vbe();
+                (Effects::scanout_if(self.dispi != before), 0)
+            }
+            dispi::Write::Enable { enabled, dac_8bit } => {
+                if enabled.is_some() {
+                    self.follow_vbe();
+                }
+                let dac_changed = replace(&mut self.dac.eight_bits, dac_8bit);
+                let mode_changed = before.enabled() != self.dispi.enabled();
+                (
+                    Effects::scanout_if(dac_changed || mode_changed) | self.update_window(),
+                    enabled.unwrap_or(0),
+                )
+            }
+        }
+    }
+
+    fn update_timing(&mut self) {
+        let clocking = self.effective_sequencer()[sequencer::CLOCKING_MODE];
+        self.misc
+            .update_timing(&self.crtc, clocking & sequencer::DOT_CLOCK_HALF != 0);
+    }
+
+    /// While VBE is enabled, forces the VGA registers to the mode that it set. They keep these values
+    /// after a disable.
+    fn follow_vbe(&mut self) {
+        if !self.dispi.enabled() {
+            return;
+        }
+        let mode = &self.dispi.data;
+        let planar = mode[dispi::BPP] == 4;
+        let last_character = mode[dispi::XRES] / 8 - 1;
+        let last_line = mode[dispi::YRES] - 1;
+
+        let graphics = &mut self.graphics.data;
+        graphics[graphics::MISCELLANEOUS] = (graphics[graphics::MISCELLANEOUS]
+            & !graphics::MEMORY_MAP)
+            | graphics::MEMORY_MAP_A0000_64K
+            | graphics::GRAPHICS_MODE;
+        graphics[graphics::MODE] &= !graphics::SHIFT;
+
+        let crtc = &mut self.crtc.data;
+        crtc[crtc::HORIZONTAL_DISPLAY_END] = last_character as u8;
+        crtc[crtc::VERTICAL_DISPLAY_END] = last_line as u8;
+        crtc[crtc::OVERFLOW] &= !(crtc::OVERFLOW_VERTICAL_END_8 | crtc::OVERFLOW_VERTICAL_END_9);
+        crtc[crtc::OVERFLOW] |= crtc::OVERFLOW_LINE_COMPARE_8;
+        if last_line & 0x100 != 0 {
+            crtc[crtc::OVERFLOW] |= crtc::OVERFLOW_VERTICAL_END_8;
+        }
+        if last_line & 0x200 != 0 {
+            crtc[crtc::OVERFLOW] |= crtc::OVERFLOW_VERTICAL_END_9;
+        }
+        crtc[crtc::MAXIMUM_SCAN_LINE] &= !(crtc::DOUBLE_SCAN | crtc::SCAN_LINES);
+        crtc[crtc::MAXIMUM_SCAN_LINE] |= crtc::LINE_COMPARE_9;
+        crtc[crtc::OFFSET] = (self.dispi.pitch / 8) as u8;
+        crtc[crtc::MODE_CONTROL] |= crtc::NO_ROW_ADDRESSING;
+        crtc[crtc::LINE_COMPARE] = 0xff;
+
+        let sequencer = &mut self.sequencer.vbe;
+        if planar {
+            sequencer[sequencer::CLOCKING_MODE] &= !sequencer::DOT_CLOCK_HALF;
+        } else {
+            graphics[graphics::MODE] |= graphics::SHIFT_256;
+            sequencer[sequencer::MEMORY_MODE] |= sequencer::CHAIN_4;
+            sequencer[sequencer::MAP_MASK] |= sequencer::ALL_PLANES;
+        }
+    }
+
+    /// Looks again which part of the 0xa0000 window is plain RAM.
+    fn update_window(&mut self) -> Effects {
+        let window_ram = self.decode_window_ram();
+        if self.has_window && replace(&mut self.window_ram, window_ram) {
+            Effects::MAPPINGS
+        } else {
+            Effects::empty()
+        }
+    }
+
+    fn decode_window_ram(&self) -> Option<WindowRam> {
+        let sequencer = self.effective_sequencer();
+        let all_planes =
+            sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES == sequencer::ALL_PLANES;
+        let chain_4 = sequencer[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
+        (all_planes && chain_4).then(|| match self.graphics.memory_map() {
+            0 => WindowRam {
+                offset: 0,
+                len: 0x2_0000,
+                vram_offset: 0,
+            },
+            1 => WindowRam {
+                offset: 0,
+                len: 0x1_0000,
+                vram_offset: self.dispi.bank_offset,
+            },
+            2 => WindowRam {
+                offset: 0x1_0000,
+                len: 0x8000,
+                vram_offset: 0,
+            },
+            _ => WindowRam {
+                offset: 0x1_8000,
+                len: 0x8000,
+                vram_offset: 0,
+            },
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! The Sequencer: ports 0x3c4 (index) and 0x3c5 (data).
+
+/// Clocking Mode.
+pub(crate) const CLOCKING_MODE: usize = 1;
+/// Map Mask: the planes that writes change.
+pub(crate) const MAP_MASK: usize = 2;
+/// Character Map Select: where the two fonts lie in plane 2.
+pub(crate) const CHARACTER_MAP: usize = 3;
+/// Memory Mode.
+pub(crate) const MEMORY_MODE: usize = 4;
+
+/// Clocking Mode bit 0: characters are 8 dots wide, not 9.
+pub(crate) const EIGHT_DOTS: u8 = 1 << 0;
+/// Clocking Mode bit 3: the dot clock is halved, so that every pixel shows twice.
+pub(crate) const DOT_CLOCK_HALF: u8 = 1 << 3;
+/// Memory Mode bit 2: 0 sends even addresses to planes 0 and 2, odd ones to planes 1 and 3.
+pub(crate) const ODD_EVEN_OFF: u8 = 1 << 2;
+/// Memory Mode bit 3: the low two address bits select the plane.
+pub(crate) const CHAIN_4: u8 = 1 << 3;
+/// All four planes in the Map Mask.
+pub(crate) const ALL_PLANES: u8 = 0x0f;
+
+/// The bits that each register keeps.
+const STORED: [u8; 8] = [0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff];
+
+/// The registers' state.
+///
+/// While VBE is enabled, memory and display decode use `vbe` instead of `data`; a guest reads and
+/// writes `data` all the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sequencer {
+    pub index: u8,
+    pub data: [u8; 8],
+    pub vbe: [u8; 8],
+}
+
+impl Sequencer {
+    pub fn write_index(&mut self, value: u8) {
+        self.index = value & 0x07;
+    }
+
+    pub fn read_data(&self) -> u8 {
+        self.data[usize::from(self.index & 0x07)]
+    }
+
+    /// Stores into the indexed register; tells whether that changed it.
+    pub fn write_data(&mut self, value: u8) -> bool {
+        let index = usize::from(self.index & 0x07);
+        super::replace(&mut self.data[index], value & STORED[index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_has_three_bits() {
+        let mut sequencer = Sequencer::default();
+        sequencer.write_index(0xfa);
+        assert_eq!(sequencer.index, 2);
+    }
+
+    #[test]
+    fn each_register_keeps_its_own_bits() {
+        let mut sequencer = Sequencer::default();
+        for (index, stored) in (0u8..).zip(STORED) {
+            sequencer.write_index(index);
+            assert_eq!(
+                sequencer.write_data(0xff),
+                stored != 0,
+                "SR{index}: does a write of 0xff change it?"
+            );
+            assert_eq!(
+                sequencer.read_data(),
+                stored,
+                "SR{index} after a write of 0xff"
+            );
+        }
+    }
+
+    #[test]
+    fn rewriting_a_value_is_no_change() {
+        let mut sequencer = Sequencer::default();
+        sequencer.write_index(MAP_MASK as u8);
+        assert!(sequencer.write_data(0x0f));
+        assert!(
+            !sequencer.write_data(0xff),
+            "0xff is stored as 0x0f, which is there already"
+        );
+    }
+}

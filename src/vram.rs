@@ -1,0 +1,242 @@
+//! Framebuffer memory, and which of its pages the device wrote.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
+use vm_memory::{ByteValued, MmapRegion, VolatileMemory};
+
+use crate::config::{MAX_VRAM_MIB, MIB};
+use crate::error::{BitmapLengthError, ConfigError};
+
+/// Which pages were written since the marks were last drained: one bit a page, bit 0 of word 0 first.
+///
+/// This is the layout of KVM's dirty log, so that both can be collected in one slice. Marking a page
+/// that is marked already costs a load and no atomic read-modify-write.
+#[derive(Debug, Default)]
+pub struct DirtyBitmap {
+    words: Box<[AtomicU64]>,
+}
+
+impl DirtyBitmap {
+    /// Bytes in a page.
+    pub const PAGE_SIZE: usize = 4096;
+    const PAGES_PER_WORD: usize = u64::BITS as usize;
+
+    /// Length of the bitmap, in 64-bit words.
+    pub fn words(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Moves the marks into `words`: ORs them in, and clears them here.
+    ///
+    /// # Errors
+    ///
+    /// [`BitmapLengthError`] where `words` isn't [`DirtyBitmap::words`] long. Nothing is moved then.
+    pub fn drain_into(&self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
+        if words.len() != self.words.len() {
+            return Err(BitmapLengthError {
+                given: words.len(),
+                needed: self.words.len(),
+            });
+        }
+        for (word, marks) in words.iter_mut().zip(&self.words) {
+            // Most words are clear: a load leaves their cache lines shared.
+            if marks.load(Ordering::Relaxed) != 0 {
+                *word |= marks.swap(0, Ordering::Acquire);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> WithBitmapSlice<'a> for DirtyBitmap {
+    type S = RefSlice<'a, Self>;
+}
+
+impl Bitmap for DirtyBitmap {
+    #[inline]
+    fn mark_dirty(&self, offset: usize, len: usize) {
+        if len == 0 {
+            return;
+        }
+        let first = offset / Self::PAGE_SIZE;
+        let last = offset.saturating_add(len - 1) / Self::PAGE_SIZE;
+        for page in first..=last {
+            let Some(word) = self.words.get(page / Self::PAGES_PER_WORD) else {
+                return;
+            };
+            let mark = 1 << (page % Self::PAGES_PER_WORD);
+            if word.load(Ordering::Relaxed) & mark == 0 {
+                word.fetch_or(mark, Ordering::Release);
+            }
+        }
+    }
+
+    fn dirty_at(&self, offset: usize) -> bool {
+        let page = offset / Self::PAGE_SIZE;
+        self.words
+            .get(page / Self::PAGES_PER_WORD)
+            .is_some_and(|word| {
+                word.load(Ordering::Relaxed) & (1 << (page % Self::PAGES_PER_WORD)) != 0
+            })
+    }
+
+    fn slice_at(&self, offset: usize) -> RefSlice<'_, Self> {
+        RefSlice::new(self, offset)
+    }
+}
+
+impl NewBitmap for DirtyBitmap {
+    fn with_len(len: usize) -> Self {
+        let words = len.div_ceil(Self::PAGE_SIZE).div_ceil(Self::PAGES_PER_WORD);
+        Self {
+            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+}
+
+/// The framebuffer: a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
+///
+/// Cloning it clones a reference: all clones are the same memory. Every access is a volatile one, so
+/// it may be read while a guest writes it.
+///
+/// A write through this type marks the pages it touches in the region's bitmap. What a guest writes
+/// through a mapping of its own isn't marked.
+#[derive(Debug)]
+pub struct Vram<B = DirtyBitmap> {
+    region: Arc<MmapRegion<B>>,
+    /// The region's length less one.
+    mask: u32,
+}
+
+impl<B> Clone for Vram<B> {
+    fn clone(&self) -> Self {
+        Self {
+            region: Arc::clone(&self.region),
+            mask: self.mask,
+        }
+    }
+}
+
+impl Vram {
+    /// Allocates `bytes` of zeroed memory, a length that [`Config::vram_bytes`](crate::Config::vram_bytes) gave.
+    pub(crate) fn allocate(bytes: u64) -> Result<Self, ConfigError> {
+        let region = usize::try_from(bytes)
+            .map_err(|source| ConfigError::VramAllocation {
+                bytes,
+                source: source.into(),
+            })
+            .and_then(|len| {
+                MmapRegion::new(len).map_err(|source| ConfigError::VramAllocation {
+                    bytes,
+                    source: source.into(),
+                })
+            })?;
+        Self::new(Arc::new(region))
+    }
+}
+
+impl<B: Bitmap> Vram<B> {
+    /// Takes a region, where its length is one that the device can have.
+    pub(crate) fn new(region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
+        let bytes = region.size() as u64;
+        match u32::try_from(bytes) {
+            Ok(len)
+                if len.is_power_of_two()
+                    && (MIB..=u64::from(MAX_VRAM_MIB) * MIB).contains(&bytes) =>
+            {
+                Ok(Self {
+                    region,
+                    mask: len - 1,
+                })
+            }
+            _ => Err(ConfigError::VramRegionSize { bytes }),
+        }
+    }
+
+    /// The region itself, to map it into a guest or to look at its bitmap.
+    pub fn region(&self) -> &Arc<MmapRegion<B>> {
+        &self.region
+    }
+
+    /// Length in bytes.
+    #[allow(clippy::len_without_is_empty)] // It never is.
+    pub fn len(&self) -> u64 {
+        u64::from(self.mask) + 1
+    }
+
+    /// Length in bytes, less one: the mask that keeps an address inside.
+    pub(crate) fn mask(&self) -> u32 {
+        self.mask
+    }
+
+    /// Reads from `offset` bytes on. What lies behind the end reads as all ones.
+    pub fn read(&self, offset: u64, data: &mut [u8]) {
+        let (inside, outside) = data.split_at_mut(self.bytes_inside(offset, data.len()));
+        outside.fill(0xff);
+        if let Ok(slice) = self.region.get_slice(offset as usize, inside.len()) {
+            slice.copy_to(inside);
+        }
+    }
+
+    /// Writes from `offset` bytes on. What lies behind the end is ignored.
+    pub fn write(&self, offset: u64, data: &[u8]) {
+        let inside = &data[..self.bytes_inside(offset, data.len())];
+        if let Ok(slice) = self.region.get_slice(offset as usize, inside.len()) {
+            slice.copy_from(inside);
+        }
+    }
+
+    /// Zeroes the first `len` bytes.
+    pub(crate) fn clear(&self, len: u64) {
+        const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        let len = len.min(self.len());
+        for start in (0..len).step_by(ZEROS.len()) {
+            let piece = (len - start).min(ZEROS.len() as u64) as usize;
+            self.write(start, &ZEROS[..piece]);
+        }
+    }
+
+    /// The byte at `address`, which wraps at the end.
+    #[inline]
+    pub(crate) fn byte(&self, address: u32) -> u8 {
+        self.load(address & self.mask)
+    }
+
+    /// Stores the byte at `address`, which wraps at the end.
+    #[inline]
+    pub(crate) fn set_byte(&self, address: u32, value: u8) {
+        self.store(address & self.mask, value);
+    }
+
+    /// The four planes at planar address `address`, plane 0 in the low byte; wraps at the end.
+    #[inline]
+    pub(crate) fn planes(&self, address: u32) -> u32 {
+        u32::from_le(self.load((address << 2) & self.mask))
+    }
+
+    /// Stores the four planes at planar address `address`; wraps at the end.
+    #[inline]
+    pub(crate) fn set_planes(&self, address: u32, planes: u32) {
+        self.store((address << 2) & self.mask, planes.to_le());
+    }
+
+    fn load<T: ByteValued + Default>(&self, address: u32) -> T {
+        self.region
+            .get_ref::<T>(address as usize)
+            .map_or_else(|_| T::default(), |at| at.load())
+    }
+
+    fn store<T: ByteValued>(&self, address: u32, value: T) {
+        if let Ok(at) = self.region.get_ref::<T>(address as usize) {
+            at.store(value);
+        }
+    }
+
+    /// How many of `len` bytes from `offset` on lie inside.
+    fn bytes_inside(&self, offset: u64, len: usize) -> usize {
+        let left = self.len().saturating_sub(offset);
+        usize::try_from(left).map_or(len, |left| left.min(len))
+    }
+}
