@@ -1,0 +1,301 @@
+//! The board: every device of the machine, and which access reaches which. This is the model of how
+//! a VMM embeds the VGA; nothing in here knows of KVM.
+
+use std::fmt;
+
+use stdvga::{Effects, Mappings, StdVga, WINDOW};
+use vm_memory::{GuestAddress, GuestMemoryMmap};
+
+use crate::cmos::Cmos;
+use crate::console::Console;
+use crate::fw_cfg::FwCfg;
+use crate::i8042::I8042;
+use crate::pci::{Pci, Target};
+
+/// The devices behind the buses.
+pub struct Board {
+    pub vga: StdVga,
+    pub keyboard: I8042,
+    pub counts: Counts,
+    /// The guest's RAM, for fw_cfg's DMA.
+    pub ram: GuestMemoryMmap,
+    pub pci: Pci,
+    pub fw_cfg: FwCfg,
+    pub cmos: Cmos,
+    pub console: Console,
+    /// Where the VGA's ranges are now: asked for again only when an access says that it changed them.
+    pub mappings: Mappings,
+    /// What the display thread should tell the user.
+    pub notes: Vec<String>,
+    /// The guest asked for a reset through port 0xcf9.
+    pub reset: bool,
+}
+
+impl Board {
+    /// A board in its power-on state.
+    pub fn new(vga: StdVga, ram: GuestMemoryMmap, fw_cfg: FwCfg, cmos: Cmos, echo: bool) -> Self {
+        Self {
+            mappings: vga.mappings(),
+            vga,
+            keyboard: I8042::new(),
+            counts: Counts::default(),
+            ram,
+            pci: Pci::new(),
+            fw_cfg,
+            cmos,
+            console: Console::new(echo),
+            notes: Vec::new(),
+            reset: false,
+        }
+    }
+
+    /// The guest reads `size` bytes from a port, once or (`rep ins`) several times in a row.
+    pub fn port_reads(&mut self, port: u16, size: usize, data: &mut [u8]) {
+        data.chunks_mut(size.max(1))
+            .for_each(|access| self.port_read(port, access));
+    }
+
+    /// The guest writes `size` bytes to a port, once or (`rep outs`) several times in a row.
+    pub fn port_writes(&mut self, port: u16, size: usize, data: &[u8]) -> Effects {
+        let accesses = data.chunks(size.max(1));
+        accesses.fold(Effects::empty(), |effects, access| {
+            effects | self.port_write(port, access)
+        })
+    }
+
+    /// The guest reads from a port: one access of 1, 2 or 4 bytes.
+    pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
+        if is_vga(port) {
+            self.counts.vga_in += 1;
+            return self.vga.port_read(port, data);
+        }
+        self.counts.other_ports += 1;
+        match (port, data) {
+            (0x60 | 0x64, [byte]) => *byte = self.keyboard.read(port),
+            (0x70 | 0x71, [byte]) => *byte = self.cmos.read(port),
+            (0x402, [byte]) => *byte = Console::PRESENT,
+            (0x510..=0x51b, data) => self.fw_cfg.read(port, data),
+            (0xcf8..=0xcff, data) => match self.pci.target(port, data.len()) {
+                Target::Address => self.pci.read_address(data),
+                Target::Bridge(offset) => self.pci.read_bridge(offset, data),
+                Target::Vga(offset) => self.vga.config_read(offset, data),
+                Target::Nothing => data.fill(0xff),
+            },
+            (_, data) => data.fill(0xff),
+        }
+    }
+
+    /// The guest writes to a port: one access of 1, 2 or 4 bytes.
+    pub fn port_write(&mut self, port: u16, data: &[u8]) -> Effects {
+        if is_vga(port) {
+            self.counts.vga_out += 1;
+            let effects = self.vga.port_write(port, data);
+            return self.follow(effects);
+        }
+        self.counts.other_ports += 1;
+        match (port, data) {
+            (0x60 | 0x64, &[byte]) => self.keyboard.write(port, byte),
+            (0x70 | 0x71, &[byte]) => self.cmos.write(port, byte),
+            (0x402, &[byte]) => self.console.write(byte),
+            (0x510..=0x51b, data) => self.fw_cfg.write(port, data, &self.ram),
+            (0xcf9, &[byte]) => self.reset |= byte & 4 != 0,
+            (0xcf8..=0xcff, data) => match self.pci.target(port, data.len()) {
+                Target::Address => self.pci.write_address(data),
+                Target::Bridge(offset) => self.pci.write_bridge(offset, data),
+                Target::Vga(offset) => {
+                    let effects = self.vga.config_write(offset, data);
+                    return self.follow(effects);
+                }
+                Target::Nothing => {}
+            },
+            _ => {}
+        }
+        Effects::empty()
+    }
+
+    /// The guest reads from an address that no memory slot backs.
+    pub fn mmio_read(&mut self, address: u64, data: &mut [u8]) {
+        match self.place(address) {
+            Place::Window(offset) => self.vga.window_read(offset, data),
+            Place::Registers(offset) => self.vga.mmio_read(offset, data),
+            Place::Framebuffer(offset) => self.vga.vram().read(offset, data),
+            Place::Rom(offset) => self.vga.rom_read(offset, data),
+            Place::Nothing => data.fill(0xff),
+        }
+    }
+
+    /// The guest writes to an address that no memory slot backs, or a read-only one.
+    pub fn mmio_write(&mut self, address: u64, data: &[u8]) -> Effects {
+        match self.place(address) {
+            Place::Window(offset) => self.vga.window_write(offset, data),
+            Place::Registers(offset) => {
+                let effects = self.vga.mmio_write(offset, data);
+                return self.follow(effects);
+            }
+            Place::Framebuffer(offset) => self.vga.vram().write(offset, data),
+            Place::Rom(_) | Place::Nothing => {}
+        }
+        Effects::empty()
+    }
+
+    /// Something that the user should know. A guest can't make this grow without bound.
+    pub fn note(&mut self, note: String) {
+        const UNREAD: usize = 8;
+        if self.notes.len() < UNREAD {
+            self.notes.push(note);
+        }
+    }
+
+    /// Whether the guest asked for a reset of the machine.
+    pub fn reset_requested(&self) -> bool {
+        self.reset || self.keyboard.reset_requested()
+    }
+
+    /// Which of the VGA's ranges an address lies in. Counts the access.
+    fn place(&mut self, address: u64) -> Place {
+        let at = GuestAddress(address);
+        let Mappings {
+            framebuffer,
+            mmio,
+            rom,
+            ..
+        } = self.mappings;
+        let counts = &mut self.counts;
+        if WINDOW.contains(&address) {
+            counts.window += 1;
+            Place::Window(address - WINDOW.start)
+        } else if let Some(offset) = mmio.and_then(|range| range.offset_of(at)) {
+            counts.bar2 += 1;
+            Place::Registers(offset)
+        } else if let Some(offset) = framebuffer.and_then(|range| range.offset_of(at)) {
+            counts.bar0 += 1;
+            Place::Framebuffer(offset)
+        } else if let Some(offset) = rom.and_then(|range| range.offset_of(at)) {
+            counts.rom += 1;
+            Place::Rom(offset)
+        } else {
+            counts.other_mmio += 1;
+            Place::Nothing
+        }
+    }
+
+    fn follow(&mut self, effects: Effects) -> Effects {
+        if effects.contains(Effects::MAPPINGS) {
+            self.mappings = self.vga.mappings();
+        }
+        effects
+    }
+}
+
+/// Whether an access that starts at `port` may reach the VGA: also one of 4 bytes that starts up to
+/// 3 ports below one of its ranges.
+fn is_vga(port: u16) -> bool {
+    matches!(port, 0x1cb..=0x1d1 | 0x3b1..=0x3df)
+}
+
+/// What an address reaches, and at which offset.
+enum Place {
+    Window(u64),
+    Registers(u64),
+    Framebuffer(u64),
+    Rom(u64),
+    Nothing,
+}
+
+/// How often the guest made the VMM work, by kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    pub vga_in: u64,
+    pub vga_out: u64,
+    pub other_ports: u64,
+    pub window: u64,
+    pub bar2: u64,
+    pub bar0: u64,
+    pub rom: u64,
+    pub other_mmio: u64,
+    pub slot_changes: u64,
+}
+
+impl Counts {
+    /// Accesses to the VGA: a guest that makes none for some time has finished its picture.
+    pub fn vga(&self) -> u64 {
+        self.vga_in + self.vga_out + self.window + self.bar2 + self.bar0 + self.rom
+    }
+
+    fn total(&self) -> u64 {
+        self.vga() + self.other_ports + self.other_mmio
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            vga_in,
+            vga_out,
+            other_ports,
+            window,
+            bar2,
+            bar0,
+            rom,
+            other_mmio,
+            slot_changes,
+        } = self;
+        write!(
+            f,
+            "{} exits (VGA ports: {vga_in} in, {vga_out} out; other ports: {other_ports}; \
+             0xa0000: {window}; BAR2: {bar2}; BAR0 trapped: {bar0}; ROM: {rom}; \
+             other MMIO: {other_mmio}), {slot_changes} memory-slot changes",
+            self.total()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stdvga::Config;
+
+    use super::*;
+
+    fn board() -> Board {
+        let vga = StdVga::new(Config::default()).unwrap();
+        let ram = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 0x1000)]).unwrap();
+        Board::new(vga, ram, FwCfg::new(Vec::new()), Cmos::new(0x1000), false)
+    }
+
+    #[test]
+    fn string_io_is_split_into_accesses_of_its_size_to_the_same_port() {
+        let mut board = board();
+        let _ = board.port_write(0x3c8, &[5]);
+        let _ = board.port_writes(0x3c9, 1, &[1, 2, 3, 4, 5, 6]);
+        let _ = board.port_write(0x3c7, &[5]);
+        let mut entries = [0; 6];
+        board.port_reads(0x3c9, 1, &mut entries);
+        assert_eq!(entries, [1, 2, 3, 4, 5, 6]);
+        assert_eq!((board.counts.vga_out, board.counts.vga_in), (8, 6));
+    }
+
+    #[test]
+    fn the_framebuffer_is_served_when_it_traps_and_follows_its_bar() {
+        let mut board = board();
+        let mut config = |register: u32, value: u32| {
+            let _ = board.port_write(0xcf8, &(crate::pci::VGA_ADDRESS | register).to_le_bytes());
+            board.port_write(0xcfc, &value.to_le_bytes())
+        };
+        let _ = config(0x04, 2);
+        assert!(config(0x10, 0xe000_0000).contains(Effects::MAPPINGS));
+        assert!(board.mmio_write(0xe000_0010, &[1, 2, 3, 4]).is_empty());
+        let mut data = [0; 4];
+        board.mmio_read(0xe000_0010, &mut data);
+        assert_eq!((data, board.counts.bar0), ([1, 2, 3, 4], 2));
+        board.mmio_read(0xd000_0010, &mut data);
+        assert_eq!((data, board.counts.other_mmio), ([0xff; 4], 1));
+    }
+
+    #[test]
+    fn a_wide_access_that_starts_below_a_range_is_handed_over_whole() {
+        let mut board = board();
+        let mut data = [0; 4];
+        board.port_read(0x1cd, &mut data);
+        assert_eq!(data, [0xff, 0, 0, 0xff]); // nothing, the DISPI index, nothing
+    }
+}

@@ -1,0 +1,66 @@
+//! What the display thread keeps: a surface that follows the guest's screen, and the progress line.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use stdvga::{Scanout, Screen, Size, Surface, Vram};
+
+/// The host's side of the VGA. A VMM with a window would show `pixels` in it.
+pub struct Display {
+    screen: Screen,
+    size: Size,
+    pixels: Vec<u32>,
+    mode: String,
+    start: Instant,
+}
+
+impl Display {
+    /// A display of a machine that started at `start`.
+    pub fn new(start: Instant) -> Self {
+        let size = Size {
+            width: 0,
+            height: 0,
+        };
+        Self {
+            screen: Screen::new(),
+            size,
+            pixels: Vec::new(),
+            mode: String::new(),
+            start,
+        }
+    }
+
+    /// Draws what changed. Returns whether anything did.
+    pub fn refresh(&mut self, scanout: &Scanout, vram: &Vram) -> Result<bool> {
+        let mode = scanout.mode().to_string();
+        let new_mode = mode != self.mode;
+        if new_mode {
+            self.say(&mode);
+            self.mode = mode;
+        }
+        let size = self.screen.size(scanout);
+        if size != self.size {
+            self.size = size;
+            self.pixels = vec![0; size.width as usize * size.height as usize];
+        }
+        // A VMM with a window passes the time that goes by, and the cursor blinks. Here it stands
+        // still: blinking is no change.
+        let now = Duration::ZERO;
+        let surface = Surface {
+            pixels: &mut self.pixels,
+            stride: size.width as usize,
+        };
+        let damage = self.screen.refresh(scanout, vram, now, surface)?;
+        Ok(new_mode || !damage.is_empty())
+    }
+
+    /// Whether there's nothing to see.
+    pub fn is_black(&self) -> bool {
+        self.pixels.iter().all(|pixel| *pixel == 0)
+    }
+
+    /// Tells the user what happens.
+    pub fn say(&self, what: &str) {
+        eprintln!("boot: {:7.2} s  {what}", self.start.elapsed().as_secs_f64());
+    }
+}

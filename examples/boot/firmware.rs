@@ -1,0 +1,197 @@
+//! The files that the machine starts from: finding them, and refusing what can't be right.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Where Debian, Fedora and Arch (and QEMU built from source) put SeaBIOS and its VGA BIOSes.
+const DIRECTORIES: [&str; 6] = [
+    "/usr/share/seabios",
+    "/usr/share/seavgabios",
+    "/usr/share/qemu",
+    "/usr/share/qemu-kvm",
+    "/usr/local/share/qemu",
+    "/usr/share/kvm",
+];
+const BIOS: &str = "bios-256k.bin";
+const VGA_BIOS: &str = "vgabios-stdvga.bin";
+
+const KIB: usize = 1 << 10;
+/// A BIOS is mapped in pages, and what is seen below 1 MiB is its last 64 KiB at least.
+const BIOS_UNIT: usize = 64 * KIB;
+const MAX_BIOS: usize = 16 << 20;
+/// Option ROMs are run from 0xc0000 up to where the BIOS starts.
+const MAX_VGA_BIOS: usize = 128 * KIB;
+const FLOPPY_1440: usize = 1440 * KIB;
+const FLOPPY_2880: usize = 2880 * KIB;
+
+/// A VGA BIOS, and how it must be handed to the firmware.
+pub enum VgaBios {
+    /// It has a PCI header: the VGA's ROM BAR shows it.
+    RomBar(Vec<u8>),
+    /// It has none: firmware takes it from fw_cfg, under this name.
+    FwCfg(String, Vec<u8>),
+}
+
+/// SeaBIOS's own files, where a distribution installed them.
+pub fn find() -> Option<(PathBuf, PathBuf)> {
+    Some((find_file(BIOS)?, find_file(VGA_BIOS)?))
+}
+
+/// The BIOS to use where none is named.
+pub fn find_bios() -> Result<PathBuf> {
+    find_file(BIOS).with_context(|| missing("BIOS", BIOS, "--bios"))
+}
+
+/// The VGA BIOS to use where none is named.
+pub fn find_vga_bios() -> Result<PathBuf> {
+    find_file(VGA_BIOS).with_context(|| missing("VGA BIOS", VGA_BIOS, "--vgabios"))
+}
+
+/// What is missing, for messages.
+pub fn missing(what: &str, file: &str, option: &str) -> String {
+    let directories = DIRECTORIES.join(", ");
+    format!(
+        "no {what}: {file} isn't in {directories}; install the package seabios (Fedora: also \
+         seavgabios-bin), or name a file with {option}"
+    )
+}
+
+fn find_file(name: &str) -> Option<PathBuf> {
+    DIRECTORIES
+        .iter()
+        .map(|directory| Path::new(directory).join(name))
+        .find(|path| path.is_file())
+}
+
+/// Reads a file of 1 to `max` bytes.
+fn read(what: &str, path: &Path, max: usize) -> Result<Vec<u8>> {
+    let name = path.display();
+    let metadata = fs::metadata(path).with_context(|| format!("{what} {name} can't be read"))?;
+    ensure!(metadata.is_file(), "{what} {name} isn't a file");
+    let len = metadata.len();
+    ensure!(len > 0, "{what} {name} is empty");
+    ensure!(
+        len <= max as u64,
+        "{what} {name} has {len} bytes: {max} are the most that fit"
+    );
+    fs::read(path).with_context(|| format!("{what} {name} can't be read"))
+}
+
+/// Reads a BIOS image.
+pub fn bios(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read("BIOS", path, MAX_BIOS)?;
+    ensure!(
+        bytes.len() % BIOS_UNIT == 0,
+        "BIOS {} has {} bytes: a BIOS image is a multiple of 64 KiB",
+        path.display(),
+        bytes.len()
+    );
+    Ok(bytes)
+}
+
+/// Reads a VGA BIOS, and finds out how to hand it over.
+pub fn vga_bios(path: &Path) -> Result<VgaBios> {
+    let bytes = read("VGA BIOS", path, MAX_VGA_BIOS)?;
+    let name = path.display();
+    if bytes.get(..2) != Some(&[0x55, 0xaa]) {
+        bail!(
+            "VGA BIOS {name} isn't an option ROM: it starts with {:02x?}, not 55 aa",
+            &bytes[..bytes.len().min(2)]
+        );
+    }
+    let len = usize::from(bytes.get(2).copied().unwrap_or(0)) * 512;
+    ensure!(
+        len > 0 && len <= bytes.len(),
+        "VGA BIOS {name} says that it has {len} bytes, but the file has {}",
+        bytes.len()
+    );
+    if has_pci_header(&bytes) {
+        return Ok(VgaBios::RomBar(bytes));
+    }
+    let file = path
+        .file_name()
+        .map_or("vgabios.bin".into(), |name| name.to_string_lossy());
+    Ok(VgaBios::FwCfg(format!("vgaroms/{file}"), bytes))
+}
+
+/// Whether an option ROM has a PCI data structure, to which its word at 0x18 points.
+fn has_pci_header(rom: &[u8]) -> bool {
+    let Some(&[low, high]) = rom.get(0x18..0x1a) else {
+        return false;
+    };
+    let start = usize::from(u16::from_le_bytes([low, high]));
+    rom.get(start..start + 4) == Some(b"PCIR")
+}
+
+/// Reads a floppy image, filled up to the size of a disk.
+pub fn floppy(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = read("floppy image", path, FLOPPY_2880)?;
+    let disk = if bytes.len() <= FLOPPY_1440 {
+        FLOPPY_1440
+    } else {
+        FLOPPY_2880
+    };
+    bytes.resize(disk, 0);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_floppy_image_is_filled_up_to_the_next_disk_size() {
+        assert_eq!(
+            floppy(file(&[0x90; 512]).path()).unwrap().len(),
+            FLOPPY_1440
+        );
+        assert_eq!(
+            floppy(file(&vec![0x90; FLOPPY_1440 + 1]).path())
+                .unwrap()
+                .len(),
+            FLOPPY_2880
+        );
+        assert!(floppy(file(&vec![0x90; FLOPPY_2880 + 1]).path()).is_err());
+        assert!(floppy(file(&[]).path()).is_err());
+    }
+
+    #[test]
+    fn a_rom_with_a_pci_header_goes_to_the_bar_and_any_other_to_fw_cfg() {
+        let mut rom = vec![0; 512];
+        rom[..3].copy_from_slice(&[0x55, 0xaa, 1]);
+        assert!(
+            matches!(vga_bios(file(&rom).path()), Ok(VgaBios::FwCfg(name, _)) if name.starts_with("vgaroms/"))
+        );
+        rom[0x18] = 0x40;
+        rom[0x40..0x44].copy_from_slice(b"PCIR");
+        assert!(matches!(
+            vga_bios(file(&rom).path()),
+            Ok(VgaBios::RomBar(_))
+        ));
+        rom[0x18..0x1a].copy_from_slice(&[0xff, 0xff]);
+        assert!(matches!(
+            vga_bios(file(&rom).path()),
+            Ok(VgaBios::FwCfg(..))
+        ));
+    }
+
+    #[test]
+    fn files_that_cannot_be_right_are_refused_with_what_is_wrong() {
+        let message = |result: Result<()>| result.unwrap_err().to_string();
+        let wrong = |bytes: &[u8]| message(vga_bios(file(bytes).path()).map(|_| ()));
+        assert!(wrong(&[0x4d, 0x5a, 1]).contains("55 aa"));
+        assert!(wrong(&[0x55]).contains("55 aa"));
+        assert!(wrong(&[0x55, 0xaa, 2]).contains("1024"));
+        assert!(wrong(&vec![0; MAX_VGA_BIOS + 1]).contains("131072"));
+        let odd = message(bios(file(&[0; 1000]).path()).map(|_| ()));
+        assert!(odd.contains("64 KiB"), "{odd}");
+    }
+}

@@ -1,0 +1,324 @@
+//! KVM: memory slots, one vCPU, and its exits. The only module of the example with `unsafe` code.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use kvm_bindings::{
+    KVM_API_VERSION, KVM_MAX_CPUID_ENTRIES, KVM_MEM_READONLY, KVM_MP_STATE_HALTED,
+    KVM_PIT_SPEAKER_DUMMY, kvm_pit_config, kvm_userspace_memory_region,
+};
+use kvm_ioctls::{Cap, Kvm, VcpuExit, VcpuFd, VmFd};
+use stdvga::Vram;
+use vm_memory::{
+    Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, MmapRegion, VolatileMemory,
+};
+
+/// Where KVM keeps three pages of its own, away from RAM, BARs and the BIOS.
+const TSS_ADDRESS: usize = 0xfeff_d000;
+const RFLAGS_IF: u64 = 1 << 9;
+
+/// Opens KVM, and checks that it can do what the machine needs.
+pub fn open(path: &Path) -> Result<Kvm> {
+    let name = path.display();
+    let kvm = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())
+        .map_err(io::Error::from)
+        .and_then(|path| Kvm::new_with_path(path).map_err(io::Error::from))
+        .map_err(|error| anyhow::anyhow!("{name}: {error}; {}", advice(error.kind())))?;
+    if kvm.get_api_version() != KVM_API_VERSION as i32 {
+        bail!("{name} isn't a KVM of API version {KVM_API_VERSION}");
+    }
+    let needed = [
+        (Cap::UserMemory, "user memory"),
+        (Cap::ReadonlyMem, "read-only memory"),
+        (Cap::SetTssAddr, "a TSS address"),
+        (Cap::Irqchip, "an interrupt controller"),
+        (Cap::Pit2, "a timer"),
+        (Cap::ImmediateExit, "immediate exits"),
+    ];
+    for (capability, what) in needed {
+        if !kvm.check_extension(capability) {
+            bail!("{name} lacks {what} in the kernel");
+        }
+    }
+    Ok(kvm)
+}
+
+/// What to do when KVM can't be opened.
+fn advice(error: io::ErrorKind) -> &'static str {
+    match error {
+        io::ErrorKind::PermissionDenied => "add your user to the group that owns it (`kvm`)",
+        io::ErrorKind::NotFound => "load kvm_intel or kvm_amd, and switch virtualization on",
+        _ => "look at whether another hypervisor has the CPU",
+    }
+}
+
+/// Host memory that a slot can show to the guest.
+#[derive(Clone)]
+pub struct Backing {
+    /// Keeps the memory mapped.
+    _owner: Arc<dyn Any + Send + Sync>,
+    host: u64,
+    len: u64,
+}
+
+impl Backing {
+    /// The device's VRAM.
+    pub fn vram(vram: &Vram) -> Self {
+        let region = Arc::clone(vram.region());
+        let (host, len) = (region.as_ptr() as u64, region.size() as u64);
+        Self {
+            _owner: region,
+            host,
+            len,
+        }
+    }
+
+    /// The region of `ram` that starts at `start`.
+    pub fn ram(ram: &GuestMemoryMmap, start: GuestAddress) -> Result<Self> {
+        let region = ram.find_region(start).context("RAM has no such region")?;
+        let (host, len) = (region.as_ptr() as u64, region.size() as u64);
+        Ok(Self {
+            _owner: Arc::new(ram.clone()),
+            host,
+            len,
+        })
+    }
+
+    /// A copy of `bytes`, page-aligned as slots need it.
+    pub fn copy_of(bytes: &[u8]) -> Result<Self> {
+        let region = Arc::new(MmapRegion::<()>::new(bytes.len()).context("no memory for a ROM")?);
+        region
+            .as_volatile_slice()
+            .write_slice(bytes, 0)
+            .context("no memory for a ROM")?;
+        let (host, len) = (region.as_ptr() as u64, region.size() as u64);
+        Ok(Self {
+            _owner: region,
+            host,
+            len,
+        })
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+/// A virtual machine and the memory that it shows.
+pub struct Vm {
+    fd: VmFd,
+    /// What each slot shows: memory stays mapped as long as KVM may reach it.
+    slots: BTreeMap<u32, Backing>,
+}
+
+impl Vm {
+    /// An empty machine, with interrupt controllers and timer in the kernel, and its vCPU.
+    pub fn new(kvm: &Kvm) -> Result<(Self, Vcpu)> {
+        let fd = kvm.create_vm().context("KVM can't create a machine")?;
+        fd.set_tss_address(TSS_ADDRESS)
+            .context("KVM refuses the TSS address")?;
+        fd.create_irq_chip()
+            .context("KVM can't create an interrupt controller")?;
+        let pit = kvm_pit_config {
+            flags: KVM_PIT_SPEAKER_DUMMY,
+            ..Default::default()
+        };
+        fd.create_pit2(pit).context("KVM can't create a timer")?;
+        let vcpu = fd.create_vcpu(0).context("KVM can't create a vCPU")?;
+        let cpuid = kvm
+            .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
+            .context("KVM tells no CPUID")?;
+        vcpu.set_cpuid2(&cpuid)
+            .context("KVM refuses its own CPUID")?;
+        Ok((
+            Self {
+                fd,
+                slots: BTreeMap::new(),
+            },
+            Vcpu { fd: vcpu },
+        ))
+    }
+
+    /// Shows `len` bytes of `memory` from `offset` on at `guest`. The slot must be free.
+    pub fn map(
+        &mut self,
+        slot: u32,
+        guest: u64,
+        memory: &Backing,
+        (offset, len): (u64, u64),
+        read_only: bool,
+    ) -> Result<()> {
+        if offset.checked_add(len).is_none_or(|end| end > memory.len)
+            || self.slots.contains_key(&slot)
+        {
+            bail!("slot {slot} is taken, or its memory too short");
+        }
+        let region = kvm_userspace_memory_region {
+            slot,
+            flags: if read_only { KVM_MEM_READONLY } else { 0 },
+            guest_phys_addr: guest,
+            memory_size: len,
+            userspace_addr: memory.host + offset,
+        };
+        // SAFETY: the range lies inside `memory`, checked above, and the clone that goes into
+        // `slots` keeps it mapped for as long as the slot exists. Rust code reaches the same memory
+        // only through vm-memory's volatile slices, which allow for the guest's writes.
+        unsafe { self.fd.set_user_memory_region(region) }
+            .with_context(|| format!("KVM refuses {len:#x} bytes of memory at {guest:#x}"))?;
+        self.slots.insert(slot, memory.clone());
+        Ok(())
+    }
+
+    /// Takes a slot's memory away from the guest.
+    pub fn unmap(&mut self, slot: u32) -> Result<()> {
+        let region = kvm_userspace_memory_region {
+            slot,
+            ..Default::default()
+        };
+        // SAFETY: a length of 0 removes the slot: KVM reaches no memory through it any more.
+        unsafe { self.fd.set_user_memory_region(region) }.context("KVM can't remove a slot")?;
+        self.slots.remove(&slot);
+        Ok(())
+    }
+
+    /// Pulses an interrupt line.
+    pub fn pulse(&self, line: u32) -> Result<()> {
+        self.fd.set_irq_line(line, true)?;
+        Ok(self.fd.set_irq_line(line, false)?)
+    }
+}
+
+/// Why the vCPU came back from the guest.
+pub enum Exit<'a> {
+    /// `in`: one or more reads of `size` bytes each from the same port, to be answered in `data`.
+    In {
+        port: u16,
+        size: usize,
+        data: &'a mut [u8],
+    },
+    /// `out`: one or more writes of `size` bytes each to the same port.
+    Out {
+        port: u16,
+        size: usize,
+        data: &'a [u8],
+    },
+    /// A read from an address without a memory slot.
+    Read { address: u64, data: &'a mut [u8] },
+    /// A write to an address without a memory slot, or a read-only one.
+    Write { address: u64, data: &'a [u8] },
+    /// A signal came in, or KVM has nothing to say.
+    Interrupted,
+    /// A fault while delivering a double fault: the guest has crashed.
+    TripleFault,
+    /// KVM can't go on.
+    Failed(String),
+}
+
+/// The virtual CPU.
+pub struct Vcpu {
+    fd: VcpuFd,
+}
+
+impl Vcpu {
+    /// Runs the guest up to its next exit.
+    pub fn run(&mut self) -> Exit<'_> {
+        match self.fd.run() {
+            Ok(VcpuExit::IoIn(..) | VcpuExit::IoOut(..)) => self.port_exit(),
+            Ok(VcpuExit::MmioRead(..) | VcpuExit::MmioWrite(..)) => self.memory_exit(),
+            Ok(VcpuExit::Intr | VcpuExit::IrqWindowOpen | VcpuExit::Hlt) => Exit::Interrupted,
+            Ok(VcpuExit::Shutdown) => Exit::TripleFault,
+            Ok(VcpuExit::InternalError) => Exit::Failed(self.internal_error()),
+            Ok(exit) => Exit::Failed(format!("an exit that this machine doesn't know: {exit:?}")),
+            Err(error) => match io::Error::from(error).kind() {
+                io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Exit::Interrupted,
+                _ => Exit::Failed(format!("running the vCPU: {error}")),
+            },
+        }
+    }
+
+    /// The port access that the vCPU just exited for. `kvm-ioctls` hands a `rep outsb` over as one
+    /// longer slice, which can't be told from a wide access: the size of each access is only here.
+    fn port_exit(&mut self) -> Exit<'_> {
+        let run = self.fd.get_kvm_run();
+        // SAFETY: the caller saw a port exit, so that `io` is the union's valid field.
+        let io = unsafe { run.__bindgen_anon_1.io };
+        let (size, len) = (
+            usize::from(io.size),
+            usize::from(io.size) * io.count as usize,
+        );
+        // SAFETY: KVM put `len` bytes of data at this offset into the mapping that starts at `run`,
+        // and lives as long as the vCPU. They lie behind `kvm_run` itself.
+        let data = unsafe {
+            let start = std::ptr::from_mut(run)
+                .cast::<u8>()
+                .add(io.data_offset as usize);
+            std::slice::from_raw_parts_mut(start, len)
+        };
+        match u32::from(io.direction) {
+            kvm_bindings::KVM_EXIT_IO_IN => Exit::In {
+                port: io.port,
+                size,
+                data,
+            },
+            _ => Exit::Out {
+                port: io.port,
+                size,
+                data,
+            },
+        }
+    }
+
+    /// The access to guest memory that the vCPU just exited for.
+    fn memory_exit(&mut self) -> Exit<'_> {
+        // SAFETY: the caller saw an MMIO exit, so that `mmio` is the union's valid field.
+        let mmio = unsafe { &mut self.fd.get_kvm_run().__bindgen_anon_1.mmio };
+        let len = mmio.data.len().min(mmio.len as usize);
+        let (address, data) = (mmio.phys_addr, &mut mmio.data[..len]);
+        if mmio.is_write != 0 {
+            Exit::Write { address, data }
+        } else {
+            Exit::Read { address, data }
+        }
+    }
+
+    /// What KVM says about its internal error.
+    fn internal_error(&mut self) -> String {
+        let run = self.fd.get_kvm_run();
+        // SAFETY: the caller saw an internal error, so that this is a valid field of the union; every
+        // bit pattern is a valid value of its integers.
+        let (failure, bytes) = unsafe {
+            let failure = run.__bindgen_anon_1.emulation_failure;
+            (failure, failure.__bindgen_anon_1.__bindgen_anon_1)
+        };
+        let mut message = format!("KVM's internal error, suberror {}", failure.suberror);
+        if failure.suberror == kvm_bindings::KVM_INTERNAL_ERROR_EMULATION {
+            message += " (an instruction that this KVM can't emulate)";
+            if let (Ok(regs), Ok(sregs)) = (self.fd.get_regs(), self.fd.get_sregs()) {
+                message += &format!(" at {:04x}:{:08x}", sregs.cs.selector, regs.rip);
+            }
+            let flag = u64::from(kvm_bindings::KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES);
+            if failure.ndata > 0 && failure.flags & flag != 0 {
+                let len = usize::from(bytes.insn_size).min(bytes.insn_bytes.len());
+                message += &format!(", bytes {:02x?}", &bytes.insn_bytes[..len]);
+            }
+        }
+        message
+    }
+
+    /// Whether the guest sleeps in HLT with interrupts off, from which it never wakes. The in-kernel
+    /// interrupt controller keeps HLT to itself, so that this must be asked from time to time.
+    pub fn halted_for_good(&self) -> bool {
+        let halted = |state: kvm_bindings::kvm_mp_state| state.mp_state == KVM_MP_STATE_HALTED;
+        self.fd.get_mp_state().is_ok_and(halted)
+            && self
+                .fd
+                .get_regs()
+                .is_ok_and(|regs| regs.rflags & RFLAGS_IF == 0)
+    }
+}

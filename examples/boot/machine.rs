@@ -1,0 +1,322 @@
+//! The machine: the board under KVM. Turns exits into accesses, and mappings into memory slots.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use kvm_ioctls::Kvm;
+use stdvga::{Effects, Mappings, WINDOW};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
+
+use crate::board::Board;
+use crate::kvm::{Backing, Exit, Vcpu, Vm};
+
+const MIB: u64 = 1 << 20;
+const FOUR_GIB: u64 = 1 << 32;
+/// Conventional memory ends here; the VGA's window and then ROMs follow.
+const LOW_RAM_END: u64 = 0xa_0000;
+/// From here on it's RAM again: what a real chipset switches between RAM and ROM is always RAM here.
+const HIGH_RAM: u64 = 0xc_0000;
+/// The BIOS's end is seen here too, up to 1 MiB.
+const BIOS_COPY: u64 = 128 << 10;
+const KEYBOARD_LINE: u32 = 1;
+const PAGE: u64 = 4096;
+
+// The slots of KVM's that don't change, and the first of the VGA's.
+const SLOT_LOW_RAM: u32 = 0;
+const SLOT_HIGH_RAM: u32 = 1;
+const SLOT_BIOS: u32 = 2;
+const SLOT_VGA: u32 = 3;
+
+/// Why the vCPU stopped.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It was told to.
+    Asked,
+    /// The guest sleeps, and nothing will wake it.
+    Halted,
+    /// The guest asked for a reset.
+    Reset,
+    /// The guest crashed.
+    TripleFault,
+    /// KVM can't go on.
+    Failed(String),
+}
+
+/// A part of one of the VGA's memories that a slot shows to the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shown {
+    guest: u64,
+    len: u64,
+    /// The first byte of VRAM; 0 for the ROM.
+    offset: u64,
+}
+
+impl Shown {
+    fn overlaps(&self, start: u64, end: u64) -> bool {
+        self.guest < end && start < self.guest.saturating_add(self.len)
+    }
+}
+
+/// The VGA's three slots: framebuffer, window and ROM.
+type Slots = [Option<Shown>; 3];
+const ROM: usize = 2;
+
+/// Board and memory, behind one lock.
+pub struct Machine {
+    pub board: Board,
+    vm: Vm,
+    slots: Slots,
+    /// Guest addresses that are taken: RAM and the BIOS.
+    taken: [(u64, u64); 3],
+    vram: Backing,
+    rom: Option<Backing>,
+}
+
+/// RAM of `bytes` bytes, with the hole for the VGA's window and the ROMs below 1 MiB.
+pub fn ram(bytes: u64) -> Result<GuestMemoryMmap> {
+    let regions = [
+        (GuestAddress(0), LOW_RAM_END as usize),
+        (GuestAddress(HIGH_RAM), (bytes - HIGH_RAM) as usize),
+    ];
+    GuestMemoryMmap::from_ranges(&regions).with_context(|| {
+        format!(
+            "the host has no {} MiB of memory for the guest",
+            bytes / MIB
+        )
+    })
+}
+
+impl Machine {
+    /// A machine that starts `bios`, and its vCPU.
+    pub fn new(kvm: &Kvm, board: Board, bios: &[u8]) -> Result<(Self, Vcpu)> {
+        let (mut vm, vcpu) = Vm::new(kvm)?;
+        let (low, high) = (GuestAddress(0), GuestAddress(HIGH_RAM));
+        let (low_ram, high_ram) = (
+            Backing::ram(&board.ram, low)?,
+            Backing::ram(&board.ram, high)?,
+        );
+        let rom = Backing::copy_of(bios)?;
+        let bios_start = FOUR_GIB - rom.len();
+        vm.map(SLOT_LOW_RAM, low.0, &low_ram, (0, low_ram.len()), false)?;
+        vm.map(SLOT_HIGH_RAM, high.0, &high_ram, (0, high_ram.len()), false)?;
+        vm.map(SLOT_BIOS, bios_start, &rom, (0, rom.len()), true)?;
+        let copy = &bios[bios.len().saturating_sub(BIOS_COPY as usize)..];
+        let copy_start = GuestAddress(MIB - copy.len() as u64);
+        board
+            .ram
+            .write_slice(copy, copy_start)
+            .context("the BIOS doesn't fit into RAM")?;
+        let mut machine = Self {
+            vm,
+            slots: [None; 3],
+            taken: [
+                (low.0, low_ram.len()),
+                (high.0, high.0 + high_ram.len()),
+                (bios_start, FOUR_GIB),
+            ],
+            vram: Backing::vram(board.vga.vram()),
+            rom: board.vga.rom().map(Backing::copy_of).transpose()?,
+            board,
+        };
+        machine.remap();
+        Ok((machine, vcpu))
+    }
+
+    /// Carries out one exit. Returns why the machine can't go on after it.
+    fn handle(&mut self, exit: Exit<'_>) -> Option<Stop> {
+        let mut effects = Effects::empty();
+        match exit {
+            Exit::In { port, size, data } => self.board.port_reads(port, size, data),
+            Exit::Out { port, size, data } => effects |= self.board.port_writes(port, size, data),
+            Exit::Read { address, data } => self.board.mmio_read(address, data),
+            Exit::Write { address, data } => effects |= self.board.mmio_write(address, data),
+            Exit::Interrupted => {}
+            Exit::TripleFault => return Some(Stop::TripleFault),
+            Exit::Failed(message) => return Some(Stop::Failed(message)),
+        }
+        if effects.contains(Effects::MAPPINGS) {
+            self.remap();
+        }
+        self.deliver_keys();
+        self.board.reset_requested().then_some(Stop::Reset)
+    }
+
+    /// Presses or releases keys.
+    pub fn push_keys(&mut self, codes: &[u8]) {
+        self.board.keyboard.push(codes);
+        self.deliver_keys();
+    }
+
+    fn deliver_keys(&mut self) {
+        if self.board.keyboard.take_interrupt() && self.vm.pulse(KEYBOARD_LINE).is_err() {
+            self.board.note("KVM refuses a keyboard interrupt".into());
+        }
+    }
+
+    /// Makes the VGA's memory slots what its mappings say, and touches only those that changed.
+    fn remap(&mut self) {
+        let wanted = plan(&self.board.mappings, &self.taken);
+        if let (Some(range), None) = (self.board.mappings.framebuffer, wanted[0]) {
+            let base = range.base.0;
+            self.board
+                .note(format!("the framebuffer isn't mapped: {base:#x} is taken"));
+        }
+        // All that goes must be gone before anything new comes: ranges may swap places.
+        for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
+            if self.slots[index].is_some() && self.slots[index] != wanted[index] {
+                self.report(|vm, _, _| vm.unmap(slot));
+                self.slots[index] = None;
+            }
+        }
+        for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
+            if let (None, Some(Shown { guest, len, offset })) = (self.slots[index], wanted[index]) {
+                let shown = self.report(|vm, vram, rom| match rom {
+                    Some(rom) if index == ROM => vm.map(slot, guest, rom, (offset, len), true),
+                    _ => vm.map(slot, guest, vram, (offset, len), false),
+                });
+                self.slots[index] = wanted[index].filter(|_| shown);
+            }
+        }
+    }
+
+    /// Changes a slot. One that KVM refuses isn't the machine's end: accesses trap, and are served.
+    fn report(
+        &mut self,
+        change: impl FnOnce(&mut Vm, &Backing, Option<&Backing>) -> Result<()>,
+    ) -> bool {
+        self.board.counts.slot_changes += 1;
+        let result = change(&mut self.vm, &self.vram, self.rom.as_ref());
+        if let Err(error) = &result {
+            self.board
+                .note(format!("{error:#}: accesses to it will trap"));
+        }
+        result.is_ok()
+    }
+}
+
+/// Which slots `mappings` asks for. What lies over RAM, the BIOS or an earlier slot is left out.
+fn plan(mappings: &Mappings, taken: &[(u64, u64)]) -> Slots {
+    let framebuffer = mappings.framebuffer.map(|range| Shown {
+        guest: range.base.0,
+        len: range.len,
+        offset: 0,
+    });
+    let window = mappings.window.map(|window| Shown {
+        guest: WINDOW.start + u64::from(window.offset),
+        len: window.len.into(),
+        offset: window.vram_offset.into(),
+    });
+    let rom = mappings.rom.map(|range| Shown {
+        guest: range.base.0,
+        len: range.len,
+        offset: 0,
+    });
+    let mut slots: Slots = [None; 3];
+    // The window comes first: a BAR that is moved over it doesn't hide it.
+    for (index, wanted) in [(1, window), (0, framebuffer), (ROM, rom)] {
+        slots[index] = wanted.filter(|shown| {
+            let window_free = index == 1 || !shown.overlaps(WINDOW.start, WINDOW.end);
+            let free = !taken
+                .iter()
+                .any(|(start, end)| shown.overlaps(*start, *end));
+            let aligned = shown.guest % PAGE == 0 && shown.len % PAGE == 0;
+            let apart = slots
+                .iter()
+                .flatten()
+                .all(|s| !shown.overlaps(s.guest, s.guest + s.len));
+            window_free && free && aligned && apart
+        });
+    }
+    slots
+}
+
+/// Runs the guest until it stops or `quit` is set. Whoever sets it must also send the thread a
+/// signal, and again if that came too early.
+pub fn run(mut vcpu: Vcpu, machine: &Mutex<Machine>, quit: &AtomicBool) -> Stop {
+    while !quit.load(Ordering::Relaxed) {
+        let exit = vcpu.run();
+        if matches!(exit, Exit::Interrupted) {
+            if vcpu.halted_for_good() {
+                return Stop::Halted;
+            }
+            continue;
+        }
+        if let Some(stop) = lock(machine).handle(exit) {
+            return stop;
+        }
+    }
+    Stop::Asked
+}
+
+/// Locks the machine, also after a panic of the other thread: the picture is still worth showing.
+pub fn lock(machine: &Mutex<Machine>) -> MutexGuard<'_, Machine> {
+    machine.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use stdvga::{MappedRange, WindowRam};
+
+    use super::*;
+
+    const TAKEN: [(u64, u64); 2] = [(0, 0xa_0000), (0xc_0000, 0x200_0000)];
+
+    fn range(base: u64, len: u64) -> Option<MappedRange> {
+        Some(MappedRange {
+            base: GuestAddress(base),
+            len,
+        })
+    }
+
+    fn planned(mappings: Mappings) -> [Option<u64>; 3] {
+        plan(&mappings, &TAKEN).map(|slot| slot.map(|shown| shown.guest))
+    }
+
+    #[test]
+    fn each_mapping_gets_its_slot() {
+        let window = Some(WindowRam {
+            offset: 0,
+            len: 0x1_0000,
+            vram_offset: 0x3_0000,
+        });
+        let mappings = Mappings {
+            framebuffer: range(0xfd00_0000, 16 * MIB),
+            rom: range(0xfebe_0000, 0x1_0000),
+            window,
+            ..Mappings::default()
+        };
+        assert_eq!(
+            planned(mappings),
+            [Some(0xfd00_0000), Some(0xa_0000), Some(0xfebe_0000)]
+        );
+        let shown = plan(&mappings, &TAKEN)[1];
+        assert_eq!(shown.map(|shown| shown.offset), Some(0x3_0000));
+    }
+
+    #[test]
+    fn a_bar_over_ram_the_window_or_another_slot_stays_unmapped() {
+        for base in [0, 0x100_0000, 0x1ff_f000, 0x9_f000] {
+            let mappings = Mappings {
+                framebuffer: range(base, MIB),
+                ..Mappings::default()
+            };
+            assert_eq!(planned(mappings), [None; 3], "{base:#x}");
+        }
+        let both = Mappings {
+            framebuffer: range(0xe000_0000, 16 * MIB),
+            rom: range(0xe000_0000, 0x1_0000),
+            ..Mappings::default()
+        };
+        assert_eq!(planned(both), [Some(0xe000_0000), None, None]);
+    }
+
+    #[test]
+    fn a_rom_smaller_than_a_page_traps() {
+        let mappings = Mappings {
+            rom: range(0xfebe_0800, 2048),
+            ..Mappings::default()
+        };
+        assert_eq!(planned(mappings), [None; 3]);
+    }
+}

@@ -1,0 +1,388 @@
+//! A small machine around `stdvga`: boots SeaBIOS, a guest of our own, or a script, and shows the
+//! screen.
+//!
+//! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
+//! - `machine.rs` and `kvm.rs` put the board under KVM: memory slots that follow the VGA's mappings.
+//! - `vmm.rs` and `display.rs` are the two threads: the vCPU, and the screen.
+//! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
+//! - `demo.rs`, `embedded.rs` and `scripted.rs` are the guest of our own.
+
+mod board;
+mod cmos;
+mod console;
+mod demo;
+mod display;
+mod firmware;
+mod font;
+mod fw_cfg;
+mod i8042;
+mod keys;
+mod outcome;
+mod pci;
+mod picture;
+mod scripted;
+mod terminal;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod embedded;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kvm;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod machine;
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    path = "no_kvm.rs"
+)]
+mod vmm;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, ValueEnum};
+use stdvga::{Config, StdVga};
+use vm_memory::{GuestAddress, GuestMemoryMmap};
+
+use crate::board::Board;
+use crate::cmos::Cmos;
+use crate::display::Display;
+use crate::firmware::VgaBios;
+use crate::fw_cfg::FwCfg;
+use crate::outcome::{End, Outcome, Until};
+use crate::picture::Picture;
+
+const MIB: u64 = 1 << 20;
+/// RAM ends below the addresses that firmware gives to PCI devices.
+const MEMORY_MIB: std::ops::RangeInclusive<u32> = 2..=3584;
+/// A larger BAR doesn't fit between those and the chipset's own addresses.
+const VGAMEM_MIB: std::ops::RangeInclusive<u32> = 1..=256;
+const MAX_SECONDS: f64 = 86_400.0;
+
+/// Boots a small machine with a standard VGA, and shows its screen.
+#[derive(Parser)]
+#[command(name = "boot")]
+struct Args {
+    /// What to run. Without it: firmware where KVM and SeaBIOS's files are there, the embedded guest
+    /// where only KVM is, the scripted guest elsewhere
+    #[arg(long, value_enum)]
+    guest: Option<Guest>,
+    /// BIOS image [default: SeaBIOS, where a distribution installed it]
+    #[arg(long, value_name = "FILE")]
+    bios: Option<PathBuf>,
+    /// VGA BIOS [default: SeaBIOS's for the standard VGA]
+    #[arg(long, value_name = "FILE")]
+    vgabios: Option<PathBuf>,
+    /// Floppy image or boot sector to boot from, up to 2.88 MB
+    #[arg(long, value_name = "IMAGE")]
+    floppy: Option<PathBuf>,
+    /// The guest's RAM
+    #[arg(long, value_name = "MIB", default_value_t = 32)]
+    memory: u32,
+    /// The VGA's memory
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    vgamem: u32,
+    /// Show the screen after so many seconds
+    #[arg(long, value_name = "N", conflicts_with_all = ["until_stable", "until_text"])]
+    seconds: Option<f64>,
+    /// Show the screen once it stands still, 300 seconds at most [default]
+    #[arg(long, conflicts_with = "until_text")]
+    until_stable: bool,
+    /// Show the screen once its text contains TEXT, 300 seconds at most
+    #[arg(long, value_name = "TEXT")]
+    until_text: Option<String>,
+    /// Keys to type once the screen stands still: text, and <enter>, <esc>, <up>, <f12> and so on
+    #[arg(long = "type", value_name = "KEYS")]
+    keys: Option<String>,
+    /// Whether text can blink, as on hardware and in QEMU since 11.1
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    text_blink: Switch,
+    /// Where to write the picture [default: boot.png, or nowhere with --text]
+    #[arg(long, value_name = "FILE.png")]
+    screenshot: Option<PathBuf>,
+    /// Print the text screen as plain lines, and nothing else
+    #[arg(long)]
+    text: bool,
+    /// Copy the debug console at port 0x402 to stderr
+    #[arg(long)]
+    debug_console: bool,
+    /// KVM's device
+    #[arg(long, value_name = "FILE", default_value = "/dev/kvm")]
+    kvm: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Guest {
+    /// A BIOS and a VGA BIOS, under KVM
+    Firmware,
+    /// A real-mode program of our own, under KVM
+    Embedded,
+    /// The same program without a CPU: needs no KVM
+    Scripted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = run(&args).and_then(|outcome| show(&args, &outcome));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("boot: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the guest that was asked for.
+fn run(args: &Args) -> Result<Outcome> {
+    check_sizes(args)?;
+    let keys = keys::scan_codes(args.keys.as_deref().unwrap_or(""))?;
+    let until = until(args)?;
+    match choose(args)? {
+        Guest::Scripted => run_script(args),
+        Guest::Embedded => {
+            let board = board(
+                args,
+                vmm::ram(u64::from(args.memory) * MIB)?,
+                None,
+                Vec::new(),
+            )?;
+            vmm::run(&args.kvm, board, &vmm::embedded_bios()?, &until, keys)
+        }
+        Guest::Firmware => {
+            let path = |given: &Option<PathBuf>, find: fn() -> Result<PathBuf>| {
+                given.clone().map_or_else(find, Ok)
+            };
+            let bios = firmware::bios(&path(&args.bios, firmware::find_bios)?)?;
+            let mut files = Vec::new();
+            let rom = match firmware::vga_bios(&path(&args.vgabios, firmware::find_vga_bios)?)? {
+                VgaBios::RomBar(rom) => Some(rom),
+                VgaBios::FwCfg(name, rom) => {
+                    files.push((name, rom));
+                    None
+                }
+            };
+            if let Some(image) = &args.floppy {
+                files.push(("floppyimg/floppy.img".into(), firmware::floppy(image)?));
+            }
+            let board = board(args, vmm::ram(u64::from(args.memory) * MIB)?, rom, files)?;
+            vmm::run(&args.kvm, board, &bios, &until, keys)
+        }
+    }
+}
+
+/// Refuses sizes that no machine can have.
+fn check_sizes(args: &Args) -> Result<()> {
+    for (option, value, range) in [
+        ("--memory", args.memory, MEMORY_MIB),
+        ("--vgamem", args.vgamem, VGAMEM_MIB),
+    ] {
+        let (start, end) = (range.start(), range.end());
+        ensure!(
+            range.contains(&value),
+            "{option} {value}: give {start} to {end} MiB"
+        );
+    }
+    Ok(())
+}
+
+fn until(args: &Args) -> Result<Until> {
+    match (args.seconds, &args.until_text) {
+        (Some(seconds), _) => {
+            let valid = seconds > 0.0 && seconds <= MAX_SECONDS;
+            ensure!(
+                valid,
+                "--seconds {seconds}: give a number above 0, up to {MAX_SECONDS}"
+            );
+            Ok(Until::Time(Duration::from_secs_f64(seconds)))
+        }
+        (None, Some(text)) => Ok(Until::Text(text.clone())),
+        (None, None) => Ok(Until::Stable),
+    }
+}
+
+/// Which guest to run, and says so. Only where nothing was asked for that needs KVM or firmware, a
+/// lack of them leads to another guest.
+fn choose(args: &Args) -> Result<Guest> {
+    let files = [&args.bios, &args.vgabios, &args.floppy];
+    let wants_firmware = files.iter().any(|file| file.is_some());
+    if wants_firmware && args.guest.is_some_and(|guest| guest != Guest::Firmware) {
+        conflict("--bios, --vgabios and --floppy are for --guest firmware");
+    }
+    let waits = args.until_text.is_some() || args.seconds.is_some() || args.keys.is_some();
+    if waits && args.guest == Some(Guest::Scripted) {
+        conflict("--guest scripted ends by itself: there's nothing to wait for and no keyboard");
+    }
+    let guest = match args.guest {
+        Some(Guest::Scripted) => Guest::Scripted,
+        Some(guest) => {
+            vmm::check(&args.kvm)?;
+            guest
+        }
+        None if wants_firmware || waits => {
+            vmm::check(&args.kvm)?;
+            if wants_firmware || firmware::find().is_some() {
+                Guest::Firmware
+            } else {
+                Guest::Embedded
+            }
+        }
+        None => match (vmm::check(&args.kvm), firmware::find()) {
+            (Err(error), _) => {
+                eprintln!("boot: no KVM, so no CPU: {error:#}");
+                Guest::Scripted
+            }
+            (Ok(()), None) => {
+                eprintln!(
+                    "boot: {}",
+                    firmware::missing(
+                        "SeaBIOS",
+                        "bios-256k.bin or \
+                    vgabios-stdvga.bin",
+                        "--bios and --vgabios"
+                    )
+                );
+                Guest::Embedded
+            }
+            (Ok(()), Some(_)) => Guest::Firmware,
+        },
+    };
+    eprintln!(
+        "boot: {}",
+        match guest {
+            Guest::Firmware => "guest: firmware under KVM",
+            Guest::Embedded => "guest: embedded (a real-mode program of our own under KVM)",
+            Guest::Scripted => "guest: scripted (the embedded guest's program, without a CPU)",
+        }
+    );
+    if guest != Guest::Firmware {
+        let (given, least) = (args.vgamem, demo::VRAM_MIB);
+        ensure!(
+            given >= least,
+            "--vgamem {given}: this guest's picture needs {least} MiB"
+        );
+    }
+    Ok(guest)
+}
+
+/// Refuses options that don't go together, as clap does.
+fn conflict(message: &str) -> ! {
+    Args::command()
+        .error(ErrorKind::ArgumentConflict, message)
+        .exit()
+}
+
+/// A board with everything on it.
+fn board(
+    args: &Args,
+    ram: GuestMemoryMmap,
+    rom: Option<Vec<u8>>,
+    files: Vec<(String, Vec<u8>)>,
+) -> Result<Board> {
+    let config = Config {
+        vram_mib: Some(args.vgamem),
+        text_blink: args.text_blink == Switch::On,
+        rom,
+        ..Config::default()
+    };
+    let vga = StdVga::new(config).context("the VGA can't be built")?;
+    let cmos = Cmos::new(u64::from(args.memory) * MIB);
+    Ok(Board::new(
+        vga,
+        ram,
+        FwCfg::new(files),
+        cmos,
+        args.debug_console,
+    ))
+}
+
+/// Runs the scripted guest.
+fn run_script(args: &Args) -> Result<Outcome> {
+    let start = Instant::now();
+    // The script reaches no RAM; fw_cfg must have some to point at.
+    let ram = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 0x1000)])?;
+    let mut board = board(args, ram, None, Vec::new())?;
+    let vram = board.vga.vram().clone();
+    let mut display = Display::new(start);
+    let mut result = Ok(());
+    scripted::run(&mut board, &demo::program(), |board| {
+        let refreshed = display.refresh(&board.vga.scanout(), &vram);
+        result = std::mem::replace(&mut result, Ok(())).and(refreshed.map(|_| ()));
+    });
+    result?;
+    let (scanout, counts) = (board.vga.scanout(), board.counts);
+    Ok(Outcome {
+        scanout,
+        vram,
+        counts,
+        elapsed: start.elapsed(),
+        end: End::Reached,
+    })
+}
+
+/// Shows the screen, and says how the run went. It's an error if that wasn't what was asked for.
+fn show(args: &Args, outcome: &Outcome) -> Result<()> {
+    let Outcome {
+        scanout,
+        vram,
+        counts,
+        elapsed,
+        end,
+    } = outcome;
+    let picture = Picture::of(scanout, vram)?;
+    let text = scanout.text(vram);
+    match &text {
+        Some(text) => terminal::print_text(text)?,
+        None if args.text => {}
+        None => terminal::print_picture(&picture)?,
+    }
+    let default = (!args.text).then_some(Path::new("boot.png"));
+    if let Some(path) = args.screenshot.as_deref().or(default) {
+        picture.save(path)?;
+        let (width, height) = (picture.width, picture.height);
+        eprintln!(
+            "boot: {width}x{height} pixels written to {}",
+            path.display()
+        );
+    }
+    eprintln!(
+        "boot: {:.2} s, {counts}; {}",
+        elapsed.as_secs_f64(),
+        scanout.mode()
+    );
+    match end {
+        End::Reached => {}
+        End::Stopped(Ok(what)) => eprintln!("boot: {what}"),
+        End::Stopped(Err(what)) => bail!("{what}"),
+        End::TimedOut(time) => {
+            let wanted = match &args.until_text {
+                Some(text) => format!("the text {text:?} didn't appear"),
+                None => "the screen didn't come to rest".into(),
+            };
+            bail!(
+                "{wanted} within {} s: above is what it shows; see --seconds",
+                time.as_secs()
+            );
+        }
+    }
+    if let (Some(wanted), End::Stopped(_)) = (&args.until_text, end) {
+        bail!("the guest stopped before the text {wanted:?} appeared");
+    }
+    ensure!(
+        !args.text || text.is_some(),
+        "--text: the guest isn't in a text mode: {}",
+        scanout.mode()
+    );
+    ensure!(
+        !picture.is_black(),
+        "the guest shows nothing: the screen is black"
+    );
+    Ok(())
+}

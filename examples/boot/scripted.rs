@@ -1,0 +1,40 @@
+//! The scripted guest: carries out the demo program on the board itself, with no vCPU at all.
+
+use stdvga::Effects;
+
+use crate::board::Board;
+use crate::demo::{Area, Step};
+
+/// Carries out `program`. After each step that changed the picture's kind or size, `mode_changed`
+/// is called.
+pub fn run(board: &mut Board, program: &[Step], mut mode_changed: impl FnMut(&mut Board)) {
+    for step in program {
+        let effects = match step {
+            Step::Out8 { port, value } => board.port_write(*port, &[*value]),
+            Step::Out16 { port, value } => board.port_write(*port, &value.to_le_bytes()),
+            Step::Out32 { port, value } => board.port_write(*port, &value.to_le_bytes()),
+            Step::In8 { port } => {
+                board.port_read(*port, &mut [0]);
+                Effects::empty()
+            }
+            Step::Fill { area, value } => write(board, area, |_| *value),
+            Step::Copy { area, row } => write(board, area, |column| row[column]),
+        };
+        if effects.contains(Effects::MODE) {
+            mode_changed(board);
+        }
+    }
+}
+
+/// Writes an area dword by dword, as a CPU does.
+fn write(board: &mut Board, area: &Area, value: impl Fn(usize) -> u32) -> Effects {
+    let mut effects = Effects::empty();
+    for row in 0..area.rows {
+        for column in 0..area.width {
+            let address = area.address + row * area.pitch + 4 * column;
+            let data = value(column as usize).to_le_bytes();
+            effects |= board.mmio_write(address.into(), &data);
+        }
+    }
+    effects
+}

@@ -1,0 +1,233 @@
+//! Runs a guest under KVM: the vCPU on a thread of its own, the display on this one.
+
+use std::collections::VecDeque;
+use std::ffi::{c_int, c_void};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use stdvga::{Scanout, Vram};
+use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler};
+
+use crate::board::Board;
+use crate::display::Display;
+use crate::embedded;
+use crate::kvm::{self, Vcpu};
+use crate::machine::{self, Machine, Stop};
+use crate::outcome::{End, Outcome, Until};
+use crate::{demo, terminal};
+
+/// How often the display thread looks at the VGA.
+const FRAME: Duration = Duration::from_millis(40);
+/// How long nothing may happen before a picture is taken for finished.
+const STILL: Duration = Duration::from_secs(4);
+/// Time for the guest to take one key.
+const KEY: Duration = Duration::from_millis(150);
+/// The longest run where no `--seconds` are given.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Checks that KVM can be used.
+pub fn check(path: &Path) -> Result<()> {
+    kvm::open(path).map(|_| ())
+}
+
+/// The guest's RAM.
+pub use crate::machine::ram;
+
+/// The BIOS image that carries out the demo program.
+pub fn embedded_bios() -> Result<Vec<u8>> {
+    embedded::image(&demo::program())
+}
+
+/// Runs `bios` on `board` until the end that `until` asks for, or another one. `keys` are typed once
+/// the screen first stands still.
+pub fn run(
+    path: &Path,
+    board: Board,
+    bios: &[u8],
+    until: &Until,
+    keys: Vec<Vec<u8>>,
+) -> Result<Outcome> {
+    let (machine, vcpu) = Machine::new(&kvm::open(path)?, board, bios)?;
+    let vram = machine.board.vga.vram().clone();
+    let machine = Arc::new(Mutex::new(machine));
+    let start = Instant::now();
+    let thread = VcpuThread::start(vcpu, Arc::clone(&machine))?;
+    let mut watch = Watch {
+        machine: &machine,
+        vram: &vram,
+        display: Display::new(start),
+        keys: keys.into(),
+        next_key: None,
+        quiet_since: start,
+        accesses: 0,
+    };
+    let end = watch.watch(&thread, until)?;
+    let stop = thread.stop()?;
+    let end = match stop {
+        Stop::Asked => end,
+        stop => End::Stopped(describe(stop)),
+    };
+    let mut machine = machine::lock(&machine);
+    let scanout = machine.board.vga.scanout();
+    let end = match until {
+        // The text may be the last thing that the guest wrote.
+        Until::Text(text) if shows(&scanout, &vram, text) => End::Reached,
+        _ => end,
+    };
+    Ok(Outcome {
+        scanout,
+        vram,
+        counts: machine.board.counts,
+        elapsed: start.elapsed(),
+        end,
+    })
+}
+
+fn describe(stop: Stop) -> Result<&'static str, String> {
+    match stop {
+        Stop::Asked => Ok("the guest was stopped"),
+        Stop::Halted => Ok("the guest halted with interrupts off"),
+        Stop::Reset => Ok("the guest asked for a reset"),
+        Stop::TripleFault => Err("the guest crashed (triple fault)".into()),
+        Stop::Failed(message) => Err(message),
+    }
+}
+
+fn shows(scanout: &Scanout, vram: &Vram, wanted: &str) -> bool {
+    scanout.text(vram).is_some_and(|text| {
+        terminal::lines(&text)
+            .iter()
+            .any(|line| line.contains(wanted))
+    })
+}
+
+/// The display thread's side.
+struct Watch<'a> {
+    machine: &'a Mutex<Machine>,
+    vram: &'a Vram,
+    display: Display,
+    keys: VecDeque<Vec<u8>>,
+    /// When the next key is due: typing has begun.
+    next_key: Option<Instant>,
+    quiet_since: Instant,
+    accesses: u64,
+}
+
+impl Watch<'_> {
+    /// Shows the guest's screen until the run is at its end.
+    fn watch(&mut self, thread: &VcpuThread, until: &Until) -> Result<End> {
+        let start = Instant::now();
+        loop {
+            let scanout = self.frame()?;
+            if thread.is_finished() {
+                return Ok(End::Reached);
+            }
+            let still = self.quiet_since.elapsed() >= STILL && self.shows_something(&scanout);
+            self.type_keys(still);
+            let ready = self.keys.is_empty();
+            match until {
+                Until::Stable if still && ready => return Ok(End::Reached),
+                Until::Text(text) if ready && shows(&scanout, self.vram, text) => {
+                    return Ok(End::Reached);
+                }
+                Until::Time(time) if start.elapsed() >= *time => return Ok(End::Reached),
+                Until::Stable | Until::Text(_) if start.elapsed() >= LIMIT => {
+                    return Ok(End::TimedOut(LIMIT));
+                }
+                _ => {}
+            }
+            thread::sleep(FRAME);
+            thread.kick();
+        }
+    }
+
+    /// One refresh. The lock is held for a snapshot only: drawing happens without it.
+    fn frame(&mut self) -> Result<Scanout> {
+        let (scanout, accesses, notes) = {
+            let mut machine = machine::lock(self.machine);
+            let board = &mut machine.board;
+            (
+                board.vga.scanout(),
+                board.counts.vga(),
+                std::mem::take(&mut board.notes),
+            )
+        };
+        notes.iter().for_each(|note| self.display.say(note));
+        let changed = self.display.refresh(&scanout, self.vram)?;
+        if changed || accesses != self.accesses {
+            self.quiet_since = Instant::now();
+        }
+        self.accesses = accesses;
+        Ok(scanout)
+    }
+
+    /// A blank text screen is no picture yet, even where its cursor is on.
+    fn shows_something(&self, scanout: &Scanout) -> bool {
+        match scanout.text(self.vram) {
+            Some(text) => !terminal::lines(&text).is_empty(),
+            None => !self.display.is_black(),
+        }
+    }
+
+    /// Types the next key, if one is due.
+    fn type_keys(&mut self, still: bool) {
+        let due = match self.next_key {
+            None => still,
+            Some(time) => Instant::now() >= time,
+        };
+        if let (true, Some(key)) = (due, self.keys.pop_front()) {
+            machine::lock(self.machine).push_keys(&key);
+            self.next_key = Some(Instant::now() + KEY);
+            self.quiet_since = Instant::now();
+        }
+    }
+}
+
+/// The thread that runs the guest.
+struct VcpuThread {
+    quit: Arc<AtomicBool>,
+    thread: JoinHandle<Stop>,
+}
+
+impl VcpuThread {
+    fn start(vcpu: Vcpu, machine: Arc<Mutex<Machine>>) -> Result<Self> {
+        register_signal_handler(SIGRTMIN(), ignore).context("no signal for the vCPU thread")?;
+        let quit = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&quit);
+        let thread = thread::Builder::new()
+            .name("vcpu0".into())
+            .spawn(move || machine::run(vcpu, &machine, &asked))
+            .context("no thread for the vCPU")?;
+        Ok(Self { quit, thread })
+    }
+
+    fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Gets the vCPU out of the guest for a moment, so that it looks at `quit`, and whether the
+    /// guest sleeps for good.
+    fn kick(&self) {
+        // It fails where the thread has ended, and then there's nothing to kick.
+        let _ = self.thread.kill(SIGRTMIN());
+    }
+
+    /// Stops the guest, and returns why it stopped.
+    fn stop(self) -> Result<Stop> {
+        self.quit.store(true, Ordering::Relaxed);
+        while !self.thread.is_finished() {
+            self.kick();
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.thread
+            .join()
+            .map_err(|_| anyhow!("the vCPU thread panicked"))
+    }
+}
+
+/// The signal's work is done when it interrupts KVM_RUN.
+extern "C" fn ignore<Info>(_: c_int, _: *mut Info, _: *mut c_void) {}
