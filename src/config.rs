@@ -218,3 +218,119 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vram_mib(variant: Variant, vram_mib: Option<u32>) -> u64 {
+        Config {
+            variant,
+            vram_mib,
+            ..Config::default()
+        }
+        .vram_bytes()
+            / MIB
+    }
+
+    #[test]
+    fn vram_sizes_are_clamped_and_rounded_up() {
+        for (given, rounded) in [
+            (0, 1),
+            (1, 1),
+            (3, 4),
+            (16, 16),
+            (257, 512),
+            (1000, 512),
+            (u32::MAX, 512),
+        ] {
+            assert_eq!(
+                vram_mib(Variant::Vga, Some(given)),
+                rounded,
+                "vram_mib {given}"
+            );
+        }
+        assert_eq!(vram_mib(Variant::SecondaryVga, None), 16);
+        assert_eq!(vram_mib(Variant::IsaVga, None), 8);
+    }
+
+    #[test]
+    fn options_that_a_variant_lacks_are_refused() {
+        let isa = Config {
+            variant: Variant::IsaVga,
+            ..Config::default()
+        };
+        let secondary = Config {
+            variant: Variant::SecondaryVga,
+            ..Config::default()
+        };
+        let refused = [
+            (
+                Config {
+                    mmio: false,
+                    ..secondary.clone()
+                },
+                "secondary-vga has no option `mmio`",
+            ),
+            (
+                Config {
+                    mmio: false,
+                    ..isa.clone()
+                },
+                "isa-vga has no option `mmio`",
+            ),
+            (
+                Config {
+                    edid: false,
+                    ..isa.clone()
+                },
+                "isa-vga has no option `edid`",
+            ),
+            (
+                Config {
+                    qemu_extended_regs: false,
+                    ..isa.clone()
+                },
+                "isa-vga has no option `qemu_extended_regs`",
+            ),
+            (
+                Config {
+                    rom: Some(vec![0]),
+                    ..isa.clone()
+                },
+                "isa-vga has no option `rom`",
+            ),
+            (
+                Config {
+                    monitor: Monitor {
+                        xres: 800,
+                        ..Monitor::default()
+                    },
+                    ..isa.clone()
+                },
+                "isa-vga has no option `monitor`",
+            ),
+        ];
+        for (config, message) in refused {
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+        assert!(isa.check().is_ok() && secondary.check().is_ok());
+    }
+
+    #[test]
+    fn a_rom_that_no_bar_can_hold_is_refused() {
+        for bytes in [0, MAX_ROM_BYTES + 1] {
+            let error = Config {
+                rom: Some(vec![0; bytes]),
+                ..Config::default()
+            }
+            .check()
+            .unwrap_err();
+            assert!(
+                matches!(error, ConfigError::RomSize { bytes: given, .. } if given == bytes),
+                "{error}"
+            );
+        }
+    }
+}

@@ -91,13 +91,13 @@ impl<B: Bitmap> StdVga<B> {
                 data.copy_from_slice(&blob[start..start + data.len()]);
             }
             Area::Ports(first) => {
-                for (port, byte) in (first..).zip(data) {
+                for (byte, port) in data.iter_mut().zip(first..) {
                     *byte = ports::read_byte(self.registers_mut(), port);
                 }
             }
             Area::Dispi(first) => {
                 // A single byte, at either address, is the register's low one.
-                for (register, bytes) in (first..).zip(data.chunks_mut(2)) {
+                for (bytes, register) in data.chunks_mut(2).zip(first..) {
                     let dispi = &mut self.registers_mut().dispi;
                     dispi.index = register;
                     bytes.copy_from_slice(&dispi.read_data().to_le_bytes()[..bytes.len()]);
@@ -123,13 +123,13 @@ impl<B: Bitmap> StdVga<B> {
         let mut effects = Effects::empty();
         match self.area(offset) {
             Area::Ports(first) => {
-                for (port, byte) in (first..).zip(data) {
+                for (byte, port) in data.iter().zip(first..) {
                     effects |= ports::write_byte(self.registers_mut(), port, *byte);
                 }
             }
             Area::Dispi(first) => {
                 // A single byte, at either address, is the register's value, extended by zeros.
-                for (register, bytes) in (first..).zip(data.chunks(2)) {
+                for (bytes, register) in data.chunks(2).zip(first..) {
                     self.registers_mut().dispi.index = register;
                     let high = bytes.get(1).copied().unwrap_or(0);
                     effects |= self.write_dispi(u16::from_le_bytes([bytes[0], high]));
@@ -148,5 +148,193 @@ impl<B: Bitmap> StdVga<B> {
             Area::Edid(_) | Area::Hole => {}
         }
         effects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Variant};
+
+    const DISPI: u64 = 0x500;
+
+    fn secondary() -> StdVga {
+        StdVga::new(Config {
+            variant: Variant::SecondaryVga,
+            ..Config::default()
+        })
+        .unwrap()
+    }
+
+    fn write(vga: &mut StdVga, offset: u64, data: &[u8]) {
+        let _ = vga.mmio_write(offset, data);
+    }
+
+    fn read<const N: usize>(vga: &mut StdVga, offset: u64) -> [u8; N] {
+        let mut data = [0xaa; N];
+        vga.mmio_read(offset, &mut data);
+        data
+    }
+
+    #[test]
+    fn the_edid_blob_is_read_only_and_ends_in_a_hole() {
+        let mut vga = secondary();
+        write(&mut vga, 0, &[0x55; 8]);
+        assert_eq!(
+            read(&mut vga, 0),
+            [0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00]
+        );
+        assert_eq!(read(&mut vga, 0x17f), [0x00, 0xff]);
+        let mut without = StdVga::new(Config {
+            edid: false,
+            ..Config::default()
+        })
+        .unwrap();
+        assert_eq!(read(&mut without, 0), [0xff; 8]);
+    }
+
+    #[test]
+    fn a_word_write_at_an_index_port_programs_the_register() {
+        let mut vga = secondary();
+        write(&mut vga, 0x404, &[0x02, 0x0f]);
+        assert_eq!(
+            read(&mut vga, 0x404),
+            [0x02, 0x0f, 0x00, 0x00],
+            "four ports, ascending"
+        );
+        assert_eq!(
+            read(&mut vga, 0x41f),
+            [0xff, 0xff],
+            "port 0x3df in monochrome, and a hole"
+        );
+    }
+
+    #[test]
+    fn the_crtc_needs_the_color_addresses() {
+        let mut vga = secondary();
+        assert_eq!(read(&mut vga, 0x414), [0xff]);
+        write(&mut vga, 0x402, &[0x01]);
+        write(&mut vga, 0x414, &[0x0c, 0x12]);
+        assert_eq!(read(&mut vga, 0x414), [0x0c, 0x12]);
+        assert_eq!(
+            read(&mut vga, 0x410),
+            [0x00; 4],
+            "0x3d0-0x3d3 are ports here, of no register"
+        );
+    }
+
+    #[test]
+    fn dispi_registers_are_words_whose_bytes_read_the_low_half() {
+        let mut vga = secondary();
+        assert_eq!(read(&mut vga, DISPI), [0xc5, 0xb0]);
+        assert_eq!(read(&mut vga, DISPI + 1), [0xc5]);
+        assert_eq!(
+            read(&mut vga, DISPI + 0x14),
+            [0x00, 0x01, 0x00, 0x00],
+            "16 MiB; then no register"
+        );
+        write(&mut vga, DISPI + 2, &[0x20, 0x03]);
+        write(&mut vga, DISPI + 3, &[0x40]);
+        assert_eq!(
+            read(&mut vga, DISPI + 2),
+            [0x40, 0x00],
+            "a byte is extended by zeros"
+        );
+    }
+
+    #[test]
+    fn unaligned_dispi_accesses_are_cut_into_aligned_ones() {
+        let mut vga = secondary();
+        write(&mut vga, DISPI + 2, &[0x80, 0x02, 0xe0, 0x01]);
+        assert_eq!(
+            read(&mut vga, DISPI + 1),
+            [0xc5, 0x80],
+            "the low bytes of registers 0 and 1"
+        );
+        assert_eq!(read(&mut vga, DISPI + 1), [0xc5, 0x80, 0x02, 0xe0]);
+        assert_eq!(
+            read(&mut vga, DISPI),
+            [0xc5, 0xb0, 0x80, 0x02, 0xe0, 0x01, 0x00, 0x00]
+        );
+    }
+
+    #[test]
+    fn dispi_accesses_set_the_index_that_the_ports_share() {
+        let mut vga = StdVga::new(Config::default()).unwrap();
+        read::<2>(&mut vga, DISPI + 6);
+        let mut index = [0; 2];
+        vga.port_read(0x1ce, &mut index);
+        assert_eq!(index, [3, 0]);
+    }
+
+    #[test]
+    fn extended_registers_answer_whole_dwords_only() {
+        let mut vga = secondary();
+        assert_eq!(read(&mut vga, 0x600), 8_u32.to_le_bytes());
+        assert_eq!(read(&mut vga, 0x600), [0; 2]);
+        assert_eq!(read(&mut vga, 0x604), LITTLE_ENDIAN.to_le_bytes());
+        write(&mut vga, 0x604, &BIG_ENDIAN.to_le_bytes()[..2]);
+        assert_eq!(read(&mut vga, 0x604), LITTLE_ENDIAN.to_le_bytes());
+        write(&mut vga, 0x604, &0x1234_5678_u32.to_le_bytes());
+        assert_eq!(read(&mut vga, 0x604), LITTLE_ENDIAN.to_le_bytes());
+        write(&mut vga, 0x604, &BIG_ENDIAN.to_le_bytes());
+        assert_eq!(read(&mut vga, 0x604), BIG_ENDIAN.to_le_bytes());
+        assert_eq!(
+            read(&mut vga, 0x606),
+            [0x00, 0x00, 0xff, 0xff],
+            "two words: a void one, and a hole"
+        );
+    }
+
+    #[test]
+    fn the_byte_order_survives_a_reset() {
+        let mut vga = secondary();
+        write(&mut vga, 0x604, &BIG_ENDIAN.to_le_bytes());
+        let _ = vga.reset();
+        assert_eq!(read(&mut vga, 0x604), BIG_ENDIAN.to_le_bytes());
+    }
+
+    #[test]
+    fn holes_read_ones_at_any_length_and_offset() {
+        let mut vga = secondary();
+        for offset in [
+            0x180,
+            0x3ff,
+            0x420,
+            0x4fe,
+            0x516,
+            0x608,
+            0xff9,
+            0x1000,
+            u64::MAX - 3,
+        ] {
+            write(&mut vga, offset, &[0; 1]);
+            assert_eq!(read(&mut vga, offset), [0xff; 1], "offset {offset:#x}");
+        }
+        assert_eq!(read(&mut vga, 0x700), [0xff; 100]);
+        assert_eq!(read(&mut vga, u64::MAX), [0xff; 16]);
+    }
+
+    #[test]
+    fn without_extended_registers_their_place_is_a_hole() {
+        let mut vga = StdVga::new(Config {
+            qemu_extended_regs: false,
+            ..Config::default()
+        })
+        .unwrap();
+        assert_eq!(read(&mut vga, 0x600), [0xff; 8]);
+    }
+
+    #[test]
+    fn without_mmio_the_whole_bar_is_a_hole() {
+        let mut vga = StdVga::new(Config {
+            mmio: false,
+            ..Config::default()
+        })
+        .unwrap();
+        for offset in [0, 0x400, DISPI, 0x600] {
+            write(&mut vga, offset, &[1; 4]);
+            assert_eq!(read(&mut vga, offset), [0xff; 4], "offset {offset:#x}");
+        }
     }
 }

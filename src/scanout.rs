@@ -415,3 +415,194 @@ fn palette(regs: &Registers, mode: &Mode) -> [u32; 256] {
     }
     palette
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Retrace;
+
+    /// Registers with the palette on.
+    fn registers() -> Registers {
+        let mut regs = Registers::new(16 << 20, Retrace::Dumb, ByteOrder::Little, true);
+        regs.attribute.index = attribute::PALETTE_ADDRESS_SOURCE;
+        regs
+    }
+
+    fn with_crtc(values: &[(usize, u8)]) -> Registers {
+        let mut regs = registers();
+        for (index, value) in values {
+            regs.crtc.data[*index] = *value;
+        }
+        regs
+    }
+
+    fn vbe(width: u16, height: u16, bpp: u16) -> Registers {
+        let mut regs = registers();
+        for (index, value) in [
+            (dispi::XRES, width),
+            (dispi::YRES, height),
+            (dispi::BPP, bpp),
+            (dispi::ENABLE, 1),
+        ] {
+            regs.dispi.index = index as u16;
+            let _ = regs.write_dispi(value);
+        }
+        regs
+    }
+
+    fn mode(regs: &Registers) -> Mode {
+        Scanout::new(regs, true, 0).mode
+    }
+
+    #[test]
+    fn the_screen_is_blank_without_the_palette() {
+        let mut regs = vbe(640, 480, 32);
+        assert_eq!(mode(&regs).to_string(), "graphics 640x480, 32 bpp");
+        regs.attribute.index = 0;
+        assert_eq!(mode(&regs), Mode::Blank);
+    }
+
+    #[test]
+    fn mode_03h_is_text_of_80_by_25() {
+        let values = [
+            (0x01, 0x4f),
+            (0x07, 0x1f),
+            (0x09, 0x4f),
+            (0x12, 0x8f),
+            (0x13, 0x28),
+        ];
+        let Mode::Text(text) = mode(&with_crtc(&values)) else {
+            panic!("not text")
+        };
+        assert_eq!(Mode::Text(text).to_string(), "text 80x25 (720x400)");
+        assert_eq!(
+            text.layout,
+            Layout {
+                start: 0,
+                pitch: 320,
+                line_compare: 0x300
+            }
+        );
+    }
+
+    #[test]
+    fn a_vertical_total_of_100_means_100_rows() {
+        let regs = with_crtc(&[
+            (crtc::HORIZONTAL_DISPLAY_END, 159),
+            (crtc::VERTICAL_TOTAL, 100),
+        ]);
+        let Mode::Text(text) = mode(&regs) else {
+            panic!("not text")
+        };
+        assert_eq!((text.columns, text.rows), (160, 100));
+        assert!(text.is_drawable());
+    }
+
+    #[test]
+    fn screens_of_one_cell_or_of_too_many_are_not_drawable() {
+        let drawable = |columns: u8, rows: u8| {
+            let values = [
+                (crtc::HORIZONTAL_DISPLAY_END, columns - 1),
+                (crtc::VERTICAL_DISPLAY_END, rows - 1),
+            ];
+            let Mode::Text(text) = mode(&with_crtc(&values)) else {
+                panic!("not text")
+            };
+            text.is_drawable()
+        };
+        assert_eq!(
+            [
+                drawable(1, 1),
+                drawable(2, 1),
+                drawable(160, 100),
+                drawable(160, 101)
+            ],
+            [false, true, true, false]
+        );
+    }
+
+    #[test]
+    fn the_cursor_ends_with_its_cell_and_never_wraps() {
+        let cursor = |start: u8, end: u8| {
+            let values = [
+                (crtc::CURSOR_START, start),
+                (crtc::CURSOR_END, end),
+                (crtc::MAXIMUM_SCAN_LINE, 15),
+            ];
+            let Mode::Text(text) = mode(&with_crtc(&values)) else {
+                panic!("not text")
+            };
+            text.cursor.map(|cursor| (cursor.first, cursor.last))
+        };
+        assert_eq!(cursor(14, 15), Some((14, 15)));
+        assert_eq!(cursor(0, 31), Some((0, 15)));
+        assert_eq!(cursor(15, 14), None);
+        assert_eq!(cursor(16, 31), None);
+        assert_eq!(cursor(0x2e, 15), None, "switched off");
+    }
+
+    #[test]
+    fn character_map_select_places_the_fonts() {
+        assert_eq!(fonts(0b00_0000), [0, 0]);
+        assert_eq!(
+            fonts(0b01_0000),
+            [0x8000, 0],
+            "the high bit selects the odd font"
+        );
+        assert_eq!(fonts(0b10_1101), [0x1_0000, 0x3_8000]);
+    }
+
+    #[test]
+    fn graphics_modes_are_told_by_shift_and_depth() {
+        for (bpp, format) in [
+            (
+                4,
+                Format::Planar {
+                    planes: 0,
+                    doubled: false,
+                },
+            ),
+            (8, Format::Indexed8),
+            (15, Format::Rgb555(ByteOrder::Little)),
+            (16, Format::Rgb565(ByteOrder::Little)),
+            (24, Format::Rgb888(ByteOrder::Little)),
+            (32, Format::Xrgb8888(ByteOrder::Little)),
+        ] {
+            let Mode::Graphics(graphics) = mode(&vbe(800, 600, bpp)) else {
+                panic!("not graphics")
+            };
+            assert_eq!(graphics.format, format, "{bpp} bpp");
+        }
+        let mut regs = registers();
+        regs.graphics.data[graphics::MISCELLANEOUS] = graphics::GRAPHICS_MODE;
+        regs.graphics.data[graphics::MODE] = 0x60;
+        let Mode::Graphics(graphics) = mode(&regs) else {
+            panic!("not graphics")
+        };
+        assert_eq!(
+            graphics.format,
+            Format::Indexed8Doubled,
+            "shift 3 is as shift 2"
+        );
+    }
+
+    #[test]
+    fn sixteen_colours_go_through_the_attribute_palette() {
+        let mut regs = registers();
+        regs.attribute.data[1] = 0x3f;
+        regs.dac.entries[0x3f] = [63, 0, 1];
+        regs.dac.entries[1] = [9, 9, 9];
+        assert_eq!(Scanout::new(&regs, true, 0).palette()[1], 0xff_00_07);
+    }
+
+    #[test]
+    fn text_blinks_where_it_may_and_the_register_says_so() {
+        let mut regs = registers();
+        regs.attribute.data[attribute::MODE_CONTROL] = attribute::BLINK;
+        let blinks = |text_blink| match Scanout::new(&regs, text_blink, 0).mode {
+            Mode::Text(text) => text.blink,
+            _ => panic!("not text"),
+        };
+        assert_eq!([blinks(true), blinks(false)], [true, false]);
+    }
+}

@@ -190,7 +190,7 @@ impl<B: Bitmap> Vram<B> {
 
     /// Zeroes the first `len` bytes.
     pub(crate) fn clear(&self, len: u64) {
-        const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
         let len = len.min(self.len());
         for start in (0..len).step_by(ZEROS.len()) {
             let piece = (len - start).min(ZEROS.len() as u64) as usize;
@@ -238,5 +238,108 @@ impl<B: Bitmap> Vram<B> {
     fn bytes_inside(&self, offset: u64, len: usize) -> usize {
         let left = self.len().saturating_sub(offset);
         usize::try_from(left).map_or(len, |left| left.min(len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vm_memory::bitmap::AtomicBitmap;
+
+    use super::*;
+
+    fn vram() -> Vram {
+        Vram::allocate(MIB).unwrap()
+    }
+
+    fn drained(vram: &Vram) -> Vec<u64> {
+        let mut words = vec![0; vram.region().bitmap().words()];
+        vram.region().bitmap().drain_into(&mut words).unwrap();
+        words
+    }
+
+    #[test]
+    fn a_write_marks_the_pages_it_touches() {
+        let vram = vram();
+        assert_eq!(drained(&vram), [0; 4], "1 MiB has 256 pages");
+        vram.write(0xfff, &[1, 2]);
+        vram.set_byte(0x3_ffff, 1);
+        vram.set_planes(0x1_0000, 1);
+        assert_eq!(
+            drained(&vram),
+            [1 << 63 | 0b11, 0b1, 0, 0],
+            "pages 0 and 1, 63, and 64"
+        );
+        vram.clear(0x1000);
+        assert_eq!(drained(&vram), [0b1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn draining_moves_the_marks() {
+        let vram = vram();
+        vram.write(0, &[1]);
+        let mut words = [0x10, 0, 0, 0];
+        vram.region().bitmap().drain_into(&mut words).unwrap();
+        assert_eq!(words, [0x11, 0, 0, 0], "ORed to what was there");
+        assert_eq!(drained(&vram), [0; 4]);
+    }
+
+    #[test]
+    fn draining_into_a_slice_of_another_length_moves_nothing() {
+        let vram = vram();
+        vram.write(0, &[1]);
+        let error = vram.region().bitmap().drain_into(&mut [0; 3]).unwrap_err();
+        assert_eq!(
+            error,
+            BitmapLengthError {
+                given: 3,
+                needed: 4
+            }
+        );
+        assert_eq!(drained(&vram), [1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_lies_behind_the_end_reads_ones_and_ignores_writes() {
+        let vram = vram();
+        let mut data = [0; 4];
+        vram.write(MIB - 2, &[1, 2, 3, 4]);
+        vram.read(MIB - 2, &mut data);
+        assert_eq!(data, [1, 2, 0xff, 0xff]);
+        vram.write(u64::MAX, &[1]);
+        vram.read(u64::MAX, &mut data);
+        assert_eq!(data, [0xff; 4]);
+        assert_eq!(vram.byte(0), 0, "nothing wraps");
+    }
+
+    #[test]
+    fn clearing_ends_at_the_length_given_and_at_the_end_of_vram() {
+        let vram = vram();
+        vram.write(0, &vec![0xaa; MIB as usize]);
+        vram.clear(100_001);
+        assert_eq!(
+            [vram.byte(0), vram.byte(100_000), vram.byte(100_001)],
+            [0, 0, 0xaa]
+        );
+        vram.clear(u64::MAX);
+        assert_eq!(vram.byte(0xf_ffff), 0);
+    }
+
+    #[test]
+    fn a_region_with_a_bitmap_of_another_type_is_marked_too() {
+        let region: MmapRegion<AtomicBitmap> = MmapRegion::new(MIB as usize).unwrap();
+        let vram = Vram::new(Arc::new(region)).unwrap();
+        vram.set_byte(0x5000, 1);
+        assert!(vram.region().bitmap().dirty_at(0x5000));
+    }
+
+    #[test]
+    fn only_powers_of_two_from_1_to_512_mib_are_taken() {
+        for bytes in [4096, 3 << 20, (1 << 20) + 4096] {
+            let region: MmapRegion<()> = MmapRegion::new(bytes).unwrap();
+            let error = Vram::new(Arc::new(region)).unwrap_err();
+            assert!(
+                matches!(error, ConfigError::VramRegionSize { bytes: given } if given == bytes as u64)
+            );
+        }
     }
 }

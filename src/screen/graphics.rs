@@ -312,3 +312,121 @@ fn rgb565(value: u16, widen5: impl Fn(u8) -> u8, widen6: impl Fn(u8) -> u8) -> u
     let blue = widen5((value & 0x1f) as u8);
     u32::from_be_bytes([0, red, green, blue])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scanout::{Layout, Size};
+
+    const NORMAL: u8 = crtc::NO_ROW_ADDRESSING;
+
+    fn mode(height: u32, row_repeat: u32, crtc_mode: u8) -> GraphicsMode {
+        GraphicsMode {
+            size: Size { width: 8, height },
+            format: Format::Planar {
+                planes: 15,
+                doubled: false,
+            },
+            row_repeat,
+            panning: 0,
+            panning_reset: false,
+            crtc_mode,
+            layout: Layout {
+                start: 1000,
+                pitch: 80,
+                line_compare: 1023,
+            },
+        }
+    }
+
+    fn addresses(mode: &GraphicsMode) -> Vec<u32> {
+        rows(mode).map(|row| row.address).collect()
+    }
+
+    #[test]
+    fn rows_repeat_before_the_next() {
+        assert_eq!(
+            addresses(&mode(5, 1, NORMAL)),
+            [1000, 1080, 1160, 1240, 1320]
+        );
+        assert_eq!(
+            addresses(&mode(5, 2, NORMAL)),
+            [1000, 1000, 1080, 1080, 1160]
+        );
+    }
+
+    #[test]
+    fn the_line_after_the_line_compare_restarts_at_0_without_restarting_the_repeats() {
+        let mut mode = mode(6, 2, NORMAL);
+        mode.layout.line_compare = 2;
+        assert_eq!(addresses(&mode), [1000, 1000, 1080, 0, 80, 80]);
+    }
+
+    #[test]
+    fn panning_ends_at_the_line_compare_if_it_is_reset_there() {
+        let mut mode = mode(3, 1, NORMAL);
+        mode.panning = 5;
+        mode.layout.line_compare = 1;
+        let panning = |mode: &GraphicsMode| rows(mode).map(|row| row.panning).collect::<Vec<_>>();
+        assert_eq!(panning(&mode), [5, 5, 5]);
+        mode.panning_reset = true;
+        assert_eq!(panning(&mode), [5, 5, 0]);
+    }
+
+    #[test]
+    fn cga_rows_are_interleaved() {
+        let mut mode = mode(5, 1, crtc::ROW_BIT_1_OFF);
+        mode.layout.start = 0;
+        assert_eq!(
+            addresses(&mode),
+            [0, 0x4000, 80, 0x4000 + 80, 160],
+            "word mode: bit 14"
+        );
+        mode.crtc_mode |= crtc::BYTE_MODE;
+        assert_eq!(addresses(&mode)[..2], [0, 0x8000], "byte mode: bit 15");
+    }
+
+    #[test]
+    fn four_row_interleave_moves_on_after_four_rows() {
+        let mut mode = mode(6, 1, 0);
+        mode.layout.start = 0;
+        assert_eq!(
+            addresses(&mode),
+            [0, 0x4000, 0x8000, 0xc000, 80, 0x4000 + 80]
+        );
+    }
+
+    #[test]
+    fn planes_give_a_bit_each_and_cga_two() {
+        assert_eq!(
+            planar_pixels([0x80, 0xc0, 0xe0, 0xf1]),
+            [15, 14, 12, 8, 0, 0, 0, 8]
+        );
+        assert_eq!(
+            cga_pixels([0b00_01_10_11, 0b11_00_00_00, 0b01_00_00_00, 0b10_00_00_11]),
+            [4, 1, 2, 3, 11, 0, 0, 12]
+        );
+    }
+
+    #[test]
+    fn fetches_wrap() {
+        let vram = Vram::allocate(1 << 20).unwrap();
+        vram.write(0, &[1, 2]);
+        vram.write(u64::from(VGA_BYTES) - 2, &[8, 9]);
+        let mut bytes = Vec::new();
+        fetch(&vram, VGA_BYTES - 2, VGA_BYTES, 4, &mut bytes);
+        assert_eq!(bytes, [8, 9, 1, 2]);
+        fetch(&vram, 5 * VGA_BYTES - 2, VGA_BYTES, 3, &mut bytes);
+        assert_eq!(bytes, [8, 9, 1]);
+    }
+
+    #[test]
+    fn colours_are_widened_by_repeating_their_high_bits() {
+        // 10000, 00001, 11111; and 10000, 100001, 00001.
+        assert_eq!(rgb555(0xc03f, replicate5), 0x84_08_ff);
+        assert_eq!(
+            rgb565(0x8421, replicate5, |green| green << 2 | green >> 4),
+            0x84_86_08
+        );
+    }
+}
