@@ -85,3 +85,8 @@ pub use scanout::{Cursor, Format, GraphicsMode, Layout, Mode, Scanout, Size, Tex
 pub use screen::{Damage, Rect, Screen, Surface};
 pub use text::{Cell, TextScreen};
 pub use vram::{DirtyBitmap, Vram};
+
+/// Runs the README's examples as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
