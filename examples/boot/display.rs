@@ -10,6 +10,8 @@ pub struct Display {
     screen: Screen,
     size: Size,
     pixels: Vec<u32>,
+    /// The pixels of the refresh before.
+    before: Vec<u32>,
     mode: String,
     start: Instant,
 }
@@ -17,20 +19,21 @@ pub struct Display {
 impl Display {
     /// A display of a machine that started at `start`.
     pub fn new(start: Instant) -> Self {
-        let size = Size {
-            width: 0,
-            height: 0,
-        };
         Self {
             screen: Screen::new(),
-            size,
+            size: Size {
+                width: 0,
+                height: 0,
+            },
             pixels: Vec::new(),
+            before: Vec::new(),
             mode: String::new(),
             start,
         }
     }
 
-    /// Draws what changed. Returns whether anything did.
+    /// Draws what changed. Returns whether the picture is another one than before: that's less than
+    /// damage, which may be drawn with the same pixels again.
     pub fn refresh(&mut self, scanout: &Scanout, vram: &Vram) -> Result<bool> {
         let mode = scanout.mode().to_string();
         let new_mode = mode != self.mode;
@@ -51,7 +54,11 @@ impl Display {
             stride: size.width as usize,
         };
         let damage = self.screen.refresh(scanout, vram, now, surface)?;
-        Ok(new_mode || !damage.is_empty())
+        let changed = !damage.is_empty() && self.pixels != self.before;
+        if changed {
+            self.before.clone_from(&self.pixels);
+        }
+        Ok(new_mode || changed)
     }
 
     /// Whether there's nothing to see.
