@@ -629,11 +629,13 @@ fn a_guest_that_crashes_or_shows_nothing_ends_with_a_message() {
     let options = ["--vgabios", SEAVGABIOS, "--screenshot", text(&screenshot)];
     let halts = bios("halts.bin", &[0xfa, 0xf4]); // cli; hlt
     assert_refuses(&[&options[..], &["--bios", &halts]].concat(), &["black"]);
-    // lidt of an empty table from zeros, and then an interrupt.
-    let crashes = bios(
-        "crashes.bin",
-        &[0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x00, 0xcd, 0x03],
-    );
+    // No interrupt table, protected mode, and an invalid instruction.
+    let crash = [
+        0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x00, // lidt cs:[0]
+        0x0f, 0x20, 0xc0, 0x0c, 0x01, 0x0f, 0x22, 0xc0, // cr0 |= 1
+        0x0f, 0x0b, // ud2
+    ];
+    let crashes = bios("crashes.bin", &crash);
     assert_refuses(
         &[&options[..], &["--bios", &crashes]].concat(),
         &["triple fault"],

@@ -9,7 +9,7 @@ const STATUS_OUTPUT_FULL: u8 = 1 << 0;
 const STATUS_SYSTEM: u8 = 1 << 2;
 const STATUS_UNLOCKED: u8 = 1 << 4;
 const CONFIG_INTERRUPT: u8 = 1 << 0;
-const CONFIG_RESET: u8 = 0x45; // translate, self test passed, interrupt on
+const CONFIG_RESET: u8 = 0x44; // translate, self test passed; firmware switches the interrupt on
 const ACK: u8 = 0xfa;
 
 /// Where the next byte written to port 0x60 goes.
@@ -132,6 +132,8 @@ mod tests {
     #[test]
     fn every_key_byte_raises_the_interrupt_when_it_is_switched_on() {
         let mut controller = I8042::new();
+        controller.write(0x64, 0x60);
+        controller.write(0x60, CONFIG_INTERRUPT);
         controller.push(&[0x1e, 0x9e]);
         assert!(controller.take_interrupt());
         assert!(!controller.take_interrupt());

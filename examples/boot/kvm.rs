@@ -220,6 +220,15 @@ pub enum Exit<'a> {
     Failed(String),
 }
 
+/// How a guest in HLT sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sleep {
+    /// An interrupt will wake it.
+    UntilInterrupt,
+    /// Interrupts are off: nothing will.
+    ForGood,
+}
+
 /// The virtual CPU.
 pub struct Vcpu {
     fd: VcpuFd,
@@ -311,14 +320,15 @@ impl Vcpu {
         message
     }
 
-    /// Whether the guest sleeps in HLT with interrupts off, from which it never wakes. The in-kernel
-    /// interrupt controller keeps HLT to itself, so that this must be asked from time to time.
-    pub fn halted_for_good(&self) -> bool {
-        let halted = |state: kvm_bindings::kvm_mp_state| state.mp_state == KVM_MP_STATE_HALTED;
-        self.fd.get_mp_state().is_ok_and(halted)
-            && self
-                .fd
-                .get_regs()
-                .is_ok_and(|regs| regs.rflags & RFLAGS_IF == 0)
+    /// Whether the guest sleeps in HLT. The in-kernel interrupt controller keeps HLT to itself, so that
+    /// this must be asked from time to time.
+    pub fn sleep(&self) -> Option<Sleep> {
+        let state = self.fd.get_mp_state().ok()?;
+        let flags = self.fd.get_regs().ok()?.rflags;
+        match (state.mp_state, flags & RFLAGS_IF) {
+            (KVM_MP_STATE_HALTED, 0) => Some(Sleep::ForGood),
+            (KVM_MP_STATE_HALTED, _) => Some(Sleep::UntilInterrupt),
+            _ => None,
+        }
     }
 }

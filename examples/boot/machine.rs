@@ -9,7 +9,7 @@ use stdvga::{Effects, Mappings, WINDOW};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use crate::board::Board;
-use crate::kvm::{Backing, Exit, Vcpu, Vm};
+use crate::kvm::{Backing, Exit, Sleep, Vcpu, Vm};
 
 const MIB: u64 = 1 << 20;
 const FOUR_GIB: u64 = 1 << 32;
@@ -231,15 +231,26 @@ fn plan(mappings: &Mappings, taken: &[(u64, u64)]) -> Slots {
     slots
 }
 
-/// Runs the guest until it stops or `quit` is set. Whoever sets it must also send the thread a
-/// signal, and again if that came too early.
-pub fn run(mut vcpu: Vcpu, machine: &Mutex<Machine>, quit: &AtomicBool) -> Stop {
-    while !quit.load(Ordering::Relaxed) {
+/// What the vCPU's thread and its owner tell each other.
+#[derive(Default)]
+pub struct Signals {
+    /// The guest shall stop.
+    pub quit: AtomicBool,
+    /// The guest was asleep when a signal came in last.
+    pub idle: AtomicBool,
+}
+
+/// Runs the guest until it stops or is told to. Whoever tells it must also send the thread a signal,
+/// and again if that came too early.
+pub fn run(mut vcpu: Vcpu, machine: &Mutex<Machine>, signals: &Signals) -> Stop {
+    while !signals.quit.load(Ordering::Relaxed) {
         let exit = vcpu.run();
         if matches!(exit, Exit::Interrupted) {
-            if vcpu.halted_for_good() {
+            let sleep = vcpu.sleep();
+            if sleep == Some(Sleep::ForGood) {
                 return Stop::Halted;
             }
+            signals.idle.store(sleep.is_some(), Ordering::Relaxed);
             continue;
         }
         if let Some(stop) = lock(machine).handle(exit) {

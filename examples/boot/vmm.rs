@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,14 +16,16 @@ use crate::board::Board;
 use crate::display::Display;
 use crate::embedded;
 use crate::kvm::{self, Vcpu};
-use crate::machine::{self, Machine, Stop};
+use crate::machine::{self, Machine, Signals, Stop};
 use crate::outcome::{End, Outcome, Until};
 use crate::{demo, terminal};
 
 /// How often the display thread looks at the VGA.
 const FRAME: Duration = Duration::from_millis(40);
-/// How long nothing may happen before a picture is taken for finished.
-const STILL: Duration = Duration::from_secs(4);
+/// How long nothing may happen before a picture is taken for finished: less where the guest sleeps,
+/// since one that computes may go on to draw.
+const STILL: Duration = Duration::from_secs(12);
+const ASLEEP: u32 = 4;
 /// Time for the guest to take one key.
 const KEY: Duration = Duration::from_millis(150);
 /// The longest run where no `--seconds` are given.
@@ -62,7 +64,7 @@ pub fn run(
         display: Display::new(start),
         keys: keys.into(),
         next_key: None,
-        quiet_since: start,
+        quiet: Duration::ZERO,
         accesses: 0,
     };
     let end = watch.watch(&thread, until)?;
@@ -113,7 +115,8 @@ struct Watch<'a> {
     keys: VecDeque<Vec<u8>>,
     /// When the next key is due: typing has begun.
     next_key: Option<Instant>,
-    quiet_since: Instant,
+    /// For how long nothing has happened; sleep counts `ASLEEP` times.
+    quiet: Duration,
     accesses: u64,
 }
 
@@ -126,7 +129,7 @@ impl Watch<'_> {
             if thread.is_finished() {
                 return Ok(End::Reached);
             }
-            let still = self.quiet_since.elapsed() >= STILL && self.shows_something(&scanout);
+            let still = self.quiet >= STILL && self.shows_something(&scanout);
             self.type_keys(still);
             let ready = self.keys.is_empty();
             match until {
@@ -141,6 +144,7 @@ impl Watch<'_> {
                 _ => {}
             }
             thread::sleep(FRAME);
+            self.quiet += FRAME * if thread.is_idle() { ASLEEP } else { 1 };
             thread.kick();
         }
     }
@@ -159,7 +163,7 @@ impl Watch<'_> {
         notes.iter().for_each(|note| self.display.say(note));
         let changed = self.display.refresh(&scanout, self.vram)?;
         if changed || accesses != self.accesses {
-            self.quiet_since = Instant::now();
+            self.quiet = Duration::ZERO;
         }
         self.accesses = accesses;
         Ok(scanout)
@@ -182,31 +186,36 @@ impl Watch<'_> {
         if let (true, Some(key)) = (due, self.keys.pop_front()) {
             machine::lock(self.machine).push_keys(&key);
             self.next_key = Some(Instant::now() + KEY);
-            self.quiet_since = Instant::now();
+            self.quiet = Duration::ZERO;
         }
     }
 }
 
 /// The thread that runs the guest.
 struct VcpuThread {
-    quit: Arc<AtomicBool>,
+    signals: Arc<Signals>,
     thread: JoinHandle<Stop>,
 }
 
 impl VcpuThread {
     fn start(vcpu: Vcpu, machine: Arc<Mutex<Machine>>) -> Result<Self> {
         register_signal_handler(SIGRTMIN(), ignore).context("no signal for the vCPU thread")?;
-        let quit = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&quit);
+        let signals = Arc::new(Signals::default());
+        let theirs = Arc::clone(&signals);
         let thread = thread::Builder::new()
             .name("vcpu0".into())
-            .spawn(move || machine::run(vcpu, &machine, &asked))
+            .spawn(move || machine::run(vcpu, &machine, &theirs))
             .context("no thread for the vCPU")?;
-        Ok(Self { quit, thread })
+        Ok(Self { signals, thread })
     }
 
     fn is_finished(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// Whether the guest was asleep at the last kick.
+    fn is_idle(&self) -> bool {
+        self.signals.idle.load(Ordering::Relaxed)
     }
 
     /// Gets the vCPU out of the guest for a moment, so that it looks at `quit`, and whether the
@@ -218,7 +227,7 @@ impl VcpuThread {
 
     /// Stops the guest, and returns why it stopped.
     fn stop(self) -> Result<Stop> {
-        self.quit.store(true, Ordering::Relaxed);
+        self.signals.quit.store(true, Ordering::Relaxed);
         while !self.thread.is_finished() {
             self.kick();
             thread::sleep(Duration::from_millis(5));
