@@ -39,7 +39,9 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     registers: Registers,
     vram: Vram<B>,
     resets: u64,
-    /// What the picture was at the last look.
+    /// What the embedder knows of the mappings.
+    mappings: Mappings,
+    /// What the embedder knows of the mode.
     shape: Shape,
     #[cfg(target_os = "linux")]
     mode_event: ModeEvent,
@@ -118,7 +120,7 @@ impl<B: Bitmap> StdVga<B> {
             config.byte_order,
             variant.has_legacy(),
         );
-        Self {
+        let mut device = Self {
             variant,
             has_mmio,
             has_extended_registers: has_mmio && config.qemu_extended_regs,
@@ -131,9 +133,12 @@ impl<B: Bitmap> StdVga<B> {
             registers,
             vram,
             resets: 0,
+            mappings: Mappings::default(),
             #[cfg(target_os = "linux")]
             mode_event: ModeEvent::default(),
-        }
+        };
+        device.mappings = device.decode_mappings();
+        device
     }
 
     /// Which device this is.
@@ -154,19 +159,7 @@ impl<B: Bitmap> StdVga<B> {
 
     /// What must be mapped where at the moment.
     pub fn mappings(&self) -> Mappings {
-        let isa_framebuffer = MappedRange {
-            base: ISA_FRAMEBUFFER,
-            len: self.vram.len(),
-        };
-        Mappings {
-            framebuffer: self
-                .pci
-                .as_ref()
-                .map_or(Some(isa_framebuffer), PciConfig::framebuffer),
-            mmio: self.pci.as_ref().and_then(PciConfig::mmio),
-            rom: self.pci.as_ref().and_then(PciConfig::rom),
-            window: self.registers.window_ram,
-        }
+        self.mappings
     }
 
     /// What the screen shows at the moment.
@@ -205,12 +198,11 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// Ignored where the variant has none, from offset 256 on, and for a slice of any other length.
     pub fn config_write(&mut self, offset: u16, data: &[u8]) -> Effects {
-        let before = self.mappings();
         match &mut self.pci {
             Some(pci) if is_config_access(offset, data) => pci.write(usize::from(offset), data),
             _ => return Effects::empty(),
         }
-        self.mappings_since(before)
+        self.settle(Effects::MAPPINGS)
     }
 
     /// Reads from the option ROM at `offset` bytes from its start. What lies behind its end reads as
@@ -254,14 +246,12 @@ impl<B: Bitmap> StdVga<B> {
     /// VRAM, the latches, the framebuffer's byte order and configuration space from 0x40 on stay as
     /// they are, and so does the picture on the screen, until a mode is set.
     pub fn reset(&mut self) -> Effects {
-        let before = self.mappings();
         if let Some(pci) = &mut self.pci {
             pci.reset();
         }
         self.registers.reset();
         self.resets += 1;
-        let effects = Effects::SCANOUT | self.mappings_since(before);
-        self.settle(effects)
+        self.settle(Effects::SCANOUT | Effects::MAPPINGS)
     }
 
     /// How many of `len` bytes from `offset` on lie in a window that the device has.
@@ -273,11 +263,17 @@ impl<B: Bitmap> StdVga<B> {
         left.min(len)
     }
 
-    fn mappings_since(&self, before: Mappings) -> Effects {
-        if self.mappings() == before {
-            Effects::empty()
-        } else {
-            Effects::MAPPINGS
+    fn decode_mappings(&self) -> Mappings {
+        let isa_framebuffer = MappedRange {
+            base: ISA_FRAMEBUFFER,
+            len: self.vram.len(),
+        };
+        let pci = self.pci.as_ref();
+        Mappings {
+            framebuffer: pci.map_or(Some(isa_framebuffer), PciConfig::framebuffer),
+            mmio: pci.and_then(PciConfig::mmio),
+            rom: pci.and_then(PciConfig::rom),
+            window: self.registers.window_ram,
         }
     }
 
@@ -318,19 +314,24 @@ impl<B: Bitmap> StdVga<B> {
         effects
     }
 
-    /// Ends an access that had `effects`: finds out whether it changed the mode, and tells of it.
-    pub(crate) fn settle(&mut self, effects: Effects) -> Effects {
-        if !effects.contains(Effects::SCANOUT) {
-            return effects;
+    /// Ends an access, or a reset, that may have had `effects`: leaves those that it had as a whole,
+    /// and tells of a changed mode.
+    pub(crate) fn settle(&mut self, mut effects: Effects) -> Effects {
+        if effects.contains(Effects::MAPPINGS) {
+            let mappings = self.decode_mappings();
+            effects.set(Effects::MAPPINGS, mappings != self.mappings);
+            self.mappings = mappings;
         }
-        let shape = scanout::shape(&self.registers);
-        if shape == self.shape {
-            return effects;
+        if effects.contains(Effects::SCANOUT) {
+            let shape = scanout::shape(&self.registers);
+            effects.set(Effects::MODE, shape != self.shape);
+            self.shape = shape;
         }
-        self.shape = shape;
         #[cfg(target_os = "linux")]
-        self.mode_event.signal();
-        effects | Effects::MODE
+        if effects.contains(Effects::MODE) {
+            self.mode_event.signal();
+        }
+        effects
     }
 }
 
@@ -495,6 +496,15 @@ mod tests {
         assert_eq!(write_dispi(&mut vga, 5, 3), Effects::empty());
         let _ = vga.port_write(0x3c4, &[0x02, 0x07]);
         assert_eq!(vga.mappings().window, None, "a plane is masked");
+    }
+
+    #[test]
+    fn mappings_that_change_there_and_back_within_one_access_are_not_reported() {
+        let mut vga = device(Variant::Vga);
+        let _ = map_window(&mut vga);
+        assert_eq!(vga.mmio_write(0x50a, &[1, 0]), Effects::MAPPINGS, "bank 1");
+        // Two pieces: a byte for ENABLE, which forgets the bank, and a word for BANK.
+        assert_eq!(vga.mmio_write(0x509, &[0, 1, 0]), Effects::empty());
     }
 
     #[test]
