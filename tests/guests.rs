@@ -348,7 +348,9 @@ fn vbe_mode_101h_draws_through_banks() {
             a.xor(bx, bx)?;
             a.mov(dx, si)?;
             a.int(0x10)?;
-            // 4 banks of 64 KiB, and 45,056 bytes of a fifth.
+            // 4 banks of 64 KiB, and 45,056 bytes of a fifth; each with other colours.
+            a.mov(dx, si)?;
+            a.shl(dl, 4)?;
             a.xor(cx, cx)?;
             a.cmp(si, 4)?;
             a.jb(next)?;
@@ -358,6 +360,7 @@ fn vbe_mode_101h_draws_through_banks() {
             a.set_label(&mut pixel)?;
             a.mov(ax, di)?;
             a.xor(al, ah)?;
+            a.add(al, dl)?;
             a.stosb()?;
             a.loop_(pixel)?;
             a.inc(si)?;
@@ -480,6 +483,58 @@ fn typed_keys_reach_the_guest() {
     ];
     let screen = boot_ok(&[&files[..], &["--text", "--type", "Hello, VGA <enter>"]].concat());
     assert_eq!(screen, "?Hello, VGA\n");
+}
+
+/// Writes a dword of the VGA's configuration space.
+fn configure(a: &mut CodeAssembler, register: u32, value: u32) -> Result<(), IcedError> {
+    a.mov(dx, 0xcf8)?;
+    a.mov(eax, 0x8000_1000 + register)?;
+    a.out(dx, eax)?;
+    a.mov(dx, 0xcfc)?;
+    a.mov(eax, value)?;
+    a.out(dx, eax)
+}
+
+#[test]
+fn a_bar_that_is_moved_over_ram_does_not_hurt_the_guest() {
+    const BAR0: u32 = 0x10;
+    const BAR2: u32 = 0x18;
+    let moves = |a: &mut CodeAssembler| {
+        set_mode(a, 0x0003)?;
+        for (register, address) in [
+            (BAR0, 0x0000_0000),
+            (BAR0, 0x0100_0000),
+            (BAR0, 0xff00_0000),
+            (BAR2, 0x0000_7000), // over this very code
+            (BAR0, 0xe000_0000),
+            (BAR2, 0xe000_0000), // over the framebuffer
+        ] {
+            configure(a, register, address)?;
+        }
+        a.mov(ax, 0x0e21)?; // '!'
+        a.int(0x10)
+    };
+    if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
+        return;
+    }
+    let image = temporary("moves.img");
+    fs::write(&image, sector(moves)).expect("the image can be written");
+    let files = [
+        "--bios",
+        SEABIOS,
+        "--vgabios",
+        SEAVGABIOS,
+        "--floppy",
+        text(&image),
+    ];
+    let output = boot(&[&files[..], &["--text"]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "!\n");
+    assert!(
+        stderr.contains("the framebuffer isn't mapped: 0x1000000 is taken"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -629,11 +684,11 @@ fn a_guest_that_crashes_or_shows_nothing_ends_with_a_message() {
     let options = ["--vgabios", SEAVGABIOS, "--screenshot", text(&screenshot)];
     let halts = bios("halts.bin", &[0xfa, 0xf4]); // cli; hlt
     assert_refuses(&[&options[..], &["--bios", &halts]].concat(), &["black"]);
-    // No interrupt table, protected mode, and an invalid instruction.
+    // No interrupt table, protected mode, and a segment that there is not.
     let crash = [
         0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x00, // lidt cs:[0]
         0x0f, 0x20, 0xc0, 0x0c, 0x01, 0x0f, 0x22, 0xc0, // cr0 |= 1
-        0x0f, 0x0b, // ud2
+        0x8e, 0xd8, // mov ds, ax: no such segment
     ];
     let crashes = bios("crashes.bin", &crash);
     assert_refuses(

@@ -27,6 +27,7 @@ pub struct Board {
     pub mappings: Mappings,
     /// What the display thread should tell the user.
     pub notes: Vec<String>,
+    noted: u32,
     /// The guest asked for a reset through port 0xcf9.
     pub reset: bool,
 }
@@ -45,6 +46,7 @@ impl Board {
             cmos,
             console: Console::new(echo),
             notes: Vec::new(),
+            noted: 0,
             reset: false,
         }
     }
@@ -138,11 +140,14 @@ impl Board {
         Effects::empty()
     }
 
-    /// Something that the user should know. A guest can't make this grow without bound.
+    /// Something that the user should know. A guest can't fill memory or the terminal with it.
     pub fn note(&mut self, note: String) {
-        const UNREAD: usize = 8;
-        if self.notes.len() < UNREAD {
-            self.notes.push(note);
+        const MOST: u32 = 32;
+        self.noted += 1;
+        match self.noted {
+            ..MOST => self.notes.push(note),
+            MOST => self.notes.push("no more of these are shown".into()),
+            _ => self.noted = MOST + 1,
         }
     }
 

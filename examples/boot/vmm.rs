@@ -183,7 +183,10 @@ impl Watch<'_> {
             None => still,
             Some(time) => Instant::now() >= time,
         };
-        if let (true, Some(key)) = (due, self.keys.pop_front()) {
+        if !due {
+            return;
+        }
+        if let Some(key) = self.keys.pop_front() {
             machine::lock(self.machine).push_keys(&key);
             self.next_key = Some(Instant::now() + KEY);
             self.quiet = Duration::ZERO;
