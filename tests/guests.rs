@@ -446,9 +446,30 @@ fn a_vga_bios_without_a_pci_header_is_run_from_fw_cfg() {
     let options = ["--text", "--until-text", "No bootable device"];
     let screen = boot_ok(&[&files[..], &options].concat());
     assert!(screen.contains("SeaBIOS (version "), "{screen}");
-    // Its own first lines are there before SeaBIOS clears the screen.
-    let screen = boot_ok(&[&files[..], &["--text", "--until-text", "VGABios"]].concat());
-    assert!(screen.contains("VGABios"), "{screen}");
+    // It tells its name as a VBE implementation.
+    let name = |a: &mut CodeAssembler| {
+        const INFO: u32 = 0x9000;
+        set_mode(a, 0x0003)?;
+        a.mov(ax, 0x4f00)?;
+        a.mov(di, INFO)?;
+        a.int(0x10)?;
+        let (mut next, mut end) = (a.create_label(), a.create_label());
+        a.lds(si, dword_ptr(INFO + 6))?;
+        a.set_label(&mut next)?;
+        a.lodsb()?;
+        a.test(al, al)?;
+        a.jz(end)?;
+        a.mov(ah, 0x0e)?;
+        a.int(0x10)?;
+        a.jmp(next)?;
+        a.set_label(&mut end)?;
+        a.nop()
+    };
+    let image = temporary("name.img");
+    fs::write(&image, sector(name)).expect("the image can be written");
+    let options = ["--floppy", text(&image), "--text"];
+    let screen = boot_ok(&[&files[..], &options].concat());
+    assert!(screen.contains("Bochs VBE"), "{screen}");
 }
 
 #[test]

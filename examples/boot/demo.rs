@@ -19,13 +19,13 @@ const COLUMNS: usize = 80;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A write to a port, of one byte.
-    Out8 { port: u16, value: u8 },
+    Out8(u16, u8),
     /// A write to a port, of two bytes.
-    Out16 { port: u16, value: u16 },
+    Out16(u16, u16),
     /// A write to a port, of four bytes.
-    Out32 { port: u16, value: u32 },
+    Out32(u16, u32),
     /// A read of one byte from a port, for its side effect.
-    In8 { port: u16 },
+    In8(u16),
     /// Writes `value` to every dword of an area in memory.
     Fill { area: Area, value: u32 },
     /// Writes `row` to every row of an area in memory.
@@ -59,31 +59,16 @@ fn assign_bar() -> Vec<Step> {
     const BAR0: u32 = 0x10;
     const MEMORY: u16 = 1 << 1;
     vec![
-        Step::Out32 {
-            port: 0xcf8,
-            value: VGA_ADDRESS | BAR0,
-        },
-        Step::Out32 {
-            port: 0xcfc,
-            value: FRAMEBUFFER,
-        },
-        Step::Out32 {
-            port: 0xcf8,
-            value: VGA_ADDRESS | COMMAND,
-        },
-        Step::Out16 {
-            port: 0xcfc,
-            value: MEMORY,
-        },
+        Step::Out32(0xcf8, VGA_ADDRESS | BAR0),
+        Step::Out32(0xcfc, FRAMEBUFFER),
+        Step::Out32(0xcf8, VGA_ADDRESS | COMMAND),
+        Step::Out16(0xcfc, MEMORY),
     ]
 }
 
 /// Index and data in one access: the data port follows the index port.
 fn indexed(port: u16, index: u8, value: u8) -> Step {
-    Step::Out16 {
-        port,
-        value: u16::from_le_bytes([index, value]),
-    }
+    Step::Out16(port, u16::from_le_bytes([index, value]))
 }
 
 fn sequencer(index: u8, value: u8) -> Step {
@@ -98,36 +83,28 @@ fn crtc(index: u8, value: u8) -> Step {
     indexed(0x3d4, index, value)
 }
 
+/// All registers of a block, from index 0 on.
+fn all(register: fn(u8, u8) -> Step, values: &[u8]) -> impl Iterator<Item = Step> {
+    (0..)
+        .zip(values)
+        .map(move |(index, value)| register(index, *value))
+}
+
 /// Sets 80x25 text of 9x16 dots, with our font and palette.
 fn text_mode() -> Vec<Step> {
-    let mut steps = vec![Step::Out8 {
-        port: 0x3c2,
-        value: 0x67,
-    }]; // colour ports, 28 MHz, 400 lines
     let sequencer_values = [0x03, 0x00, 0x03, 0x00, 0x02]; // 9 dots, odd/even
-    steps.extend(
-        (0..)
-            .zip(sequencer_values)
-            .map(|(index, value)| sequencer(index, value)),
-    );
+    let mut steps = vec![Step::Out8(0x3c2, 0x67)]; // colour ports, 28 MHz, 400 lines
+    steps.extend(all(sequencer, &sequencer_values));
     steps.push(crtc(0x11, 0x00)); // lifts the write protection of registers 0-7
+    #[rustfmt::skip]
     let crtc_values = [
         0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, // horizontal; vertical total
-        0x00, 0x4f, 0x20, 0x00, 0x00, 0x00, 0x00,
-        0x00, // 16 lines a cell; cursor off; start 0
+        0x00, 0x4f, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, // 16 lines a cell; cursor off; start 0
         0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff, // 400 lines; pitch 80 cells
     ];
-    steps.extend(
-        (0..)
-            .zip(crtc_values)
-            .map(|(index, value)| crtc(index, value)),
-    );
+    steps.extend(all(crtc, &crtc_values));
     let graphics_values = [0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x00, 0xff]; // 0xb8000
-    steps.extend(
-        (0..)
-            .zip(graphics_values)
-            .map(|(index, value)| graphics(index, value)),
-    );
+    steps.extend(all(graphics, &graphics_values));
     steps.extend(load_font());
     steps.extend(load_palette());
     steps
@@ -164,34 +141,17 @@ fn load_font() -> Vec<Step> {
 
 /// Sixteen colours of our own, and attribute registers that pass them on.
 fn load_palette() -> Vec<Step> {
-    const COLOURS: [[u8; 3]; 16] = [
-        [4, 5, 12],
-        [14, 24, 52],
-        [10, 42, 22],
-        [12, 44, 48], // 6 bits each
-        [50, 14, 16],
-        [42, 18, 50],
-        [50, 32, 10],
-        [44, 46, 50],
-        [20, 22, 30],
-        [28, 42, 63],
-        [30, 60, 36],
-        [34, 60, 63],
-        [63, 34, 34],
-        [60, 36, 63],
-        [63, 58, 26],
-        [63, 63, 63],
+    #[rustfmt::skip]
+    const COLOURS: [[u8; 3]; 16] = [ // 6 bits each
+        [4, 5, 12],   [14, 24, 52], [10, 42, 22], [12, 44, 48],
+        [50, 14, 16], [42, 18, 50], [50, 32, 10], [44, 46, 50],
+        [20, 22, 30], [28, 42, 63], [30, 60, 36], [34, 60, 63],
+        [63, 34, 34], [60, 36, 63], [63, 58, 26], [63, 63, 63],
     ];
-    let mut steps = vec![Step::Out8 {
-        port: 0x3c8,
-        value: 0,
-    }];
+    let mut steps = vec![Step::Out8(0x3c8, 0)];
     let channels = COLOURS.as_flattened().iter();
-    steps.extend(channels.map(|value| Step::Out8 {
-        port: 0x3c9,
-        value: *value,
-    }));
-    steps.push(Step::In8 { port: 0x3da }); // the next write to 0x3c0 is an index
+    steps.extend(channels.map(|value| Step::Out8(0x3c9, *value)));
+    steps.push(Step::In8(0x3da)); // the next write to 0x3c0 is an index
     let modes = [
         (0x10, 0x00),
         (0x11, 0x00),
@@ -200,16 +160,10 @@ fn load_palette() -> Vec<Step> {
         (0x14, 0x00),
     ];
     for (index, value) in (0..16).map(|index| (index, index)).chain(modes) {
-        steps.push(Step::Out8 {
-            port: 0x3c0,
-            value: index,
-        });
-        steps.push(Step::Out8 { port: 0x3c0, value });
+        steps.push(Step::Out8(0x3c0, index));
+        steps.push(Step::Out8(0x3c0, value));
     }
-    steps.push(Step::Out8 {
-        port: 0x3c0,
-        value: 0x20,
-    }); // display on
+    steps.push(Step::Out8(0x3c0, 0x20)); // display on
     steps
 }
 
@@ -289,15 +243,7 @@ fn graphics_mode() -> Vec<Step> {
         (ENABLE, LINEAR),
     ]
     .into_iter()
-    .flat_map(|(index, value)| {
-        [
-            Step::Out16 {
-                port: 0x1ce,
-                value: index,
-            },
-            Step::Out16 { port: 0x1d0, value },
-        ]
-    })
+    .flat_map(|(index, value)| [Step::Out16(0x1ce, index), Step::Out16(0x1d0, value)])
     .collect()
 }
 

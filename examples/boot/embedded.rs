@@ -63,15 +63,13 @@ fn encode(program: &[Step]) -> Vec<u8> {
     };
     for step in program {
         let (code, operands) = match step {
-            Step::Out8 { port, value } => (OUT8, [&port.to_le_bytes()[..], &[*value]].concat()),
-            Step::Out16 { port, value } => {
-                (OUT16, [port.to_le_bytes(), value.to_le_bytes()].concat())
-            }
-            Step::Out32 { port, value } => (
+            Step::Out8(port, value) => (OUT8, [&port.to_le_bytes()[..], &[*value]].concat()),
+            Step::Out16(port, value) => (OUT16, [port.to_le_bytes(), value.to_le_bytes()].concat()),
+            Step::Out32(port, value) => (
                 OUT32,
                 [&port.to_le_bytes()[..], &value.to_le_bytes()].concat(),
             ),
-            Step::In8 { port } => (IN8, port.to_le_bytes().to_vec()),
+            Step::In8(port) => (IN8, port.to_le_bytes().to_vec()),
             Step::Fill { area: to, value } => {
                 (FILL, [area(to), value.to_le_bytes().into()].concat())
             }
@@ -198,10 +196,7 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_fit_is_refused() {
-        let step = Step::Out8 {
-            port: 0x3c0,
-            value: 0,
-        };
+        let step = Step::Out8(0x3c0, 0);
         assert!(image(&vec![step; IMAGE / 4]).is_err());
     }
 }

@@ -54,7 +54,7 @@ impl FwCfg {
         match (port, data.len()) {
             (0x511, 1) => {
                 data[0] = self.rest().first().copied().unwrap_or(0);
-                self.offset += 1;
+                self.offset = self.offset.saturating_add(1);
             }
             (0x514, 4) => data.copy_from_slice(b"QEMU"),
             (0x518, 4) => data.copy_from_slice(b" CFG"),

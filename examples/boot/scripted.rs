@@ -10,10 +10,10 @@ use crate::demo::{Area, Step};
 pub fn run(board: &mut Board, program: &[Step], mut mode_changed: impl FnMut(&mut Board)) {
     for step in program {
         let effects = match step {
-            Step::Out8 { port, value } => board.port_write(*port, &[*value]),
-            Step::Out16 { port, value } => board.port_write(*port, &value.to_le_bytes()),
-            Step::Out32 { port, value } => board.port_write(*port, &value.to_le_bytes()),
-            Step::In8 { port } => {
+            Step::Out8(port, value) => board.port_write(*port, &[*value]),
+            Step::Out16(port, value) => board.port_write(*port, &value.to_le_bytes()),
+            Step::Out32(port, value) => board.port_write(*port, &value.to_le_bytes()),
+            Step::In8(port) => {
                 board.port_read(*port, &mut [0]);
                 Effects::empty()
             }
