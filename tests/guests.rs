@@ -1,9 +1,12 @@
 //! Real guests, through the example `boot` as a user runs it: firmware, boot sectors that set modes by
 //! INT 10h, the example's own guests, and what it says to bad input.
 //!
-//! The pictures in `tests/data/guests` are what QEMU 10.0.2 shows for the same boot sectors. To record
-//! them again: `STDVGA_RECORD=1 cargo test --test guests`, and compare each with QEMU's `screendump`.
-//! On a difference, the actual picture and a picture of the differing pixels are written to `target/tmp`.
+//! The pictures in `tests/data/guests` are what QEMU 10.0.2 shows for the same boot sectors, and for
+//! the embedded guest's BIOS image (`demo.png`). To record them again, run
+//! `STDVGA_RECORD=1 cargo test --test guests`, and then compare each with QEMU's `screendump`: the boot
+//! sectors are left in `target/tmp/guests`; fill one up to 1.44 MB and start it with `qemu-system-x86_64
+//! -accel tcg -m 32 -nodefaults -vga none -device VGA -drive if=floppy,format=raw,file=IMAGE`.
+//! On a difference, the actual picture and one of the differing pixels are written there, too.
 //!
 //! Tests that need KVM or firmware are skipped where those are missing, and fail instead where `CI` is
 //! set.
@@ -161,13 +164,18 @@ fn assert_sector_draws(
     boot_ok(&[&files[..], &own, options].concat());
     let actual = Picture::load(&screenshot).expect("boot wrote the picture");
 
+    assert_recorded(name, &actual);
+}
+
+/// Compares a picture with the recorded one, or records it.
+fn assert_recorded(name: &str, actual: &Picture) {
     let recorded = Path::new("tests/data/guests").join(format!("{name}.png"));
     if env::var_os("STDVGA_RECORD").is_some() {
         actual.save(&recorded);
     }
-    let expected =
-        Picture::load(&recorded).unwrap_or_else(|| panic!("{} is missing", recorded.display()));
-    assert_same(name, &actual, &expected);
+    let expected = Picture::load(&recorded);
+    let expected = expected.unwrap_or_else(|| panic!("{} is missing", recorded.display()));
+    assert_same(name, actual, &expected);
 }
 
 /// A boot sector: `draw`, and then an end that is an event.
@@ -573,9 +581,9 @@ fn the_scripted_guest_needs_no_kvm() {
         stderr.contains("/nonexistent/kvm") && stderr.contains("scripted"),
         "{stderr}"
     );
-    assert_eq!(
-        Picture::load(&screenshot).map(|picture| picture.size),
-        Some((1024, 768))
+    assert_recorded(
+        "demo",
+        &Picture::load(&screenshot).expect("boot wrote the picture"),
     );
 }
 

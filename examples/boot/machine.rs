@@ -60,6 +60,8 @@ impl Shown {
 
 /// The VGA's three slots: framebuffer, window and ROM.
 type Slots = [Option<Shown>; 3];
+const FRAMEBUFFER: usize = 0;
+const WINDOW_RAM: usize = 1;
 const ROM: usize = 2;
 
 /// Board and memory, behind one lock.
@@ -157,7 +159,7 @@ impl Machine {
     /// Makes the VGA's memory slots what its mappings say, and touches only those that changed.
     fn remap(&mut self) {
         let wanted = plan(&self.board.mappings, &self.taken);
-        if let (Some(range), None) = (self.board.mappings.framebuffer, wanted[0]) {
+        if let (Some(range), None) = (self.board.mappings.framebuffer, wanted[FRAMEBUFFER]) {
             let base = range.base.0;
             self.board
                 .note(format!("the framebuffer isn't mapped: {base:#x} is taken"));
@@ -165,33 +167,35 @@ impl Machine {
         // All that goes must be gone before anything new comes: ranges may swap places.
         for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
             if self.slots[index].is_some() && self.slots[index] != wanted[index] {
-                self.report(|vm, _, _| vm.unmap(slot));
                 self.slots[index] = None;
+                let result = self.vm.unmap(slot);
+                self.slot_changed(result);
             }
         }
         for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
-            if let (None, Some(Shown { guest, len, offset })) = (self.slots[index], wanted[index]) {
-                let shown = self.report(|vm, vram, rom| match rom {
-                    Some(rom) if index == ROM => vm.map(slot, guest, rom, (offset, len), true),
-                    _ => vm.map(slot, guest, vram, (offset, len), false),
-                });
-                self.slots[index] = wanted[index].filter(|_| shown);
+            if let (None, Some(shown)) = (self.slots[index], wanted[index]) {
+                let Shown { guest, len, offset } = shown;
+                let memory = if index == ROM {
+                    self.rom.as_ref()
+                } else {
+                    Some(&self.vram)
+                };
+                let Some(memory) = memory else { continue };
+                let result = self
+                    .vm
+                    .map(slot, guest, memory, (offset, len), index == ROM);
+                self.slots[index] = result.is_ok().then_some(shown);
+                self.slot_changed(result);
             }
         }
     }
 
-    /// Changes a slot. One that KVM refuses isn't the machine's end: accesses trap, and are served.
-    fn report(
-        &mut self,
-        change: impl FnOnce(&mut Vm, &Backing, Option<&Backing>) -> Result<()>,
-    ) -> bool {
+    /// Counts a change. One that KVM refuses isn't the machine's end: accesses trap, and are served.
+    fn slot_changed(&mut self, result: Result<()>) {
         self.board.counts.slot_changes += 1;
-        let result = change(&mut self.vm, &self.vram, self.rom.as_ref());
-        if let Err(error) = &result {
-            self.board
-                .note(format!("{error:#}: accesses to it will trap"));
+        if let Err(error) = result {
+            self.board.note(format!("{error:#}: accesses will trap"));
         }
-        result.is_ok()
     }
 }
 
@@ -214,9 +218,9 @@ fn plan(mappings: &Mappings, taken: &[(u64, u64)]) -> Slots {
     });
     let mut slots: Slots = [None; 3];
     // The window comes first: a BAR that is moved over it doesn't hide it.
-    for (index, wanted) in [(1, window), (0, framebuffer), (ROM, rom)] {
+    for (index, wanted) in [(WINDOW_RAM, window), (FRAMEBUFFER, framebuffer), (ROM, rom)] {
         slots[index] = wanted.filter(|shown| {
-            let window_free = index == 1 || !shown.overlaps(WINDOW.start, WINDOW.end);
+            let window_free = index == WINDOW_RAM || !shown.overlaps(WINDOW.start, WINDOW.end);
             let free = !taken
                 .iter()
                 .any(|(start, end)| shown.overlaps(*start, *end));
