@@ -16,11 +16,16 @@ impl Console {
         Self { echo }
     }
 
-    /// One byte from the guest.
+    /// One byte from the guest. Nothing that could command the terminal gets through.
     pub fn write(&mut self, byte: u8) {
         if self.echo {
+            let shown = match byte {
+                b'\n' | b' '..=b'~' => byte,
+                b'\r' => return,
+                _ => b'?',
+            };
             // A closed stderr is no reason to stop the machine.
-            let _ = std::io::stderr().write_all(&[byte]);
+            let _ = std::io::stderr().write_all(&[shown]);
         }
     }
 }

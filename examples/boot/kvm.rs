@@ -110,7 +110,8 @@ impl Backing {
     }
 }
 
-/// A virtual machine and the memory that it shows.
+/// A virtual machine and the memory that it shows. Its vCPU runs only while this is there: the memory
+/// is gone afterwards.
 pub struct Vm {
     fd: VmFd,
     /// What each slot shows: memory stays mapped as long as KVM may reach it.

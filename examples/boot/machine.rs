@@ -127,6 +127,7 @@ impl Machine {
 
     /// Carries out one exit. Returns why the machine can't go on after it.
     fn handle(&mut self, exit: Exit<'_>) -> Option<Stop> {
+        self.board.counts.exits += 1;
         let mut effects = Effects::empty();
         match exit {
             Exit::In { port, size, data } => self.board.port_reads(port, size, data),
