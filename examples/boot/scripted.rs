@@ -38,3 +38,36 @@ fn write(board: &mut Board, area: &Area, value: impl Fn(usize) -> u32) -> Effect
     }
     effects
 }
+
+#[cfg(test)]
+mod tests {
+    use stdvga::{Config, StdVga};
+    use vm_memory::{GuestAddress, GuestMemoryMmap};
+
+    use super::*;
+    use crate::cmos::Cmos;
+    use crate::fw_cfg::FwCfg;
+    use crate::{demo, terminal};
+
+    #[test]
+    fn the_demo_shows_a_text_screen_before_its_picture() {
+        let vga = StdVga::new(Config::default()).unwrap();
+        let ram = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 0x1000)]).unwrap();
+        let fw_cfg = FwCfg::new(Vec::new());
+        let mut board = Board::new(vga, ram, fw_cfg, Cmos::new(0x1000), false);
+        let vram = board.vga.vram().clone();
+        let mut screens = Vec::new();
+        let program = demo::program();
+        let dispi = Step::Out16(0x1ce, 4);
+        let (text, picture) =
+            program.split_at(program.iter().position(|step| *step == dispi).unwrap());
+        run(&mut board, text, |_| {});
+        screens.extend(board.vga.scanout().text(&vram));
+        run(&mut board, picture, |_| {});
+        screens.extend(board.vga.scanout().text(&vram));
+        assert_eq!(screens.len(), 1, "a text screen, and then a picture");
+        let lines = terminal::lines(&screens[0]);
+        assert_eq!(lines[2], "    STDVGA");
+        assert_eq!(lines[5], "    NO FIRMWARE TOOK PART.");
+    }
+}
