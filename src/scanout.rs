@@ -165,6 +165,17 @@ impl Format {
         }
     }
 
+    /// Whether pixels are in VRAM in a format that a surface can have, so that QEMU shows VRAM itself.
+    pub(crate) fn is_stored_as_shown(&self) -> bool {
+        matches!(
+            self,
+            Self::Rgb555(ByteOrder::Little)
+                | Self::Rgb565(ByteOrder::Little)
+                | Self::Rgb888(_)
+                | Self::Xrgb8888(_)
+        )
+    }
+
     /// Whether pixels are indices of the 16-colour palette.
     fn has_16_colors(&self) -> bool {
         matches!(self, Self::Planar { .. } | Self::Cga { .. })

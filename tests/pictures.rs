@@ -420,33 +420,83 @@ fn a_blank_screen_is_black_in_the_size_of_the_last_picture() {
 #[test]
 fn the_old_picture_survives_a_reset_until_a_mode_is_set() {
     let mut guest = Guest::new(Variant::Vga);
-    guest.vbe_mode(64, 64, 32);
-    guest.vga.vram().write(0, &0x0012_3456_u32.to_le_bytes());
+    guest.mode_13h();
+    guest.vga.window_write(0, &[3]);
     let mut monitor = Monitor::default();
     monitor.refresh(&mut guest, 0);
     guest.effects |= guest.vga.reset();
+    guest.vga.vram().write(0, &[4]);
     assert!(monitor.refresh(&mut guest, 0).is_empty());
+    assert_eq!(
+        (monitor.dimensions(), monitor.pixel(0, 0)),
+        ((640, 400), color(3))
+    );
+    guest.mode_03h();
+    monitor.refresh(&mut guest, 0);
+    assert_eq!(
+        (monitor.dimensions(), monitor.pixel(0, 0)),
+        ((720, 400), color(0))
+    );
+}
+
+#[test]
+fn an_old_picture_in_direct_colours_goes_on_to_follow_vram() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.vbe_mode(64, 64, 32);
+    let mut monitor = Monitor::default();
+    monitor.refresh(&mut guest, 0);
+    guest.effects |= guest.vga.reset();
+    guest.vga.vram().write(0, &0x0012_3456_u32.to_le_bytes());
+    assert!(!monitor.refresh(&mut guest, 0).is_empty());
     assert_eq!(
         (monitor.dimensions(), monitor.pixel(0, 0)),
         ((64, 64), 0x0012_3456)
     );
-    guest.mode_03h();
+}
+
+#[test]
+fn cells_behind_the_end_of_vram_keep_the_picture_before() {
+    let mut guest = text_guest(Config {
+        vram_mib: Some(1),
+        ..Config::default()
+    });
+    // Two columns of 1024 rows, one line each, 2040 bytes apart: they pass 1 MiB.
+    for (index, value) in [
+        (0x01, 1),
+        (0x07, 0x52),
+        (0x09, 0x40),
+        (0x12, 0xff),
+        (0x13, 0xff),
+    ] {
+        guest.crtc(index, value);
+    }
+    guest.vga.vram().write(0, &[0xdb, 0x0f].repeat(1 << 19));
+    let mut monitor = Monitor::default();
     monitor.refresh(&mut guest, 0);
-    // The pixel's bytes are now a cell, of attribute 0x34.
+    let drawn = |monitor: &Monitor| (0..1024).filter(|y| monitor.pixel(0, *y) != 0).count();
+    assert_eq!(monitor.dimensions(), (18, 1024));
     assert_eq!(
-        (monitor.dimensions(), monitor.pixel(0, 0)),
-        ((720, 400), color(3))
+        drawn(&monitor),
+        516,
+        "515 rows, and the last one, behind the split"
+    );
+    guest.crtc(0x0c, 0xff);
+    guest.crtc(0x0d, 0xff);
+    monitor.refresh(&mut guest, 0);
+    assert_eq!(
+        drawn(&monitor),
+        515,
+        "fewer rows lie in VRAM, but the others keep what they showed"
     );
 }
 
 #[test]
 fn a_text_screen_of_an_impossible_size_leaves_the_picture_alone() {
     let mut guest = Guest::new(Variant::Vga);
-    guest.vbe_mode(64, 64, 32);
-    guest.vga.vram().write(0, &0x0012_3456_u32.to_le_bytes());
+    guest.mode_13h();
+    guest.vga.window_write(0, &[3]);
     let mut monitor = Monitor::default();
     monitor.refresh(&mut guest, 0);
-    guest.dispi(ENABLE, 0);
     // 200 columns of 100 rows.
     guest.graphics(6, 0x00);
     guest.crtc(0x01, 199);
@@ -458,7 +508,7 @@ fn a_text_screen_of_an_impossible_size_leaves_the_picture_alone() {
     assert!(monitor.refresh(&mut guest, 0).is_empty());
     assert_eq!(
         (monitor.dimensions(), monitor.pixel(0, 0)),
-        ((64, 64), 0x0012_3456)
+        ((640, 400), color(3))
     );
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use vm_memory::bitmap::Bitmap;
 
 use crate::error::SurfaceError;
-use crate::scanout::{Mode, Scanout, Size};
+use crate::scanout::{GraphicsMode, Mode, Scanout, Size};
 use crate::vram::Vram;
 
 /// The surface's size before any picture.
@@ -145,6 +145,9 @@ pub struct Screen {
     drawn: Option<Size>,
     /// Whether what's on the surface was drawn since the device's last reset.
     current: bool,
+    /// The mode of the picture on the surface, if VRAM holds it as it is shown. QEMU's surface is VRAM
+    /// itself then: the picture follows VRAM even while no mode is drawn.
+    live: Option<GraphicsMode>,
     cursor: Blinker,
     text: Blinker,
 }
@@ -172,7 +175,8 @@ impl Screen {
     ///
     /// `now` is any clock that doesn't go back; it moves the blinking of cursor and text. The surface
     /// must hold [`Screen::size`] pixels, and what was drawn before: after a reset of the device, and
-    /// for a text mode of an impossible size, the old picture stays.
+    /// for a text mode of an impossible size, the old picture stays. (Where it was one of direct colours,
+    /// it goes on to follow VRAM, as QEMU's does.)
     ///
     /// # Errors
     ///
@@ -201,20 +205,14 @@ impl Screen {
             self.seen = Some(seen);
             self.cursor.deadline = now;
         }
-        if self.drawn.is_none() {
-            surface.clear(size);
-        }
 
+        let first = self.drawn.is_none();
         let drew = match &scanout.mode {
-            Mode::Blank => {
-                let clears = entered && self.current;
-                if clears {
+            Mode::Text(mode) if mode.is_drawable() => {
+                if self.drawn != Some(size) || self.live.is_some() {
+                    // Cells that don't lie in VRAM aren't drawn.
                     surface.clear(size);
                 }
-                clears || self.drawn.is_none()
-            }
-            Mode::Text(mode) if !mode.is_drawable() => self.drawn.is_none(),
-            Mode::Text(mode) => {
                 self.cursor.advance(now, CURSOR_HALF_PERIOD);
                 self.text.advance(now, TEXT_HALF_PERIOD);
                 let phases = text::Phases {
@@ -223,12 +221,28 @@ impl Screen {
                 };
                 text::draw(mode, phases, &scanout.palette, vram, &mut surface);
                 self.current = true;
+                self.live = None;
                 true
             }
             Mode::Graphics(mode) => {
                 graphics::draw(mode, &scanout.palette, vram, &mut surface);
                 self.current = true;
+                self.live = mode.format.is_stored_as_shown().then_some(*mode);
                 true
+            }
+            Mode::Blank if first || (entered && self.current) => {
+                surface.clear(size);
+                self.live = None;
+                true
+            }
+            Mode::Blank | Mode::Text(_) => {
+                if first {
+                    surface.clear(size);
+                }
+                if let Some(mode) = &self.live {
+                    graphics::draw(mode, &scanout.palette, vram, &mut surface);
+                }
+                first || self.live.is_some()
             }
         };
         self.drawn = Some(size);

@@ -40,7 +40,7 @@ fn load_font<B: Bitmap>(vram: &Vram<B>, start: u32) -> Font {
         .collect()
 }
 
-/// Draws the whole screen of a drawable mode.
+/// Draws the whole screen of a drawable mode, but for cells that don't lie in VRAM.
 pub(super) fn draw<B: Bitmap>(
     mode: &TextMode,
     phases: Phases,
@@ -56,12 +56,11 @@ pub(super) fn draw<B: Bitmap>(
     for address in text::row_addresses(mode) {
         let inside = text::read_row(vram, address, &mut cells);
         for (y, line) in (0..mode.cell_height).zip(&mut lines) {
-            let places = line.chunks_exact_mut(width).zip(cells.chunks_exact(4));
+            let places = line
+                .chunks_exact_mut(width)
+                .zip(cells.chunks_exact(4))
+                .take(inside);
             for (column, (place, cell)) in places.enumerate() {
-                if column >= inside {
-                    place.fill(0);
-                    continue;
-                }
                 let (character, attribute) = (cell[0], cell[1]);
                 let (foreground, background) = colors(mode, phases, palette, attribute);
                 let under_cursor = cursor.is_some_and(|cursor| {
