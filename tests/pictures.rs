@@ -485,7 +485,7 @@ fn cells_behind_the_end_of_vram_keep_the_picture_before() {
     monitor.refresh(&mut guest, 0);
     assert_eq!(
         drawn(&monitor),
-        515,
+        516,
         "fewer rows lie in VRAM, but the others keep what they showed"
     );
 }
