@@ -3,29 +3,25 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+pub mod registers;
+
+use std::fmt::{Debug, Display};
 use std::time::Duration;
 
-use stdvga::{Config, Damage, Effects, Scanout, Screen, Size, StdVga, Surface, Variant};
+use stdvga::{
+    Config, Damage, Effects, GraphicsMode, Mode, Scanout, Screen, Size, StdVga, Surface, Variant,
+};
 
-/// DISPI registers.
-pub const ID: u16 = 0;
-pub const XRES: u16 = 1;
-pub const YRES: u16 = 2;
-pub const BPP: u16 = 3;
-pub const ENABLE: u16 = 4;
-pub const BANK: u16 = 5;
-pub const VIRT_WIDTH: u16 = 6;
-pub const VIRT_HEIGHT: u16 = 7;
-pub const X_OFFSET: u16 = 8;
-pub const Y_OFFSET: u16 = 9;
-pub const VIDEO_MEMORY_64K: u16 = 10;
+pub use registers::*;
 
-/// DISPI ENABLE: on, linear framebuffer.
-pub const ENABLED: u16 = 0x41;
-/// DISPI ENABLE: leave VRAM as it is.
-pub const NO_CLEAR: u16 = 0x80;
-/// DISPI ENABLE: eight bits a colour component.
-pub const DAC_8BIT: u16 = 0x20;
+/// Fails unless an access was answered as expected. Numbers are hexadecimal.
+#[track_caller]
+fn expect<T: PartialEq + Debug>(access: impl Display, answer: T, expected: T) {
+    assert!(
+        answer == expected,
+        "{access}: got {answer:02x?}, expected {expected:02x?}"
+    );
+}
 
 /// A guest and its device.
 pub struct Guest {
@@ -50,15 +46,58 @@ impl Guest {
         }
     }
 
+    /// A VGA with this much VRAM.
+    pub fn with_vram(mib: u32) -> Self {
+        Self::with(Config {
+            vram_mib: Some(mib),
+            ..Config::default()
+        })
+    }
+
     pub fn take_effects(&mut self) -> Effects {
         std::mem::replace(&mut self.effects, Effects::empty())
     }
+
+    pub fn forget_effects(&mut self) {
+        self.effects = Effects::empty();
+    }
+
+    /// Fails unless the accesses since the last look changed just this.
+    #[track_caller]
+    pub fn expect_effects(&mut self, expected: Effects) {
+        assert_eq!(self.take_effects(), expected, "effects since the last look");
+    }
+
+    /// Fails unless the screen is in this mode.
+    #[track_caller]
+    pub fn expect_mode(&mut self, expected: &str) {
+        assert_eq!(self.vga.scanout().mode().to_string(), expected, "the mode");
+    }
+
+    /// The graphics mode that the screen is in.
+    #[track_caller]
+    pub fn graphics_mode(&mut self) -> GraphicsMode {
+        match *self.vga.scanout().mode() {
+            Mode::Graphics(mode) => mode,
+            other => panic!("the mode: {other}, expected graphics"),
+        }
+    }
+
+    pub fn reset(&mut self) {
+        self.effects |= self.vga.reset();
+    }
+
+    // Ports.
 
     pub fn outb(&mut self, port: u16, value: u8) {
         self.effects |= self.vga.port_write(port, &[value]);
     }
 
     pub fn outw(&mut self, port: u16, value: u16) {
+        self.effects |= self.vga.port_write(port, &value.to_le_bytes());
+    }
+
+    pub fn outl(&mut self, port: u16, value: u32) {
         self.effects |= self.vga.port_write(port, &value.to_le_bytes());
     }
 
@@ -74,57 +113,216 @@ impl Guest {
         u16::from_le_bytes(data)
     }
 
+    pub fn inl(&mut self, port: u16) -> u32 {
+        let mut data = [0; 4];
+        self.vga.port_read(port, &mut data);
+        u32::from_le_bytes(data)
+    }
+
+    #[track_caller]
+    pub fn expect_inb(&mut self, port: u16, expected: u8) {
+        let answer = self.inb(port);
+        expect(format_args!("inb {port:#x}"), answer, expected);
+    }
+
+    #[track_caller]
+    pub fn expect_inw(&mut self, port: u16, expected: u16) {
+        let answer = self.inw(port);
+        expect(format_args!("inw {port:#x}"), answer, expected);
+    }
+
+    #[track_caller]
+    pub fn expect_inl(&mut self, port: u16, expected: u32) {
+        let answer = self.inl(port);
+        expect(format_args!("inl {port:#x}"), answer, expected);
+    }
+
+    // Configuration space, BAR2, the window and VRAM: arrays are little-endian, first byte first.
+
+    pub fn config_write(&mut self, offset: u16, data: &[u8]) {
+        self.effects |= self.vga.config_write(offset, data);
+    }
+
+    pub fn config_read<const N: usize>(&self, offset: u16) -> [u8; N] {
+        let mut data = [0; N];
+        self.vga.config_read(offset, &mut data);
+        data
+    }
+
+    #[track_caller]
+    pub fn expect_config<const N: usize>(&self, offset: u16, expected: [u8; N]) {
+        let access = format_args!("configuration bytes from {offset:#04x} on");
+        expect(access, self.config_read(offset), expected);
+    }
+
+    pub fn mmio_write(&mut self, offset: u64, data: &[u8]) {
+        self.effects |= self.vga.mmio_write(offset, data);
+    }
+
+    pub fn mmio_read<const N: usize>(&mut self, offset: u64) -> [u8; N] {
+        let mut data = [0; N];
+        self.vga.mmio_read(offset, &mut data);
+        data
+    }
+
+    #[track_caller]
+    pub fn expect_mmio<const N: usize>(&mut self, offset: u64, expected: [u8; N]) {
+        let access = format_args!("{N} bytes at BAR2+{offset:#x}");
+        expect(access, self.mmio_read(offset), expected);
+    }
+
+    /// Writes to the window, at an offset from 0xa0000.
+    pub fn window_write(&mut self, offset: u64, data: &[u8]) {
+        self.vga.window_write(offset, data);
+    }
+
+    pub fn window_read<const N: usize>(&mut self, offset: u64) -> [u8; N] {
+        let mut data = [0; N];
+        self.vga.window_read(offset, &mut data);
+        data
+    }
+
+    #[track_caller]
+    pub fn expect_window<const N: usize>(&mut self, offset: u64, expected: [u8; N]) {
+        let access = format_args!("{N} bytes at 0xa0000+{offset:#x}");
+        expect(access, self.window_read(offset), expected);
+    }
+
+    pub fn vram_write(&mut self, offset: u64, data: &[u8]) {
+        self.vga.vram().write(offset, data);
+    }
+
+    pub fn vram_read<const N: usize>(&self, offset: u64) -> [u8; N] {
+        let mut data = [0; N];
+        self.vga.vram().read(offset, &mut data);
+        data
+    }
+
+    #[track_caller]
+    pub fn expect_vram<const N: usize>(&self, offset: u64, expected: [u8; N]) {
+        let access = format_args!("{N} bytes of VRAM at {offset:#x}");
+        expect(access, self.vram_read(offset), expected);
+    }
+
+    // Registers behind an index.
+
     pub fn misc_output(&mut self, value: u8) {
-        self.outb(0x3c2, value);
+        self.outb(MISC_OUTPUT, value);
     }
 
     pub fn sequencer(&mut self, index: u8, value: u8) {
-        self.outw(0x3c4, u16::from_le_bytes([index, value]));
+        self.outw(SEQUENCER, u16::from_le_bytes([index, value]));
+    }
+
+    pub fn read_sequencer(&mut self, index: u8) -> u8 {
+        self.outb(SEQUENCER, index);
+        self.inb(SEQUENCER + 1)
     }
 
     pub fn graphics(&mut self, index: u8, value: u8) {
-        self.outw(0x3ce, u16::from_le_bytes([index, value]));
+        self.outw(GRAPHICS, u16::from_le_bytes([index, value]));
+    }
+
+    pub fn read_graphics(&mut self, index: u8) -> u8 {
+        self.outb(GRAPHICS, index);
+        self.inb(GRAPHICS + 1)
     }
 
     /// Writes a CRTC register at the colour address.
     pub fn crtc(&mut self, index: u8, value: u8) {
-        self.outw(0x3d4, u16::from_le_bytes([index, value]));
+        self.outw(CRTC, u16::from_le_bytes([index, value]));
     }
 
     pub fn read_crtc(&mut self, index: u8) -> u8 {
-        self.outb(0x3d4, index);
-        self.inb(0x3d5)
+        self.outb(CRTC, index);
+        self.inb(CRTC + 1)
     }
 
     /// Writes an attribute register; the screen is blank until [`Guest::unblank`].
     pub fn attribute(&mut self, index: u8, value: u8) {
-        self.inb(0x3da);
-        self.outb(0x3c0, index);
-        self.outb(0x3c0, value);
+        self.inb(INPUT_STATUS_1);
+        self.outb(ATTRIBUTE, index);
+        self.outb(ATTRIBUTE, value);
+    }
+
+    /// Reads an attribute register; the screen is blank until [`Guest::unblank`].
+    pub fn read_attribute(&mut self, index: u8) -> u8 {
+        self.inb(INPUT_STATUS_1);
+        self.outb(ATTRIBUTE, index);
+        let value = self.inb(ATTRIBUTE_READ);
+        self.inb(INPUT_STATUS_1);
+        value
     }
 
     /// Switches the palette on.
     pub fn unblank(&mut self) {
-        self.inb(0x3da);
-        self.outb(0x3c0, 0x20);
+        self.inb(INPUT_STATUS_1);
+        self.outb(ATTRIBUTE, PALETTE_ADDRESS_SOURCE);
     }
 
     pub fn dac(&mut self, index: u8, [red, green, blue]: [u8; 3]) {
-        self.outb(0x3c8, index);
+        self.outb(DAC_WRITE_INDEX, index);
         for component in [red, green, blue] {
-            self.outb(0x3c9, component);
+            self.outb(DAC_DATA, component);
         }
     }
 
+    pub fn read_dac(&mut self, index: u8) -> [u8; 3] {
+        self.outb(DAC_READ_INDEX, index);
+        std::array::from_fn(|_| self.inb(DAC_DATA))
+    }
+
     pub fn dispi(&mut self, register: u16, value: u16) {
-        self.outw(0x1ce, register);
-        self.outw(0x1d0, value);
+        self.outw(DISPI_INDEX, register);
+        self.outw(DISPI_DATA, value);
     }
 
     pub fn read_dispi(&mut self, register: u16) -> u16 {
-        self.outw(0x1ce, register);
-        self.inw(0x1d0)
+        self.outw(DISPI_INDEX, register);
+        self.inw(DISPI_DATA)
     }
+
+    #[track_caller]
+    pub fn expect_sequencer(&mut self, index: u8, expected: u8) {
+        let answer = self.read_sequencer(index);
+        expect(format_args!("SR{index:02x}"), answer, expected);
+    }
+
+    #[track_caller]
+    pub fn expect_graphics(&mut self, index: u8, expected: u8) {
+        let answer = self.read_graphics(index);
+        expect(format_args!("GR{index:02x}"), answer, expected);
+    }
+
+    #[track_caller]
+    pub fn expect_crtc(&mut self, index: u8, expected: u8) {
+        let answer = self.read_crtc(index);
+        expect(format_args!("CR{index:02x}"), answer, expected);
+    }
+
+    #[track_caller]
+    pub fn expect_attribute(&mut self, index: u8, expected: u8) {
+        let answer = self.read_attribute(index);
+        expect(format_args!("AR{index:02x}"), answer, expected);
+    }
+
+    #[track_caller]
+    pub fn expect_dac(&mut self, index: u8, expected: [u8; 3]) {
+        let answer = self.read_dac(index);
+        expect(format_args!("DAC entry {index:#04x}"), answer, expected);
+    }
+
+    #[track_caller]
+    pub fn expect_dispi(&mut self, register: u16, expected: u16) {
+        let answer = self.read_dispi(register);
+        expect(
+            format_args!("DISPI register {register:#x}"),
+            answer,
+            expected,
+        );
+    }
+
+    // Modes.
 
     /// Sets a VBE mode, and switches the palette on.
     pub fn vbe_mode(&mut self, width: u16, height: u16, bpp: u16) {
@@ -133,7 +331,7 @@ impl Guest {
         self.dispi(YRES, height);
         self.dispi(BPP, bpp);
         self.dispi(ENABLE, ENABLED);
-        self.misc_output(0x01);
+        self.misc_output(COLOR_ADDRESSES);
         self.unblank();
     }
 
@@ -158,7 +356,7 @@ impl Guest {
             self.graphics(index, value);
         }
         self.crtc_mode(79, 399, 40, 0x4f, 0xa3);
-        self.crtc(0x0a, 0x20);
+        self.crtc(CURSOR_START, 0x20);
         self.palette_16();
         self.unblank();
     }
@@ -193,7 +391,7 @@ impl Guest {
             self.graphics(index, value);
         }
         self.crtc_mode(79, 399, 40, 0x41, 0xa3);
-        self.crtc(0x14, 0x40);
+        self.crtc(UNDERLINE_LOCATION, DOUBLE_WORD);
         self.palette_16();
         for index in 16..=255 {
             self.dac(index, [index, index >> 2, !index]);
@@ -214,15 +412,15 @@ impl Guest {
         let overflow = 0x10 | ((last_line >> 7) & 2) as u8 | ((last_line >> 3) & 0x40) as u8;
         let [last_line, _] = last_line.to_le_bytes();
         for (index, value) in [
-            (0x11, 0x00),
-            (0x01, last_column),
-            (0x07, overflow),
-            (0x09, scan_line),
-            (0x12, last_line),
-            (0x13, offset),
-            (0x14, 0x00),
-            (0x17, mode_control),
-            (0x18, 0xff),
+            (VERTICAL_RETRACE_END, 0x00),
+            (HORIZONTAL_DISPLAY_END, last_column),
+            (OVERFLOW, overflow),
+            (MAXIMUM_SCAN_LINE, scan_line),
+            (VERTICAL_DISPLAY_END, last_line),
+            (OFFSET, offset),
+            (UNDERLINE_LOCATION, 0x00),
+            (MODE_CONTROL, mode_control),
+            (LINE_COMPARE, 0xff),
         ] {
             self.crtc(index, value);
         }
@@ -231,9 +429,7 @@ impl Guest {
     /// Loads a character's lines into font 0, through VRAM.
     pub fn load_glyph(&mut self, character: u8, lines: &[u8]) {
         for (y, dots) in (0_u64..).zip(lines) {
-            self.vga
-                .vram()
-                .write(128 * u64::from(character) + 4 * y + 2, &[*dots]);
+            self.vram_write(128 * u64::from(character) + 4 * y + 2, &[*dots]);
         }
     }
 }

@@ -1,0 +1,214 @@
+//! Configuration space, and what it has no say in.
+
+use stdvga::{Config, Effects, Variant};
+
+use crate::driver::*;
+
+const REVISION: u16 = 0x08;
+const CACHE_LINE_SIZE: u16 = 0x0c;
+const LATENCY_TIMER: u16 = 0x0d;
+const INTERRUPT_LINE: u16 = 0x3c;
+const INTERRUPT_PIN: u16 = 0x3d;
+/// The first byte that the header leaves to the device, and the byte after the last.
+const SCRATCH: std::ops::Range<u16> = 0x40..0x100;
+
+/// What tells variants and options apart: revision, subclass, and what the BARs read after a write of
+/// all ones.
+fn expect_header(config: Config, revision: u8, subclass: u8, bar2: u32, rom: u32) {
+    let mut guest = Guest::with(config);
+    let mut header = [0; 0x40];
+    header[..4].copy_from_slice(&[0x34, 0x12, 0x11, 0x11]);
+    header[8..12].copy_from_slice(&[revision, 0x00, subclass, 0x03]);
+    header[0x10] = 0x08;
+    header[0x2c..0x30].copy_from_slice(&[0xf4, 0x1a, 0x00, 0x11]);
+    for offset in (0..0x40).step_by(4) {
+        guest.expect_config::<4>(offset, std::array::from_fn(|i| header[offset as usize + i]));
+    }
+    for (offset, size) in [
+        (BAR0, 0xff00_0008),
+        (0x14, 0),
+        (BAR2, bar2),
+        (0x1c, 0),
+        (0x20, 0),
+        (0x24, 0),
+        (ROM_BAR, rom),
+    ] {
+        guest.config_write(offset, &[0xff; 4]);
+        guest.expect_config(offset, u32::to_le_bytes(size));
+    }
+}
+
+#[test]
+fn vga_is_a_vga_compatible_controller_with_two_bars() {
+    expect_header(Config::default(), 2, 0x00, 0xffff_f000, 0);
+}
+
+#[test]
+fn secondary_vga_is_a_display_controller_of_another_kind() {
+    let config = Config {
+        variant: Variant::SecondaryVga,
+        ..Config::default()
+    };
+    expect_header(config, 2, 0x80, 0xffff_f000, 0);
+}
+
+#[test]
+fn without_mmio_there_is_no_bar2_and_the_revision_is_0() {
+    let config = Config {
+        mmio: false,
+        ..Config::default()
+    };
+    expect_header(config, 0, 0x00, 0, 0);
+}
+
+#[test]
+fn without_extended_registers_the_revision_is_0() {
+    for (variant, subclass) in [(Variant::Vga, 0x00), (Variant::SecondaryVga, 0x80)] {
+        let config = Config {
+            variant,
+            qemu_extended_regs: false,
+            ..Config::default()
+        };
+        expect_header(config, 0, subclass, 0xffff_f000, 0);
+    }
+}
+
+#[test]
+fn without_edid_the_header_is_the_same() {
+    let config = Config {
+        edid: false,
+        ..Config::default()
+    };
+    expect_header(config, 2, 0x00, 0xffff_f000, 0);
+}
+
+#[test]
+fn the_rom_bar_is_as_large_as_the_rom_rounded_up() {
+    for (bytes, size) in [
+        (3000, 0xffff_f001),
+        (39936, 0xffff_0001),
+        (65536, 0xffff_0001),
+    ] {
+        let config = Config {
+            rom: Some(vec![0; bytes]),
+            ..Config::default()
+        };
+        expect_header(config, 2, 0x00, 0xffff_f000, size);
+    }
+}
+
+#[test]
+fn isa_vga_has_no_configuration_space() {
+    let mut guest = Guest::new(Variant::IsaVga);
+    guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
+    guest.expect_effects(Effects::empty());
+    guest.expect_config(0x00, [0xff; 4]);
+    guest.expect_config(COMMAND, [0xff; 2]);
+}
+
+#[test]
+fn bar0_is_as_large_as_vram() {
+    for (mib, size) in [
+        (0, 0xfff0_0008),
+        (1, 0xfff0_0008),
+        (3, 0xffc0_0008),
+        (512, 0xe000_0008),
+    ] {
+        let mut guest = Guest::with_vram(mib);
+        guest.config_write(BAR0, &[0xff; 4]);
+        guest.expect_config(BAR0, u32::to_le_bytes(size));
+    }
+}
+
+#[test]
+fn five_command_bits_and_no_status_bit_can_be_written() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.config_write(COMMAND, &[0xff; 4]);
+    guest.expect_config(COMMAND, [0x07, 0x05, 0x00, 0x00]);
+}
+
+#[test]
+fn the_device_has_no_interrupt_but_stores_a_line() {
+    let mut guest = Guest::new(Variant::Vga);
+    for (register, kept) in [
+        (REVISION, 0x02),
+        (CACHE_LINE_SIZE, 0x5a),
+        (LATENCY_TIMER, 0x00),
+        (INTERRUPT_LINE, 0x5a),
+        (INTERRUPT_PIN, 0x00),
+    ] {
+        guest.config_write(register, &[0x5a]);
+        guest.expect_config(register, [kept]);
+    }
+}
+
+#[test]
+fn what_the_header_leaves_to_the_device_is_scratch_memory() {
+    let mut guest = Guest::new(Variant::Vga);
+    for offset in SCRATCH {
+        guest.expect_config(offset, [0x00]);
+        guest.config_write(offset, &[!offset as u8]);
+    }
+    for offset in SCRATCH {
+        guest.expect_config(offset, [!offset as u8]);
+    }
+}
+
+#[test]
+fn the_legacy_ports_and_the_window_ignore_command() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.expect_config(COMMAND, [0, 0]);
+    guest.mode_13h();
+    guest.expect_inb(MISC_OUTPUT_READ, 0x63);
+    guest.expect_dispi(ID, 0xb0c5);
+    guest.window_write(5, &[0x42]);
+    guest.expect_vram(5, [0x42]);
+    assert!(guest.vga.mappings().window.is_some());
+}
+
+#[test]
+fn bars_and_rom_answer_where_the_guest_put_them_while_command_says_so() {
+    let mut guest = Guest::with(Config {
+        rom: Some(vec![0x55; 0x8000]),
+        ..Config::default()
+    });
+    guest.config_write(BAR0, &0xfd00_0000_u32.to_le_bytes());
+    guest.config_write(BAR2, &0xfebf_0000_u32.to_le_bytes());
+    guest.config_write(ROM_BAR, &0xfeb0_0001_u32.to_le_bytes());
+    guest.expect_effects(Effects::empty());
+
+    guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
+    guest.expect_effects(Effects::MAPPINGS);
+    let mappings = guest.vga.mappings();
+    let places = [mappings.framebuffer, mappings.mmio, mappings.rom]
+        .map(|range| range.map(|range| (range.base.0, range.len)));
+    assert_eq!(
+        places,
+        [
+            Some((0xfd00_0000, 16 << 20)),
+            Some((0xfebf_0000, 0x1000)),
+            Some((0xfeb0_0000, 0x8000)),
+        ]
+    );
+
+    // The ROM has a bit of its own.
+    guest.config_write(ROM_BAR, &0xfeb0_0000_u32.to_le_bytes());
+    guest.expect_effects(Effects::MAPPINGS);
+    assert_eq!(guest.vga.mappings().rom, None);
+}
+
+#[test]
+fn bars_do_not_answer_at_address_0_or_at_the_end_of_4_gib() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
+    for (bar0, answers) in [
+        (0x0000_0000, false),
+        (0x0100_0000, true),
+        (0xfe00_0000, true),
+        (0xff00_0000, false),
+    ] {
+        guest.config_write(BAR0, &u32::to_le_bytes(bar0));
+        let framebuffer = guest.vga.mappings().framebuffer;
+        assert_eq!(framebuffer.is_some(), answers, "BAR0 at {bar0:#x}");
+    }
+}

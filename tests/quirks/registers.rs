@@ -1,0 +1,232 @@
+//! What the VGA registers keep, and what reading them does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use stdvga::{Clock, Config, Retrace, Variant};
+
+use crate::driver::*;
+
+/// A VGA whose CRTC and Input Status 1 answer at the colour addresses.
+fn color_guest() -> Guest {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.misc_output(COLOR_ADDRESSES);
+    guest
+}
+
+#[test]
+fn misc_output_keeps_seven_bits() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.misc_output(0xff);
+    guest.expect_inb(MISC_OUTPUT_READ, 0xef);
+}
+
+#[test]
+fn feature_control_keeps_one_bit() {
+    let mut guest = color_guest();
+    guest.outb(INPUT_STATUS_1, 0xff);
+    guest.expect_inb(FEATURE_CONTROL_READ, 0x10);
+    guest.outb(FEATURE_CONTROL_READ, 0x00);
+    guest.expect_inb(FEATURE_CONTROL_READ, 0x10);
+}
+
+#[test]
+fn each_sequencer_register_keeps_its_own_bits() {
+    let mut guest = Guest::new(Variant::Vga);
+    for (index, kept) in (0..).zip([0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff]) {
+        guest.sequencer(index, 0xff);
+        guest.expect_sequencer(index, kept);
+    }
+    guest.outb(SEQUENCER, 0xfa);
+    guest.expect_inb(SEQUENCER, 0x02);
+}
+
+#[test]
+fn each_graphics_register_keeps_its_own_bits() {
+    let mut guest = Guest::new(Variant::Vga);
+    let kept = [0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff];
+    for (index, kept) in (0..=0x0f).zip(kept.into_iter().chain([0; 7])) {
+        guest.graphics(index, 0xff);
+        guest.expect_graphics(index, kept);
+    }
+    guest.outb(GRAPHICS, 0xf8);
+    guest.expect_inb(GRAPHICS, 0x08);
+}
+
+#[test]
+fn each_attribute_register_keeps_its_own_bits() {
+    let mut guest = color_guest();
+    let kept = [0x3f; 16].into_iter().chain([0xef, 0xff, 0x3f, 0x0f, 0x0f]);
+    for (index, kept) in (0..=0x1f).zip(kept.chain([0; 11])) {
+        guest.attribute(index, 0xff);
+        guest.expect_attribute(index, kept);
+    }
+}
+
+#[test]
+fn the_attribute_port_takes_index_and_data_in_turn() {
+    let mut guest = color_guest();
+    guest.inb(INPUT_STATUS_1);
+    guest.outb(ATTRIBUTE, 0xd1);
+    guest.expect_inb(ATTRIBUTE, 0x00);
+    // Reading or writing the data port takes no turn.
+    guest.outb(ATTRIBUTE_READ, 0x77);
+    guest.expect_inb(ATTRIBUTE_READ, 0x00);
+    guest.outb(ATTRIBUTE, 0x2a);
+    guest.expect_inb(ATTRIBUTE_READ, 0x2a);
+    // The index's turn again: it has six bits.
+    guest.expect_inb(ATTRIBUTE, 0x11);
+    guest.outb(ATTRIBUTE, 0xff);
+    guest.inb(INPUT_STATUS_1);
+    guest.expect_inb(ATTRIBUTE, 0x3f);
+}
+
+#[test]
+fn a_missing_attribute_register_takes_its_turn() {
+    let mut guest = color_guest();
+    for value in [0x1f, 0x55, 0x11, 0x2a] {
+        guest.outb(ATTRIBUTE, value);
+    }
+    guest.expect_attribute(0x11, 0x2a);
+}
+
+#[test]
+fn the_palette_can_be_written_while_it_feeds_the_display() {
+    let mut guest = color_guest();
+    guest.attribute(PALETTE_ADDRESS_SOURCE | 0x03, 0x15);
+    guest.expect_attribute(0x03, 0x15);
+}
+
+#[test]
+fn the_crtc_has_256_registers() {
+    let mut guest = color_guest();
+    for index in 0..=0xff {
+        // Leaves the write protection off.
+        guest.crtc(index, 0x7f & !index);
+    }
+    for index in 0..=0xff {
+        guest.expect_crtc(index, 0x7f & !index);
+    }
+    guest.expect_inb(CRTC, 0xff);
+}
+
+#[test]
+fn crtc_protection_lets_one_bit_through() {
+    let mut guest = color_guest();
+    guest.crtc(VERTICAL_RETRACE_END, CRTC_PROTECT);
+    for index in 0..=8 {
+        guest.crtc(index, 0xff);
+    }
+    for index in 0..=6 {
+        guest.expect_crtc(index, 0x00);
+    }
+    guest.expect_crtc(OVERFLOW, 0x10);
+    guest.expect_crtc(0x08, 0xff);
+
+    guest.crtc(VERTICAL_RETRACE_END, 0x00);
+    guest.crtc(OVERFLOW, 0x0f);
+    guest.expect_crtc(OVERFLOW, 0x0f);
+}
+
+#[test]
+fn input_status_1_toggles_at_every_read() {
+    let mut guest = color_guest();
+    for expected in [0x09, 0x00, 0x09, 0x00] {
+        guest.expect_inb(INPUT_STATUS_1, expected);
+    }
+}
+
+#[test]
+fn the_precise_retrace_takes_the_character_width_from_misc_output() {
+    let now = Arc::new(AtomicU64::new(0));
+    let clock = Clock::new({
+        let now = Arc::clone(&now);
+        move || now.load(Ordering::Relaxed)
+    });
+    let mut guest = Guest::with(Config {
+        retrace: Retrace::Precise(clock),
+        ..Config::default()
+    });
+    guest.misc_output(COLOR_ADDRESSES);
+    for (index, value) in [
+        (HORIZONTAL_TOTAL, 95),
+        (HORIZONTAL_RETRACE_START, 80),
+        (VERTICAL_TOTAL, 200),
+        (VERTICAL_RETRACE_START, 190),
+    ] {
+        guest.crtc(index, value);
+    }
+    // Nanoseconds a character: 8 dots at the colour address, 9 at the monochrome one.
+    for (misc_output, status, character) in [
+        (COLOR_ADDRESSES, INPUT_STATUS_1, 317),
+        (0, MONO_INPUT_STATUS_1, 357),
+    ] {
+        for clocking_mode in [0x00, 0x01] {
+            guest.misc_output(misc_output);
+            guest.sequencer(CLOCKING_MODE, clocking_mode);
+            now.store(80 * character - 1, Ordering::Relaxed);
+            guest.expect_inb(status, 0x00);
+            now.store(80 * character, Ordering::Relaxed);
+            guest.expect_inb(status, 0x01);
+            now.store(190 * 100 * character, Ordering::Relaxed);
+            guest.expect_inb(status, 0x09);
+        }
+    }
+}
+
+#[test]
+fn the_dac_keeps_eight_bits_in_either_width() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.dac(0x40, [0xc1, 0x80, 0xff]);
+    guest.expect_dac(0x40, [0xc1, 0x80, 0xff]);
+    guest.dispi(ENABLE, DAC_8BIT);
+    guest.expect_dac(0x40, [0xc1, 0x80, 0xff]);
+}
+
+#[test]
+fn dac_indices_move_on_after_blue_and_wrap() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.dac(0xff, [1, 2, 3]);
+    guest.expect_inb(DAC_WRITE_INDEX, 0x00);
+    for component in [4, 5, 6] {
+        guest.outb(DAC_DATA, component);
+    }
+    guest.expect_dac(0xff, [1, 2, 3]);
+    let next = [0; 3].map(|_| guest.inb(DAC_DATA));
+    assert_eq!(next, [4, 5, 6], "the entry after 0xff");
+}
+
+#[test]
+fn a_dac_entry_changes_when_blue_is_written() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.dac(3, [1, 2, 3]);
+    guest.outb(DAC_WRITE_INDEX, 3);
+    guest.outb(DAC_DATA, 0x3f);
+    guest.outb(DAC_DATA, 0x3f);
+    guest.expect_dac(3, [1, 2, 3]);
+}
+
+#[test]
+fn dac_reads_and_writes_count_components_together() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.dac(0, [10, 20, 30]);
+    guest.outb(DAC_READ_INDEX, 0);
+    guest.outb(DAC_WRITE_INDEX, 5);
+    guest.outb(DAC_DATA, 1);
+    // Red was written, so green is read, and blue is next.
+    guest.expect_inb(DAC_DATA, 20);
+    guest.outb(DAC_DATA, 3);
+    // What was staged for green is from the entry before.
+    guest.expect_dac(5, [1, 20, 3]);
+}
+
+#[test]
+fn the_dac_state_tells_which_index_was_written_last() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.outb(DAC_WRITE_INDEX, 0x12);
+    guest.expect_inb(DAC_STATE, 0x00);
+    guest.outb(DAC_READ_INDEX, 0x34);
+    guest.expect_inb(DAC_STATE, 0x03);
+    // There's no reading the read index.
+    guest.expect_inb(DAC_WRITE_INDEX, 0x12);
+}

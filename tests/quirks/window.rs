@@ -1,0 +1,307 @@
+//! The 0xa0000 window: how addresses become places in VRAM, and when it's plain RAM.
+
+use stdvga::{Effects, Variant, WindowRam};
+
+use crate::driver::*;
+
+/// A VGA with planes at 0xa0000, all of them written, and addresses that reach memory unchanged.
+fn planar_guest() -> Guest {
+    let mut guest = Guest::new(Variant::Vga);
+    set_planar(&mut guest);
+    guest
+}
+
+fn set_planar(guest: &mut Guest) {
+    guest.misc_output(COLOR_ADDRESSES);
+    guest.sequencer(MAP_MASK, ALL_PLANES);
+    guest.sequencer(MEMORY_MODE, ODD_EVEN_OFF);
+    guest.graphics(MISCELLANEOUS, MAP_A0000_64K);
+    guest.graphics(BIT_MASK, 0xff);
+    guest.crtc(MODE_CONTROL, BYTE_MODE);
+}
+
+/// The part of the window that's plain RAM: offset, length, and offset in VRAM.
+fn window_ram(guest: &Guest) -> Option<(u32, u32, u32)> {
+    let ram: WindowRam = guest.vga.mappings().window?;
+    Some((ram.offset, ram.len, ram.vram_offset))
+}
+
+#[test]
+fn the_memory_map_moves_the_window() {
+    for (map, answers) in [
+        (MAP_A0000_128K, [true, true, true, true]),
+        (MAP_A0000_64K, [true, false, false, false]),
+        (MAP_B0000_32K, [false, true, false, false]),
+        (MAP_B8000_32K, [false, false, true, true]),
+    ] {
+        let mut guest = planar_guest();
+        guest.graphics(MISCELLANEOUS, map);
+        for (offset, answers) in [0xffff, 0x1_0000, 0x1_8000, 0x1_ffff]
+            .into_iter()
+            .zip(answers)
+        {
+            guest.window_write(offset, &[0x42]);
+            guest.expect_window(offset, [if answers { 0x42 } else { 0xff }]);
+        }
+    }
+}
+
+#[test]
+fn double_word_mode_drops_two_bits_of_cpu_addresses() {
+    let mut guest = planar_guest();
+    guest.crtc(UNDERLINE_LOCATION, DOUBLE_WORD);
+    guest.window_write(8, &[0x42]);
+    guest.expect_vram(2 * 4, [0x42; 4]);
+    guest.expect_window(11, [0x42]);
+}
+
+#[test]
+fn word_mode_drops_a_bit_of_odd_and_even_cpu_addresses_alone() {
+    let mut guest = planar_guest();
+    guest.crtc(MODE_CONTROL, 0x00);
+    guest.window_write(8, &[0x42]);
+    guest.expect_vram(8 * 4, [0x42; 4]);
+
+    guest.sequencer(MEMORY_MODE, 0x00);
+    guest.window_write(16, &[0x55, 0xaa]);
+    guest.expect_vram(8 * 4, [0x55, 0xaa, 0x55, 0xaa]);
+}
+
+#[test]
+fn odd_and_even_follow_the_graphics_controller_in_reads_and_the_sequencer_in_writes() {
+    let mut guest = planar_guest();
+    guest.crtc(MODE_CONTROL, 0x00);
+    guest.vram_write(4, &[0x10, 0x11, 0x12, 0x13, 0x20, 0x21, 0x22, 0x23]);
+
+    guest.graphics(GRAPHICS_MODE, HOST_ODD_EVEN);
+    // Reads: address 3 is plane 1 of planar address 1, or plane 3 with that of the Read Map.
+    guest.expect_window(3, [0x11]);
+    guest.graphics(READ_MAP, 2);
+    guest.expect_window(3, [0x13]);
+    // Writes: address 3 is all planes of planar address 3.
+    guest.window_write(3, &[0x42]);
+    guest.expect_vram(3 * 4, [0x42; 4]);
+
+    guest.graphics(GRAPHICS_MODE, 0x00);
+    guest.sequencer(MEMORY_MODE, 0x00);
+    // The other way round.
+    guest.expect_window(2, [0x22]);
+    guest.window_write(3, &[0x42]);
+    guest.expect_vram(4, [0x10, 0x42, 0x12, 0x42]);
+}
+
+#[test]
+fn chaining_odd_and_even_drops_bit_0_of_cpu_addresses() {
+    let mut guest = planar_guest();
+    guest.graphics(MISCELLANEOUS, MAP_A0000_64K | CHAIN_ODD_EVEN);
+    guest.window_write(9, &[0x42]);
+    guest.expect_vram(8 * 4, [0x42; 4]);
+    guest.expect_window(9, [0x42]);
+}
+
+#[test]
+fn odd_even_reads_load_the_latches() {
+    let mut guest = planar_guest();
+    guest.vram_write(0, &[1, 2, 3, 4]);
+    guest.graphics(GRAPHICS_MODE, HOST_ODD_EVEN);
+    guest.expect_window(0, [1]);
+    guest.graphics(GRAPHICS_MODE, 0x01);
+    guest.window_write(9, &[0xff]);
+    guest.expect_vram(9 * 4, [1, 2, 3, 4]);
+}
+
+#[test]
+fn comparing_no_plane_finds_every_pixel() {
+    let mut guest = planar_guest();
+    guest.vram_write(0, &[0xf0, 0xff, 0x00, 0x00]);
+    guest.graphics(GRAPHICS_MODE, READ_MODE_1);
+    guest.graphics(COLOR_COMPARE, 0x03);
+    guest.graphics(COLOR_DONT_CARE, ALL_PLANES);
+    guest.expect_window(0, [0xf0]);
+    guest.graphics(COLOR_DONT_CARE, 0x00);
+    guest.expect_window(0, [0xff]);
+}
+
+#[test]
+fn the_bank_counts_without_vbe_where_64_kib_are_mapped() {
+    let mut guest = planar_guest();
+    guest.dispi(BANK, 1);
+    guest.window_write(2, &[0x42]);
+    guest.expect_vram(0x1_0002 * 4, [0x42; 4]);
+    guest.graphics(MISCELLANEOUS, MAP_A0000_128K);
+    guest.window_write(2, &[0x55]);
+    guest.expect_vram(2 * 4, [0x55; 4]);
+}
+
+#[test]
+fn chain_4_with_all_planes_makes_the_mapped_part_plain_ram() {
+    for (map, ram) in [
+        (MAP_A0000_128K, (0, 0x2_0000, 0)),
+        (MAP_A0000_64K, (0, 0x1_0000, 0x3_0000)),
+        (MAP_B0000_32K, (0x1_0000, 0x8000, 0)),
+        (MAP_B8000_32K, (0x1_8000, 0x8000, 0)),
+    ] {
+        let mut guest = planar_guest();
+        guest.dispi(BANK, 3);
+        guest.graphics(MISCELLANEOUS, map);
+        assert_eq!(window_ram(&guest), None, "planes, memory map {map:#x}");
+        guest.forget_effects();
+        guest.sequencer(MEMORY_MODE, CHAIN_4);
+        guest.expect_effects(Effects::SCANOUT | Effects::MAPPINGS);
+        assert_eq!(window_ram(&guest), Some(ram), "memory map {map:#x}");
+        guest.sequencer(MAP_MASK, 0x07);
+        assert_eq!(window_ram(&guest), None, "plane 3 is masked");
+    }
+}
+
+#[test]
+fn plain_ram_is_linear_and_masked_chain_4_is_not() {
+    let mut guest = planar_guest();
+    guest.sequencer(MEMORY_MODE, CHAIN_4 | ODD_EVEN_OFF);
+    guest.window_write(5, &[0x11]);
+    guest.expect_vram(5, [0x11]);
+
+    // The same byte through the planes: it's spread by four.
+    guest.sequencer(MAP_MASK, 0x07);
+    guest.window_write(5, &[0x22]);
+    guest.expect_vram(4 * 4 + 1, [0x22]);
+    guest.expect_window(5, [0x22]);
+
+    // By two, where bit 0 is dropped for odd and even addresses.
+    guest.sequencer(MEMORY_MODE, CHAIN_4);
+    guest.crtc(MODE_CONTROL, 0x00);
+    guest.window_write(5, &[0x33]);
+    guest.expect_vram(2 * 4 + 1, [0x33]);
+
+    // Not at all in double-word mode.
+    guest.crtc(UNDERLINE_LOCATION, DOUBLE_WORD);
+    guest.window_write(5, &[0x44]);
+    guest.expect_vram(5, [0x44]);
+}
+
+#[test]
+fn chain_4_ignores_write_modes_and_leaves_the_latches_alone() {
+    for map_mask in [ALL_PLANES, 0x07] {
+        let mut guest = planar_guest();
+        guest.vram_write(0, &[1, 2, 3, 4]);
+        guest.expect_window(0, [1]);
+        guest.sequencer(MEMORY_MODE, CHAIN_4);
+        guest.sequencer(MAP_MASK, map_mask);
+        guest.crtc(UNDERLINE_LOCATION, DOUBLE_WORD);
+        guest.graphics(GRAPHICS_MODE, 0x01);
+        guest.window_write(9, &[0x42]);
+        guest.expect_window(9, [0x42]);
+
+        guest.sequencer(MEMORY_MODE, ODD_EVEN_OFF);
+        guest.sequencer(MAP_MASK, ALL_PLANES);
+        guest.window_write(16, &[0xff]);
+        guest.expect_vram(16, [1, 2, 3, 4]);
+    }
+}
+
+#[test]
+fn vbe_with_4_bpp_reads_by_the_chain_4_bit_that_was_written() {
+    let mut guest = planar_guest();
+    guest.vbe_mode(640, 480, 4);
+    guest.vram_write(0, &[0x11, 0x22, 0x33, 0x44]);
+    guest.graphics(READ_MAP, 2);
+    guest.graphics(GRAPHICS_MODE, READ_MODE_1);
+    guest.graphics(COLOR_DONT_CARE, ALL_PLANES);
+
+    guest.sequencer(MEMORY_MODE, ODD_EVEN_OFF);
+    // Colour 0 is where no plane has a bit.
+    guest.expect_window(0, [!(0x11 | 0x22 | 0x33 | 0x44)]);
+    guest.sequencer(MEMORY_MODE, CHAIN_4);
+    // The byte of the plane that the Read Map selects, in either read mode.
+    guest.expect_window(0, [0x33]);
+}
+
+#[test]
+fn vbe_with_4_bpp_drops_planar_writes_after_a_reset() {
+    let mut guest = planar_guest();
+    guest.vbe_mode(640, 480, 4);
+    guest.sequencer(MAP_MASK, ALL_PLANES);
+    guest.window_write(0, &[0xff; 16]);
+    guest.expect_vram(0, [0; 64]);
+    assert_eq!(window_ram(&guest), None);
+}
+
+#[test]
+fn vbe_with_4_bpp_has_a_linear_window_after_a_mode_of_8_bpp() {
+    let mut guest = planar_guest();
+    guest.vbe_mode(640, 480, 8);
+    guest.vbe_mode(640, 480, 4);
+    assert_eq!(window_ram(&guest), Some((0, 0x1_0000, 0)));
+    guest.window_write(5, &[0x42]);
+    guest.expect_vram(5, [0x42]);
+}
+
+#[test]
+fn a_vbe_window_is_linear_whatever_the_sequencer_says() {
+    let mut guest = planar_guest();
+    guest.vbe_mode(640, 480, 8);
+    guest.sequencer(MAP_MASK, 0x00);
+    guest.sequencer(MEMORY_MODE, 0x00);
+    guest.expect_sequencer(MAP_MASK, 0x00);
+    assert_eq!(window_ram(&guest), Some((0, 0x1_0000, 0)));
+    guest.window_write(5, &[0x42]);
+    guest.expect_vram(5, [0x42]);
+}
+
+#[test]
+fn a_new_depth_reaches_the_window_with_the_next_bank() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.vbe_mode(640, 480, 4);
+    guest.forget_effects();
+    guest.dispi(BPP, 8);
+    guest.expect_effects(Effects::SCANOUT | Effects::MODE);
+    assert_eq!(window_ram(&guest), None);
+    // Until then chain 4 spreads addresses.
+    let bytes: [u8; 64] = std::array::from_fn(|index| index as u8);
+    guest.vram_write(0, &bytes);
+    guest.expect_window(0, [0, 1, 2, 3, 16, 17, 18, 19, 32]);
+
+    guest.dispi(BANK, 0);
+    guest.expect_effects(Effects::MAPPINGS);
+    assert_eq!(window_ram(&guest), Some((0, 0x1_0000, 0)));
+    guest.expect_window(0, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+/// CVE-2016-3710: banks that lead planar addresses out of VRAM.
+#[test]
+fn banks_cannot_lead_out_of_vram() {
+    let read_odd_even = |guest: &mut Guest| guest.graphics(GRAPHICS_MODE, HOST_ODD_EVEN);
+    let write_odd_even = |guest: &mut Guest| guest.sequencer(MEMORY_MODE, 0x00);
+    let chain_4 = |guest: &mut Guest| {
+        guest.sequencer(MAP_MASK, 0x07);
+        guest.sequencer(MEMORY_MODE, CHAIN_4 | ODD_EVEN_OFF);
+    };
+    let set_ups: [fn(&mut Guest); 4] = [|_| {}, read_odd_even, write_odd_even, chain_4];
+    for (number, set_up) in set_ups.into_iter().enumerate() {
+        let mut guest = Guest::with_vram(1);
+        set_planar(&mut guest);
+        set_up(&mut guest);
+        for bank in 4..16 {
+            guest.dispi(BANK, bank);
+            for offset in [0, 1, 0xfffe, 0xffff] {
+                guest.window_write(offset, &[0x42]);
+                guest.expect_window(offset, [0xff]);
+            }
+        }
+        let mut vram = vec![0; 1 << 20];
+        guest.vga.vram().read(0, &mut vram);
+        let changed = vram.iter().position(|byte| *byte != 0);
+        assert_eq!(changed, None, "VRAM changed, with set-up {number}");
+    }
+}
+
+#[test]
+fn the_last_bank_of_plain_ram_ends_with_vram() {
+    let mut guest = Guest::with_vram(1);
+    guest.vbe_mode(640, 480, 8);
+    guest.dispi(BANK, 0xffff);
+    guest.expect_dispi(BANK, 15);
+    assert_eq!(window_ram(&guest), Some((0, 0x1_0000, 0xf_0000)));
+    guest.window_write(0xffff, &[0x42]);
+    guest.expect_vram(0xf_ffff, [0x42]);
+}
