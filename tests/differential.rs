@@ -1,0 +1,176 @@
+//! Random accesses, put to QEMU and to the device: every answer must be the same.
+//!
+//! Needs QEMU 10.0. Environment:
+//!
+//! - `STDVGA_ACCESSES`: how many accesses, over all setups; 1,000,000 where it isn't set.
+//! - `STDVGA_SEED`: where to start; a fresh one where it isn't set. It's printed in either case.
+#![cfg(target_os = "linux")]
+
+mod qtest;
+
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use qtest::{Peer, SETUPS, Setup, has_qemu, program};
+
+/// Lines of a program. Each starts with fresh machines, so a difference is found again from its seed.
+const LINES: usize = 20_000;
+
+/// The number in an environment variable.
+fn environment(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    let number = value.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name}={value} is no number")))
+}
+
+/// The run's seed.
+fn seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| {
+        environment("STDVGA_SEED").unwrap_or_else(|| {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .expect("a clock after 1970");
+            now.as_nanos() as u64 >> 10
+        })
+    })
+}
+
+/// What both sides answered to the same lines, up to the first difference.
+struct Difference {
+    line: usize,
+    qemu: String,
+    ours: String,
+}
+
+fn compare(setup: &Setup, lines: &[String]) -> Option<Difference> {
+    let Setup { machine, device } = setup;
+    let (mut qemu, mut ours) = (Peer::qemu(machine, device), Peer::stdvga(machine, device));
+    let (theirs, ours) = (qemu.ask(lines), ours.ask(lines));
+    let line = theirs.iter().zip(&ours).position(|(a, b)| a != b)?;
+    Some(Difference {
+        line,
+        qemu: theirs[line].clone(),
+        ours: ours[line].clone(),
+    })
+}
+
+/// Leaves out all lines that the difference doesn't need.
+fn shrink(setup: &Setup, mut lines: Vec<String>) -> Vec<String> {
+    let mut piece = lines.len().div_ceil(2);
+    loop {
+        let mut start = 0;
+        while start < lines.len() {
+            let end = (start + piece).min(lines.len());
+            let without: Vec<String> = [&lines[..start], &lines[end..]].concat();
+            match compare(setup, &without) {
+                Some(difference) => lines = without[..=difference.line].to_vec(),
+                None => start = end,
+            }
+        }
+        if piece == 1 {
+            return lines;
+        }
+        piece = piece.div_ceil(2);
+    }
+}
+
+/// Compares random programs of one setup, its share of all accesses.
+fn answers_as_qemu(setup: &Setup) {
+    if !has_qemu() {
+        return;
+    }
+    let accesses = environment("STDVGA_ACCESSES").unwrap_or(1_000_000) as usize;
+    let programs = accesses.div_ceil(SETUPS.len()).div_ceil(LINES);
+    for number in 0..programs as u64 {
+        let seed = seed().wrapping_add(number);
+        let lines = program::random(setup, seed, LINES);
+        let Some(difference) = compare(setup, &lines) else {
+            continue;
+        };
+        let minimal = shrink(setup, lines[..=difference.line].to_vec());
+        let Difference { qemu, ours, .. } =
+            compare(setup, &minimal).expect("the difference that shrank");
+        panic!(
+            "-M {} -device {}, seed {seed}: to the last of these lines,\n{}\nQEMU answers `{qemu}`, stdvga `{ours}`",
+            setup.machine,
+            setup.device,
+            minimal.join("\n"),
+        );
+    }
+    println!(
+        "{}: {programs} programs of {LINES} lines from seed {}",
+        setup.device,
+        seed()
+    );
+}
+
+#[test]
+fn vga_with_1_mib_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[0]);
+}
+
+#[test]
+fn vga_with_3_mib_rounded_up_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[1]);
+}
+
+#[test]
+fn vga_with_16_mib_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[2]);
+}
+
+#[test]
+fn vga_with_64_mib_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[3]);
+}
+
+#[test]
+fn vga_with_256_mib_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[4]);
+}
+
+#[test]
+fn vga_with_a_1080p_monitor_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[5]);
+}
+
+#[test]
+fn vga_with_a_5k_monitor_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[6]);
+}
+
+#[test]
+fn vga_with_a_limited_monitor_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[7]);
+}
+
+#[test]
+fn vga_without_edid_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[8]);
+}
+
+#[test]
+fn vga_without_mmio_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[9]);
+}
+
+#[test]
+fn vga_without_extended_registers_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[10]);
+}
+
+#[test]
+fn secondary_vga_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[11]);
+}
+
+#[test]
+fn secondary_vga_with_2_mib_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[12]);
+}
+
+#[test]
+fn isa_vga_answers_as_qemu() {
+    answers_as_qemu(&SETUPS[13]);
+}

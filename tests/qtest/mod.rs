@@ -1,0 +1,312 @@
+//! The two sides of a comparison: QEMU, and the example `qtest`. Both answer the same lines.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
+pub mod program;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// QEMU's program. Its answers are those of version 10.0.
+const QEMU: &str = "qemu-system-x86_64";
+/// How long QEMU may take to open its monitor's socket, in steps of 10 ms: generous, for slow machines.
+const MONITOR_TRIES: u32 = 6000;
+
+/// A machine and its device, in QEMU's own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    pub machine: &'static str,
+    pub device: &'static str,
+}
+
+/// All setups that are compared.
+pub const SETUPS: [Setup; 14] = [
+    pc("VGA,vgamem_mb=1"),
+    pc("VGA,vgamem_mb=3"),
+    pc("VGA"),
+    pc("VGA,vgamem_mb=64"),
+    pc("VGA,vgamem_mb=256"),
+    pc("VGA,xres=1920,yres=1080"),
+    pc("VGA,xres=5120,yres=2880,refresh_rate=60000"),
+    pc("VGA,xmax=1280,ymax=1024"),
+    pc("VGA,edid=off"),
+    pc("VGA,mmio=off"),
+    pc("VGA,qemu-extended-regs=off"),
+    pc("secondary-vga"),
+    pc("secondary-vga,vgamem_mb=2"),
+    Setup {
+        machine: "isapc",
+        device: "isa-vga",
+    },
+];
+
+const fn pc(device: &'static str) -> Setup {
+    Setup {
+        machine: "pc",
+        device,
+    }
+}
+
+impl Setup {
+    /// The device's name, without its properties.
+    pub fn name(&self) -> &'static str {
+        self.device.split(',').next().unwrap_or(self.device)
+    }
+
+    pub fn is_pci(&self) -> bool {
+        self.machine == "pc"
+    }
+
+    pub fn has_legacy(&self) -> bool {
+        self.name() != "secondary-vga"
+    }
+
+    pub fn has_mmio(&self) -> bool {
+        self.is_pci() && !self.device.contains("mmio=off")
+    }
+
+    pub fn has_rom(&self) -> bool {
+        self.name() == "VGA"
+    }
+
+    /// Length of VRAM, in bytes.
+    pub fn vram_len(&self) -> u64 {
+        let given = self
+            .device
+            .split(',')
+            .find_map(|property| property.strip_prefix("vgamem_mb="));
+        let default = if self.is_pci() { 16 } else { 8 };
+        let mib: u64 = given.map_or(default, |mib| mib.parse().expect("a number of MiB"));
+        mib.next_power_of_two() << 20
+    }
+}
+
+/// The arguments that give either program a machine and a device.
+fn arguments(machine: &str, device: &str) -> [String; 4] {
+    // QEMU places PCI devices as it likes; the example's is at 02.0.
+    let device = match device.split_once(',') {
+        _ if machine != "pc" => device.to_owned(),
+        Some((name, properties)) => format!("{name},addr=02.0,{properties}"),
+        None => format!("{device},addr=02.0"),
+    };
+    ["-M".into(), machine.into(), "-device".into(), device]
+}
+
+/// A program that answers qtest lines.
+pub struct Peer {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// QEMU's monitor, which does what its qtest doesn't.
+    monitor: Option<Monitor>,
+}
+
+impl Peer {
+    /// The example, built as the tests are.
+    pub fn stdvga(machine: &str, device: &str) -> Self {
+        let mut command = Command::new(env!("CARGO"));
+        command.args([
+            "run",
+            "--quiet",
+            "--manifest-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ]);
+        if !cfg!(debug_assertions) {
+            command.arg("--release");
+        }
+        command
+            .args(["--example", "qtest", "--"])
+            .args(arguments(machine, device));
+        Self::start(command, |_| None)
+    }
+
+    /// QEMU, stopped, so that nothing but the lines happens.
+    pub fn qemu(machine: &str, device: &str) -> Self {
+        let files = tempfile::tempdir().expect("a temporary directory");
+        let bios = files.path().join("halt.bin");
+        fs::write(&bios, halting_bios()).expect("a BIOS image");
+        let socket = files.path().join("monitor");
+        let mut command = Command::new(QEMU);
+        command
+            .args([
+                "-accel",
+                "tcg",
+                "-S",
+                "-m",
+                "16",
+                "-display",
+                "none",
+                "-nodefaults",
+                "-no-user-config",
+            ])
+            .args(["-vga", "none", "-qtest", "stdio", "-qtest-log", "none"])
+            .arg("-qmp")
+            .arg(format!("unix:{},server=on,wait=off", socket.display()))
+            .arg("-bios")
+            .arg(bios)
+            .args(arguments(machine, device));
+        Self::start(command, |child| {
+            Some(Monitor::connect(socket, files, child))
+        })
+    }
+
+    fn start(mut command: Command, monitor: impl FnOnce(&mut Child) -> Option<Monitor>) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} doesn't start: {error}"));
+        let input = child.stdin.take().expect("a pipe");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let monitor = monitor(&mut child);
+        Self {
+            child,
+            input,
+            output,
+            monitor,
+        }
+    }
+
+    /// Puts lines to the program, and gives its answers.
+    pub fn ask(&mut self, lines: &[String]) -> Vec<String> {
+        let mut answers = Vec::with_capacity(lines.len());
+        for part in lines.chunk_by(|a, b| is_qtest(a) && is_qtest(b)) {
+            match (&mut self.monitor, part) {
+                (Some(monitor), [line]) if !is_qtest(line) => answers.push(monitor.execute(line)),
+                _ => self.ask_qtest(part, &mut answers),
+            }
+        }
+        answers
+    }
+
+    fn ask_qtest(&mut self, lines: &[String], answers: &mut Vec<String>) {
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        let (input, output) = (&mut self.input, &mut self.output);
+        // Written on a thread of its own: neither side ever waits for the other to read.
+        thread::scope(|scope| {
+            let writer = scope.spawn(move || input.write_all(text.as_bytes()));
+            for line in lines {
+                let mut answer = String::new();
+                let len = output.read_line(&mut answer).expect("an answer in text");
+                assert_ne!(len, 0, "the program ended at `{line}`");
+                answer.truncate(answer.trim_end().len());
+                answers.push(answer);
+            }
+            writer
+                .join()
+                .expect("a writer that doesn't panic")
+                .expect("a program that reads");
+        });
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Both end by themselves at the end of their input, or not: a test is over in either case.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether QEMU's qtest knows the line's command. The example knows the others too.
+fn is_qtest(line: &str) -> bool {
+    !line.starts_with("system_reset") && !line.starts_with("screendump")
+}
+
+/// QEMU's machine protocol.
+struct Monitor {
+    stream: BufReader<UnixStream>,
+    /// Where the socket is; it goes with the directory.
+    _files: TempDir,
+}
+
+impl Monitor {
+    fn connect(socket: PathBuf, files: TempDir, child: &mut Child) -> Self {
+        let stream = (0..MONITOR_TRIES).find_map(|_| {
+            let ended = child.try_wait().expect("a child");
+            assert_eq!(ended, None, "{QEMU} ended before it opened its monitor");
+            UnixStream::connect(&socket)
+                .map_err(|_| thread::sleep(Duration::from_millis(10)))
+                .ok()
+        });
+        let stream = BufReader::new(stream.expect("QEMU's monitor opens within a minute"));
+        let mut monitor = Self {
+            stream,
+            _files: files,
+        };
+        monitor.wait_for(&["QMP"]);
+        monitor.call(json!({"execute": "qmp_capabilities"}), &[]);
+        monitor
+    }
+
+    fn execute(&mut self, line: &str) -> String {
+        match line.split_once(' ').unwrap_or((line, "")) {
+            ("system_reset", _) => self.call(json!({"execute": "system_reset"}), &["event"]),
+            ("screendump", path) => {
+                self.call(
+                    json!({"execute": "screendump", "arguments": {"filename": path}}),
+                    &[],
+                );
+            }
+            _ => panic!("QEMU's monitor has no `{line}`"),
+        }
+        "OK".into()
+    }
+
+    /// Has a command executed, and waits until it's done: for its return, and for other messages that
+    /// it causes, in any order.
+    fn call(&mut self, command: Value, others: &[&str]) {
+        writeln!(self.stream.get_mut(), "{command}").expect("a monitor that reads");
+        self.wait_for(&[&["return"], others].concat());
+    }
+
+    /// Reads messages until one with each of the given members has come.
+    fn wait_for(&mut self, members: &[&str]) {
+        let mut missing = members.to_vec();
+        while !missing.is_empty() {
+            let mut line = String::new();
+            let len = self.stream.read_line(&mut line).expect("a message");
+            assert_ne!(len, 0, "QEMU's monitor closed");
+            let message: Value = serde_json::from_str(&line).expect("a message in JSON");
+            assert!(
+                message.get("error").is_none(),
+                "QEMU's monitor refused: {message}"
+            );
+            missing.retain(|member| message.get(member).is_none());
+        }
+    }
+}
+
+/// 64 KiB whose reset vector halts: QEMU wants a BIOS, and never runs it.
+fn halting_bios() -> Vec<u8> {
+    let mut bios = vec![0; 1 << 16];
+    bios[0xfff0..0xfff2].copy_from_slice(&[0xfa, 0xf4]);
+    bios
+}
+
+/// Tells whether QEMU 10.0 is there. Without it a test is skipped, with a line that says so; in CI it
+/// fails.
+pub fn has_qemu() -> bool {
+    let output = Command::new(QEMU).arg("--version").output();
+    let version = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let reason = match &version {
+        Ok(text) if text.contains("version 10.0.") => return true,
+        Ok(text) => format!(
+            "QEMU 10.0 is needed, not {}",
+            text.lines().next().unwrap_or("an unknown one")
+        ),
+        Err(error) => format!("{QEMU} doesn't run: {error}"),
+    };
+    assert!(std::env::var_os("CI").is_none(), "{reason}");
+    // Past the test harness, which keeps what the print macros write.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+    false
+}
