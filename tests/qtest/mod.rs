@@ -113,24 +113,30 @@ pub struct Peer {
 impl Peer {
     /// The example, built as the tests are.
     pub fn stdvga(machine: &str, device: &str) -> Self {
+        Self::stdvga_with(&arguments(machine, device))
+    }
+
+    /// The example with arguments of its own.
+    pub fn stdvga_with(arguments: &[String]) -> Self {
         let mut command = Command::new(env!("CARGO"));
-        command.args([
-            "run",
-            "--quiet",
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ]);
+        command
+            .args(["run", "--quiet", "--manifest-path"])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         if !cfg!(debug_assertions) {
             command.arg("--release");
         }
-        command
-            .args(["--example", "qtest", "--"])
-            .args(arguments(machine, device));
+        command.args(["--example", "qtest", "--"]).args(arguments);
         Self::start(command, |_| None)
     }
 
     /// QEMU, stopped, so that nothing but the lines happens.
     pub fn qemu(machine: &str, device: &str) -> Self {
+        let no_other_vga = ["-vga", "none"].map(str::to_owned);
+        Self::qemu_with(&[&no_other_vga[..], &arguments(machine, device)].concat())
+    }
+
+    /// QEMU, stopped, with a machine and a VGA of the caller's.
+    pub fn qemu_with(arguments: &[String]) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         let bios = files.path().join("halt.bin");
         fs::write(&bios, halting_bios()).expect("a BIOS image");
@@ -148,12 +154,11 @@ impl Peer {
                 "-nodefaults",
                 "-no-user-config",
             ])
-            .args(["-vga", "none", "-qtest", "stdio", "-qtest-log", "none"])
-            .arg("-qmp")
+            .args(["-qtest", "stdio", "-qtest-log", "none", "-qmp"])
             .arg(format!("unix:{},server=on,wait=off", socket.display()))
             .arg("-bios")
             .arg(bios)
-            .args(arguments(machine, device));
+            .args(arguments);
         Self::start(command, |child| {
             Some(Monitor::connect(socket, files, child))
         })
@@ -216,14 +221,18 @@ impl Drop for Peer {
     }
 }
 
-/// Whether QEMU's qtest knows the line's command. The example knows the others too.
+/// Whether QEMU's qtest knows the line's command. Its monitor executes the others; the example knows
+/// those of them that need no processor.
 fn is_qtest(line: &str) -> bool {
-    !line.starts_with("system_reset") && !line.starts_with("screendump")
+    let command = line.split(' ').next().unwrap_or(line);
+    !matches!(command, "system_reset" | "screendump" | "cont" | "stop")
 }
 
 /// QEMU's machine protocol.
 struct Monitor {
     stream: BufReader<UnixStream>,
+    /// Whether a reset was told of since the last one was asked for: that may come before the answer.
+    reset_seen: bool,
     /// Where the socket is; it goes with the directory.
     _files: TempDir,
 }
@@ -240,38 +249,40 @@ impl Monitor {
         let stream = BufReader::new(stream.expect("QEMU's monitor opens within a minute"));
         let mut monitor = Self {
             stream,
+            reset_seen: false,
             _files: files,
         };
-        monitor.wait_for(&["QMP"]);
-        monitor.call(json!({"execute": "qmp_capabilities"}), &[]);
+        monitor.wait_for("QMP", None);
+        monitor.call(json!({"execute": "qmp_capabilities"}));
         monitor
     }
 
     fn execute(&mut self, line: &str) -> String {
         match line.split_once(' ').unwrap_or((line, "")) {
-            ("system_reset", _) => self.call(json!({"execute": "system_reset"}), &["event"]),
+            (command @ ("cont" | "stop"), _) => self.call(json!({"execute": command})),
+            ("system_reset", _) => {
+                self.reset_seen = false;
+                self.call(json!({"execute": "system_reset"}));
+                if !self.reset_seen {
+                    self.wait_for("event", Some("RESET"));
+                }
+            }
             ("screendump", path) => {
-                self.call(
-                    json!({"execute": "screendump", "arguments": {"filename": path}}),
-                    &[],
-                );
+                self.call(json!({"execute": "screendump", "arguments": {"filename": path}}));
             }
             _ => panic!("QEMU's monitor has no `{line}`"),
         }
         "OK".into()
     }
 
-    /// Has a command executed, and waits until it's done: for its return, and for other messages that
-    /// it causes, in any order.
-    fn call(&mut self, command: Value, others: &[&str]) {
+    fn call(&mut self, command: Value) {
         writeln!(self.stream.get_mut(), "{command}").expect("a monitor that reads");
-        self.wait_for(&[&["return"], others].concat());
+        self.wait_for("return", None);
     }
 
-    /// Reads messages until one with each of the given members has come.
-    fn wait_for(&mut self, members: &[&str]) {
-        let mut missing = members.to_vec();
-        while !missing.is_empty() {
+    /// Reads messages up to one with the given member, and with the given value of it.
+    fn wait_for(&mut self, member: &str, value: Option<&str>) {
+        loop {
             let mut line = String::new();
             let len = self.stream.read_line(&mut line).expect("a message");
             assert_ne!(len, 0, "QEMU's monitor closed");
@@ -280,7 +291,13 @@ impl Monitor {
                 message.get("error").is_none(),
                 "QEMU's monitor refused: {message}"
             );
-            missing.retain(|member| message.get(member).is_none());
+            self.reset_seen |= message["event"] == "RESET";
+            if message
+                .get(member)
+                .is_some_and(|found| value.is_none_or(|value| found == value))
+            {
+                return;
+            }
         }
     }
 }
