@@ -54,6 +54,13 @@ impl Guest {
         })
     }
 
+    /// A VGA whose CRTC and Input Status 1 answer at the colour addresses.
+    pub fn with_color_addresses() -> Self {
+        let mut guest = Self::new(Variant::Vga);
+        guest.misc_output(COLOR_ADDRESSES);
+        guest
+    }
+
     pub fn take_effects(&mut self) -> Effects {
         std::mem::replace(&mut self.effects, Effects::empty())
     }
@@ -320,6 +327,25 @@ impl Guest {
             answer,
             expected,
         );
+    }
+
+    // Registers through BAR2.
+
+    pub fn mmio_outb(&mut self, port: u16, value: u8) {
+        self.mmio_write(bar2_port(port), &[value]);
+    }
+
+    pub fn mmio_inb(&mut self, port: u16) -> u8 {
+        let [value] = self.mmio_read(bar2_port(port));
+        value
+    }
+
+    pub fn mmio_dispi(&mut self, register: u16, value: u16) {
+        self.mmio_write(bar2_dispi(register), &value.to_le_bytes());
+    }
+
+    pub fn read_mmio_dispi(&mut self, register: u16) -> u16 {
+        u16::from_le_bytes(self.mmio_read(bar2_dispi(register)))
     }
 
     // Modes.

@@ -90,6 +90,7 @@ pub const VERTICAL_TOTAL: u8 = 0x06;
 pub const OVERFLOW: u8 = 0x07;
 pub const MAXIMUM_SCAN_LINE: u8 = 0x09;
 pub const CURSOR_START: u8 = 0x0a;
+pub const CURSOR_END: u8 = 0x0b;
 pub const START_ADDRESS_HIGH: u8 = 0x0c;
 pub const START_ADDRESS_LOW: u8 = 0x0d;
 pub const CURSOR_LOCATION_HIGH: u8 = 0x0e;
@@ -99,6 +100,8 @@ pub const VERTICAL_RETRACE_END: u8 = 0x11;
 pub const VERTICAL_DISPLAY_END: u8 = 0x12;
 pub const OFFSET: u8 = 0x13;
 pub const UNDERLINE_LOCATION: u8 = 0x14;
+pub const VERTICAL_BLANK_START: u8 = 0x15;
+pub const VERTICAL_BLANK_END: u8 = 0x16;
 pub const MODE_CONTROL: u8 = 0x17;
 pub const LINE_COMPARE: u8 = 0x18;
 
@@ -132,10 +135,17 @@ pub const DAC_8BIT: u16 = 0x20;
 pub const NO_CLEAR: u16 = 0x80;
 
 // BAR2.
-/// The remapped ports, 0x3c0 first.
-pub const BAR2_PORTS: u64 = 0x400;
-/// The DISPI registers, two bytes each.
-pub const BAR2_DISPI: u64 = 0x500;
+
+/// Where a port of 0x3c0-0x3df is in BAR2.
+pub const fn bar2_port(port: u16) -> u64 {
+    0x400 + (port - 0x3c0) as u64
+}
+
+/// Where a DISPI register is in BAR2.
+pub const fn bar2_dispi(register: u16) -> u64 {
+    0x500 + 2 * register as u64
+}
+
 /// Length of the extended registers' block.
 pub const EXTENDED_SIZE: u64 = 0x600;
 /// Byte order of the framebuffer: a pattern that reads [`BIG_ENDIAN`] or [`LITTLE_ENDIAN`].

@@ -9,57 +9,50 @@ fn secondary() -> Guest {
     Guest::new(Variant::SecondaryVga)
 }
 
-/// The offset of a port in BAR2.
-fn remapped(port: u16) -> u64 {
-    BAR2_PORTS + u64::from(port - 0x3c0)
-}
-
-/// The offset of a DISPI register in BAR2.
-fn dispi(register: u16) -> u64 {
-    BAR2_DISPI + 2 * u64::from(register)
-}
-
 #[test]
 fn a_byte_of_dispi_is_the_low_one_of_its_register() {
     let mut guest = secondary();
-    guest.expect_mmio(dispi(ID), [0xc5, 0xb0]);
-    guest.expect_mmio(dispi(ID), [0xc5]);
-    guest.expect_mmio(dispi(ID) + 1, [0xc5]);
+    guest.expect_mmio(bar2_dispi(ID), [0xc5, 0xb0]);
+    guest.expect_mmio(bar2_dispi(ID), [0xc5]);
+    guest.expect_mmio(bar2_dispi(ID) + 1, [0xc5]);
 }
 
 #[test]
 fn a_byte_written_to_dispi_is_extended_by_zeros() {
-    for address in [dispi(XRES), dispi(XRES) + 1] {
+    for address in [bar2_dispi(XRES), bar2_dispi(XRES) + 1] {
         let mut guest = secondary();
-        guest.mmio_write(dispi(XRES), &[0x20, 0x03]);
+        guest.mmio_write(bar2_dispi(XRES), &[0x20, 0x03]);
         guest.mmio_write(address, &[0x40]);
-        guest.expect_mmio(dispi(XRES), [0x40, 0x00]);
+        guest.expect_mmio(bar2_dispi(XRES), [0x40, 0x00]);
     }
 }
 
 #[test]
 fn wide_accesses_reach_several_dispi_registers() {
     let mut guest = secondary();
-    guest.mmio_write(dispi(XRES), &[0x80, 0x02, 0xe0, 0x01]);
-    guest.expect_mmio(dispi(ID), [0xc5, 0xb0, 0x80, 0x02, 0xe0, 0x01, 0x00, 0x00]);
+    guest.mmio_write(bar2_dispi(XRES), &[0x80, 0x02, 0xe0, 0x01]);
+    guest.expect_mmio(
+        bar2_dispi(ID),
+        [0xc5, 0xb0, 0x80, 0x02, 0xe0, 0x01, 0x00, 0x00],
+    );
     // No register is behind the last one.
-    guest.expect_mmio(dispi(VIDEO_MEMORY_64K), [0x00, 0x01, 0x00, 0x00]);
+    guest.expect_mmio(bar2_dispi(VIDEO_MEMORY_64K), [0x00, 0x01, 0x00, 0x00]);
     // Odd addresses: a byte, a word and a byte.
-    guest.expect_mmio(dispi(ID) + 1, [0xc5, 0x80, 0x02, 0xe0]);
-    guest.expect_mmio(dispi(ID) + 1, [0xc5, 0x80]);
+    guest.expect_mmio(bar2_dispi(ID) + 1, [0xc5, 0x80, 0x02, 0xe0]);
+    guest.expect_mmio(bar2_dispi(ID) + 1, [0xc5, 0x80]);
 }
 
 #[test]
 fn dispi_in_bar2_moves_the_index_of_the_ports() {
     let mut guest = Guest::new(Variant::Vga);
     guest.outw(DISPI_INDEX, VIDEO_MEMORY_64K);
-    guest.mmio_read::<2>(dispi(BPP));
+    guest.read_mmio_dispi(BPP);
     guest.expect_inw(DISPI_INDEX, BPP);
-    guest.mmio_write(dispi(XRES), &[0x80, 0x02]);
+    guest.mmio_dispi(XRES, 640);
     guest.expect_inw(DISPI_INDEX, XRES);
     guest.expect_inw(DISPI_DATA, 640);
     // A dword is two registers, and leaves the second.
-    guest.mmio_read::<4>(dispi(VIDEO_MEMORY_64K));
+    guest.mmio_read::<4>(bar2_dispi(VIDEO_MEMORY_64K));
     guest.expect_inw(DISPI_INDEX, VIDEO_MEMORY_64K + 1);
 }
 
@@ -76,7 +69,8 @@ fn extended_registers_answer_dwords_alone() {
     guest.expect_mmio(EXTENDED_BYTE_ORDER, [0x1e; 4]);
     // Eight bytes are two dwords.
     guest.expect_mmio(EXTENDED_SIZE, [8, 0, 0, 0, 0x1e, 0x1e, 0x1e, 0x1e]);
-    // Half of this access is behind the end.
+    // Two words each; half of the second access is behind the end.
+    guest.expect_mmio(EXTENDED_SIZE + 2, [0; 4]);
     guest.expect_mmio(EXTENDED_BYTE_ORDER + 2, [0x00, 0x00, 0xff, 0xff]);
 }
 
@@ -119,38 +113,37 @@ fn what_is_switched_off_leaves_a_hole() {
     });
     guest.expect_mmio(0x000, [0xff; 8]);
     guest.expect_mmio(EXTENDED_SIZE, [0xff; 8]);
-    guest.mmio_write(EXTENDED_BYTE_ORDER, &[0xbe; 4]);
-    guest.expect_mmio(dispi(ID), [0xc5, 0xb0]);
+    guest.expect_mmio(bar2_dispi(ID), [0xc5, 0xb0]);
 }
 
 #[test]
 fn remapped_ports_keep_to_the_selected_addresses() {
     let mut guest = secondary();
-    guest.expect_mmio(remapped(CRTC), [0xff]);
-    guest.expect_mmio(remapped(INPUT_STATUS_1), [0xff]);
-    guest.expect_mmio(remapped(0x3df), [0xff]);
-    guest.mmio_write(remapped(MISC_OUTPUT), &[COLOR_ADDRESSES]);
-    guest.mmio_write(remapped(CRTC), &[CURSOR_LOCATION_HIGH, 0x12]);
-    guest.expect_mmio(remapped(CRTC), [CURSOR_LOCATION_HIGH, 0x12]);
-    guest.expect_mmio(remapped(INPUT_STATUS_1), [0x09]);
+    guest.expect_mmio(bar2_port(CRTC), [0xff]);
+    guest.expect_mmio(bar2_port(INPUT_STATUS_1), [0xff]);
+    guest.expect_mmio(bar2_port(0x3df), [0xff]);
+    guest.mmio_write(bar2_port(MISC_OUTPUT), &[COLOR_ADDRESSES]);
+    guest.mmio_write(bar2_port(CRTC), &[CURSOR_LOCATION_HIGH, 0x12]);
+    guest.expect_mmio(bar2_port(CRTC), [CURSOR_LOCATION_HIGH, 0x12]);
+    guest.expect_mmio(bar2_port(INPUT_STATUS_1), [0x09]);
     // Unlike at the ports proper, something answers between the registers.
-    guest.expect_mmio(remapped(0x3d0), [0x00; 4]);
-    guest.expect_mmio(remapped(0x3df), [0x00, 0xff]);
+    guest.expect_mmio(bar2_port(0x3d0), [0x00; 4]);
+    guest.expect_mmio(bar2_port(0x3df), [0x00, 0xff]);
 }
 
 #[test]
 fn wide_accesses_reach_several_remapped_ports() {
     let mut guest = secondary();
-    guest.mmio_write(remapped(SEQUENCER), &[MAP_MASK, 0x0f]);
-    guest.mmio_write(remapped(GRAPHICS), &[BIT_MASK, 0x55]);
-    guest.expect_mmio(remapped(SEQUENCER), [MAP_MASK, 0x0f, 0x00, 0x00]);
+    guest.mmio_write(bar2_port(SEQUENCER), &[MAP_MASK, 0x0f]);
+    guest.mmio_write(bar2_port(GRAPHICS), &[BIT_MASK, 0x55]);
+    guest.expect_mmio(bar2_port(SEQUENCER), [MAP_MASK, 0x0f, 0x00, 0x00]);
     // Read index, write index, and three components.
-    guest.mmio_write(remapped(DAC_WRITE_INDEX), &[5, 1]);
-    guest.mmio_write(remapped(DAC_DATA), &[2]);
-    guest.mmio_write(remapped(DAC_DATA), &[3]);
-    guest.mmio_write(remapped(DAC_READ_INDEX), &[5]);
-    guest.expect_mmio(remapped(DAC_WRITE_INDEX), [6, 1, 0x00, 0x00]);
-    guest.expect_mmio(remapped(DAC_DATA), [2]);
+    guest.mmio_write(bar2_port(DAC_WRITE_INDEX), &[5, 1]);
+    guest.mmio_write(bar2_port(DAC_DATA), &[2]);
+    guest.mmio_write(bar2_port(DAC_DATA), &[3]);
+    guest.mmio_write(bar2_port(DAC_READ_INDEX), &[5]);
+    guest.expect_mmio(bar2_port(DAC_WRITE_INDEX), [6, 1, 0x00, 0x00]);
+    guest.expect_mmio(bar2_port(DAC_DATA), [2]);
 }
 
 /// The EDID blob of a device with this monitor.

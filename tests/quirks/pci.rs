@@ -98,8 +98,12 @@ fn the_rom_bar_is_as_large_as_the_rom_rounded_up() {
 }
 
 #[test]
-fn isa_vga_has_no_configuration_space() {
+fn isa_vga_has_no_configuration_space_but_8_mib_at_a_fixed_address() {
     let mut guest = Guest::new(Variant::IsaVga);
+    let framebuffer = guest.vga.mappings().framebuffer;
+    let place = framebuffer.map(|range| (range.base.0, range.len));
+    assert_eq!(place, Some((0xe000_0000, 8 << 20)));
+    guest.expect_dispi(VIDEO_MEMORY_64K, 0x80);
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
     guest.expect_effects(Effects::empty());
     guest.expect_config(0x00, [0xff; 4]);

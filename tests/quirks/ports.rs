@@ -4,13 +4,6 @@ use stdvga::{Config, Variant};
 
 use crate::driver::*;
 
-/// A VGA whose CRTC answers at the colour addresses.
-fn color_guest() -> Guest {
-    let mut guest = Guest::new(Variant::Vga);
-    guest.misc_output(COLOR_ADDRESSES);
-    guest
-}
-
 #[test]
 fn a_reset_selects_the_monochrome_addresses() {
     let mut guest = Guest::new(Variant::Vga);
@@ -35,7 +28,7 @@ fn misc_output_selects_one_of_two_addresses_of_the_same_crtc() {
 
 #[test]
 fn a_crtc_write_to_the_address_that_is_not_selected_is_dropped() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.crtc(CURSOR_LOCATION_HIGH, 0x34);
     guest.outw(MONO_CRTC, 0x550f);
     guest.expect_inw(CRTC, 0x340e);
@@ -102,7 +95,7 @@ fn a_word_is_two_bytes_the_lower_port_first() {
 
 #[test]
 fn a_word_that_leads_out_of_its_range_of_ports_loses_a_byte() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.crtc(CURSOR_LOCATION_LOW, 0x12);
     guest.graphics(BIT_MASK, 0x34);
     guest.expect_inw(CRTC + 1, 0xff12);
@@ -163,7 +156,7 @@ fn the_last_byte_of_dispi_data_is_no_port_of_its_own() {
 
 #[test]
 fn reads_that_begin_before_a_range_of_ports_reach_into_it() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.crtc(CURSOR_LOCATION_LOW, 0x34);
     guest.expect_inw(0x3d3, 0x0fff);
     guest.expect_inl(0x3d2, 0x340f_ffff);
@@ -176,7 +169,7 @@ fn reads_that_begin_before_a_range_of_ports_reach_into_it() {
 
 #[test]
 fn writes_that_begin_before_a_range_of_ports_reach_into_it() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.outl(0x3d2, 0x560f_0000);
     guest.expect_inw(CRTC, 0x560f);
     guest.outw(0x3d3, 0x0e00);

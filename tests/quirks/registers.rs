@@ -7,13 +7,6 @@ use stdvga::{Clock, Config, Retrace, Variant};
 
 use crate::driver::*;
 
-/// A VGA whose CRTC and Input Status 1 answer at the colour addresses.
-fn color_guest() -> Guest {
-    let mut guest = Guest::new(Variant::Vga);
-    guest.misc_output(COLOR_ADDRESSES);
-    guest
-}
-
 #[test]
 fn misc_output_keeps_seven_bits() {
     let mut guest = Guest::new(Variant::Vga);
@@ -23,7 +16,7 @@ fn misc_output_keeps_seven_bits() {
 
 #[test]
 fn feature_control_keeps_one_bit() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.outb(INPUT_STATUS_1, 0xff);
     guest.expect_inb(FEATURE_CONTROL_READ, 0x10);
     guest.outb(FEATURE_CONTROL_READ, 0x00);
@@ -55,7 +48,7 @@ fn each_graphics_register_keeps_its_own_bits() {
 
 #[test]
 fn each_attribute_register_keeps_its_own_bits() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     let kept = [0x3f; 16].into_iter().chain([0xef, 0xff, 0x3f, 0x0f, 0x0f]);
     for (index, kept) in (0..=0x1f).zip(kept.chain([0; 11])) {
         guest.attribute(index, 0xff);
@@ -65,7 +58,7 @@ fn each_attribute_register_keeps_its_own_bits() {
 
 #[test]
 fn the_attribute_port_takes_index_and_data_in_turn() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.inb(INPUT_STATUS_1);
     guest.outb(ATTRIBUTE, 0xd1);
     guest.expect_inb(ATTRIBUTE, 0x00);
@@ -83,7 +76,7 @@ fn the_attribute_port_takes_index_and_data_in_turn() {
 
 #[test]
 fn a_missing_attribute_register_takes_its_turn() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     for value in [0x1f, 0x55, 0x11, 0x2a] {
         guest.outb(ATTRIBUTE, value);
     }
@@ -92,14 +85,14 @@ fn a_missing_attribute_register_takes_its_turn() {
 
 #[test]
 fn the_palette_can_be_written_while_it_feeds_the_display() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.attribute(PALETTE_ADDRESS_SOURCE | 0x03, 0x15);
     guest.expect_attribute(0x03, 0x15);
 }
 
 #[test]
 fn the_crtc_has_256_registers() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     for index in 0..=0xff {
         // Leaves the write protection off.
         guest.crtc(index, 0x7f & !index);
@@ -112,7 +105,7 @@ fn the_crtc_has_256_registers() {
 
 #[test]
 fn crtc_protection_lets_one_bit_through() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     guest.crtc(VERTICAL_RETRACE_END, CRTC_PROTECT);
     for index in 0..=8 {
         guest.crtc(index, 0xff);
@@ -130,7 +123,7 @@ fn crtc_protection_lets_one_bit_through() {
 
 #[test]
 fn input_status_1_toggles_at_every_read() {
-    let mut guest = color_guest();
+    let mut guest = Guest::with_color_addresses();
     for expected in [0x09, 0x00, 0x09, 0x00] {
         guest.expect_inb(INPUT_STATUS_1, expected);
     }
