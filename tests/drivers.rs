@@ -193,7 +193,7 @@ fn ovmf_loads_a_palette_through_bar2() {
     }
     let palette = *guest.vga.scanout().palette();
     assert_eq!(
-        [palette[0], palette[0b111_000_01], palette[255]],
+        [palette[0], palette[0xe1], palette[255]],
         [0x00_00_00, 0xff_00_57, 0xff_ff_ff]
     );
 }
@@ -467,21 +467,21 @@ impl Saved {
         guest.misc_output(self.misc_output | COLOR_ADDRESSES);
         // The write protection comes back after the registers that it protects.
         guest.crtc(VERTICAL_RETRACE_END, 0x00);
-        (0..)
-            .zip(self.sequencer)
-            .for_each(|(index, value)| guest.sequencer(index, value));
-        (0..)
-            .zip(self.crtc)
-            .for_each(|(index, value)| guest.crtc(index, value));
-        (0..)
-            .zip(self.graphics)
-            .for_each(|(index, value)| guest.graphics(index, value));
-        (0..)
-            .zip(self.attribute)
-            .for_each(|(index, value)| guest.attribute(index, value));
-        (0..=0xff)
-            .zip(self.dac)
-            .for_each(|(index, value)| guest.dac(index, value));
+        for (index, value) in (0..).zip(self.sequencer) {
+            guest.sequencer(index, value);
+        }
+        for (index, value) in (0..).zip(self.crtc) {
+            guest.crtc(index, value);
+        }
+        for (index, value) in (0..).zip(self.graphics) {
+            guest.graphics(index, value);
+        }
+        for (index, value) in (0..).zip(self.attribute) {
+            guest.attribute(index, value);
+        }
+        for (index, value) in (0..=0xff).zip(self.dac) {
+            guest.dac(index, value);
+        }
         guest.unblank();
         guest.misc_output(self.misc_output);
     }
@@ -489,10 +489,8 @@ impl Saved {
 
 #[test]
 fn a_saved_mode_is_restored_after_another() {
-    let set_ups: [fn(&mut Guest); 3] = [Guest::mode_03h, Guest::mode_13h, |guest| {
-        guest.planar_mode(640, 480)
-    }];
-    for set_up in set_ups {
+    let mode_12h = |guest: &mut Guest| guest.planar_mode(640, 480);
+    for set_up in [Guest::mode_03h, Guest::mode_13h, mode_12h] {
         let mut guest = Guest::new(Variant::Vga);
         set_up(&mut guest);
         let saved = Saved::of(&mut guest);

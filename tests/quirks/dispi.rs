@@ -264,7 +264,6 @@ fn the_width_of_the_dac_counts_for_256_colours_with_or_without_vbe() {
     guest.mode_13h();
     guest.dac(9, [0xc1, 0x80, 0x3f]);
     for (value, color) in [(0, 0x07_00_ff), (DAC_8BIT, 0xc1_80_3f), (0, 0x07_00_ff)] {
-        guest.forget_effects();
         guest.dispi(ENABLE, value);
         assert_eq!(guest.vga.scanout().palette()[9], color, "ENABLE {value:#x}");
     }
@@ -274,27 +273,32 @@ fn the_width_of_the_dac_counts_for_256_colours_with_or_without_vbe() {
     assert_eq!(guest.vga.scanout().palette()[9], 0x07_00_ff, "16 colours");
 }
 
-/// What VBE makes of VGA registers for 800x600 with 32 bpp: register, the value that all zeros become,
-/// and the one that all ones become. The others keep what was written.
+/// What VBE forces for 800x600 with 32 bpp: register, the bits forced, and what to. The other bits keep
+/// what was written.
 const FORCED_CRTC: [(u8, u8, u8); 7] = [
-    (HORIZONTAL_DISPLAY_END, 0x63, 0x63),
-    (OVERFLOW, 0x50, 0xfd),
-    (MAXIMUM_SCAN_LINE, 0x40, 0x60),
-    (VERTICAL_DISPLAY_END, 0x57, 0x57),
-    (OFFSET, 0x90, 0x90),
-    (MODE_CONTROL, 0x03, 0xff),
+    (HORIZONTAL_DISPLAY_END, 0xff, 0x63),
+    (OVERFLOW, 0x52, 0x50),
+    (MAXIMUM_SCAN_LINE, 0xdf, 0x40),
+    (VERTICAL_DISPLAY_END, 0xff, 0x57),
+    (OFFSET, 0xff, 0x90),
+    (MODE_CONTROL, 0x03, 0x03),
     (LINE_COMPARE, 0xff, 0xff),
 ];
 const FORCED_GRAPHICS: [(u8, u8, u8); 2] =
-    [(GRAPHICS_MODE, 0x40, 0x5b), (MISCELLANEOUS, 0x05, 0x07)];
+    [(GRAPHICS_MODE, 0x60, 0x40), (MISCELLANEOUS, 0x0d, 0x05)];
 
-/// Writes all zeros, or all ones, to the registers that shape a picture.
-fn fill_registers(guest: &mut Guest, ones: bool) {
-    let value = if ones { 0xff } else { 0x00 };
+/// Writes `value` to all registers that shape a picture. The write protection stays off.
+fn fill_registers(guest: &mut Guest, value: u8) {
     guest.misc_output(COLOR_ADDRESSES);
-    guest.crtc(VERTICAL_RETRACE_END, 0x00);
-    for index in (0x00..=0x18).filter(|index| *index != VERTICAL_RETRACE_END) {
-        guest.crtc(index, value);
+    for index in HORIZONTAL_TOTAL..=LINE_COMPARE {
+        guest.crtc(
+            index,
+            if index == VERTICAL_RETRACE_END {
+                0
+            } else {
+                value
+            },
+        );
     }
     for index in CLOCKING_MODE..=MEMORY_MODE {
         guest.sequencer(index, value);
@@ -304,29 +308,30 @@ fn fill_registers(guest: &mut Guest, ones: bool) {
     }
 }
 
+/// Fails unless the registers are as [`fill_registers`] left them, but for what VBE forces.
 #[track_caller]
-fn expect_forced(guest: &mut Guest, ones: bool) {
-    let written = if ones { 0xff } else { 0x00 };
-    for index in (0x00..=0x18).filter(|index| *index != VERTICAL_RETRACE_END) {
-        let expected = match FORCED_CRTC.iter().find(|(forced, ..)| *forced == index) {
-            Some((_, _, from_ones)) if ones => *from_ones,
-            Some((_, from_zeros, _)) => *from_zeros,
-            None => written,
-        };
-        guest.expect_crtc(index, expected);
+fn expect_forced(guest: &mut Guest, written: u8) {
+    for (index, forced, value) in FORCED_CRTC {
+        guest.expect_crtc(index, (written & !forced) | value);
     }
-    for (index, from_zeros, from_ones) in FORCED_GRAPHICS {
-        guest.expect_graphics(index, if ones { from_ones } else { from_zeros });
+    for index in HORIZONTAL_TOTAL..=LINE_COMPARE {
+        let is_forced = FORCED_CRTC.iter().any(|(forced, ..)| *forced == index);
+        if !is_forced && index != VERTICAL_RETRACE_END {
+            guest.expect_crtc(index, written);
+        }
+    }
+    for ((index, forced, value), kept) in FORCED_GRAPHICS.into_iter().zip([0x7b, 0x0f]) {
+        guest.expect_graphics(index, (written & kept & !forced) | value);
     }
 }
 
 #[test]
 fn enabling_forces_the_vga_registers_that_shape_the_picture() {
-    for ones in [false, true] {
+    for written in [0x00, 0xff] {
         let mut guest = Guest::new(Variant::Vga);
-        fill_registers(&mut guest, ones);
+        fill_registers(&mut guest, written);
         guest.vbe_mode(800, 600, 32);
-        expect_forced(&mut guest, ones);
+        expect_forced(&mut guest, written);
         guest.unblank();
         guest.expect_mode("graphics 800x600, 32 bpp");
     }
@@ -335,23 +340,22 @@ fn enabling_forces_the_vga_registers_that_shape_the_picture() {
 /// CVE-2016-3712: registers reprogrammed behind the back of a VBE mode.
 #[test]
 fn registers_that_vbe_forces_cannot_be_reprogrammed() {
-    for ones in [false, true] {
+    for written in [0x00, 0xff] {
         let mut guest = Guest::with_vram(2);
         guest.vbe_mode(800, 600, 32);
         let before = guest.graphics_mode();
-        fill_registers(&mut guest, ones);
-        expect_forced(&mut guest, ones);
+        fill_registers(&mut guest, written);
+        expect_forced(&mut guest, written);
         assert_eq!(guest.graphics_mode().layout, before.layout);
         guest.expect_mode("graphics 800x600, 32 bpp");
         // The Sequencer's registers are stored, but not used.
-        guest.expect_sequencer(CLOCKING_MODE, if ones { 0x3d } else { 0x00 });
+        guest.expect_sequencer(CLOCKING_MODE, written & 0x3d);
     }
 }
 
 #[test]
 fn write_protection_does_not_stop_vbe() {
-    let mut guest = Guest::new(Variant::Vga);
-    guest.misc_output(COLOR_ADDRESSES);
+    let mut guest = Guest::with_color_addresses();
     guest.crtc(VERTICAL_RETRACE_END, CRTC_PROTECT);
     guest.vbe_mode(800, 600, 32);
     guest.expect_crtc(HORIZONTAL_DISPLAY_END, 0x63);
@@ -374,10 +378,10 @@ fn vbe_with_4_bpp_is_planar_and_ignores_the_halved_dot_clock() {
 #[test]
 fn disabling_restores_nothing() {
     let mut guest = Guest::new(Variant::Vga);
-    fill_registers(&mut guest, false);
+    fill_registers(&mut guest, 0x00);
     guest.vbe_mode(800, 600, 32);
     guest.dispi(ENABLE, 0);
-    expect_forced(&mut guest, false);
+    expect_forced(&mut guest, 0x00);
     // Nothing forces them any more.
     guest.crtc(HORIZONTAL_DISPLAY_END, 79);
     guest.expect_crtc(HORIZONTAL_DISPLAY_END, 79);

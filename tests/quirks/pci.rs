@@ -12,35 +12,49 @@ const INTERRUPT_PIN: u16 = 0x3d;
 /// The first byte that the header leaves to the device, and the byte after the last.
 const SCRATCH: std::ops::Range<u16> = 0x40..0x100;
 
-/// What tells variants and options apart: revision, subclass, and what the BARs read after a write of
-/// all ones.
-fn expect_header(config: Config, revision: u8, subclass: u8, bar2: u32, rom: u32) {
+/// What tells variants and options apart. The BARs as they read after a write of all ones.
+struct Header {
+    revision: u8,
+    subclass: u8,
+    bar2: u32,
+    rom: u32,
+}
+
+/// A VGA's header. Its ROM BAR depends on the ROM: here there's none.
+const VGA: Header = Header {
+    revision: 2,
+    subclass: 0x00,
+    bar2: 0xffff_f000,
+    rom: 0,
+};
+
+fn expect_header(config: Config, header: Header) {
     let mut guest = Guest::with(config);
-    let mut header = [0; 0x40];
-    header[..4].copy_from_slice(&[0x34, 0x12, 0x11, 0x11]);
-    header[8..12].copy_from_slice(&[revision, 0x00, subclass, 0x03]);
-    header[0x10] = 0x08;
-    header[0x2c..0x30].copy_from_slice(&[0xf4, 0x1a, 0x00, 0x11]);
-    for offset in (0..0x40).step_by(4) {
-        guest.expect_config::<4>(offset, std::array::from_fn(|i| header[offset as usize + i]));
+    let mut bytes = [0; 0x40];
+    bytes[..4].copy_from_slice(&[0x34, 0x12, 0x11, 0x11]);
+    bytes[8..12].copy_from_slice(&[header.revision, 0x00, header.subclass, 0x03]);
+    bytes[0x10] = 0x08;
+    bytes[0x2c..0x30].copy_from_slice(&[0xf4, 0x1a, 0x00, 0x11]);
+    for (offset, byte) in (0..).zip(bytes) {
+        guest.expect_config(offset, [byte]);
     }
-    for (offset, size) in [
+    for (offset, sized) in [
         (BAR0, 0xff00_0008),
         (0x14, 0),
-        (BAR2, bar2),
+        (BAR2, header.bar2),
         (0x1c, 0),
         (0x20, 0),
         (0x24, 0),
-        (ROM_BAR, rom),
+        (ROM_BAR, header.rom),
     ] {
         guest.config_write(offset, &[0xff; 4]);
-        guest.expect_config(offset, u32::to_le_bytes(size));
+        guest.expect_config(offset, u32::to_le_bytes(sized));
     }
 }
 
 #[test]
 fn vga_is_a_vga_compatible_controller_with_two_bars() {
-    expect_header(Config::default(), 2, 0x00, 0xffff_f000, 0);
+    expect_header(Config::default(), VGA);
 }
 
 #[test]
@@ -49,7 +63,11 @@ fn secondary_vga_is_a_display_controller_of_another_kind() {
         variant: Variant::SecondaryVga,
         ..Config::default()
     };
-    expect_header(config, 2, 0x80, 0xffff_f000, 0);
+    let header = Header {
+        subclass: 0x80,
+        ..VGA
+    };
+    expect_header(config, header);
 }
 
 #[test]
@@ -58,7 +76,12 @@ fn without_mmio_there_is_no_bar2_and_the_revision_is_0() {
         mmio: false,
         ..Config::default()
     };
-    expect_header(config, 0, 0x00, 0, 0);
+    let header = Header {
+        revision: 0,
+        bar2: 0,
+        ..VGA
+    };
+    expect_header(config, header);
 }
 
 #[test]
@@ -69,7 +92,12 @@ fn without_extended_registers_the_revision_is_0() {
             qemu_extended_regs: false,
             ..Config::default()
         };
-        expect_header(config, 0, subclass, 0xffff_f000, 0);
+        let header = Header {
+            revision: 0,
+            subclass,
+            ..VGA
+        };
+        expect_header(config, header);
     }
 }
 
@@ -79,12 +107,12 @@ fn without_edid_the_header_is_the_same() {
         edid: false,
         ..Config::default()
     };
-    expect_header(config, 2, 0x00, 0xffff_f000, 0);
+    expect_header(config, VGA);
 }
 
 #[test]
 fn the_rom_bar_is_as_large_as_the_rom_rounded_up() {
-    for (bytes, size) in [
+    for (bytes, rom) in [
         (3000, 0xffff_f001),
         (39936, 0xffff_0001),
         (65536, 0xffff_0001),
@@ -93,7 +121,7 @@ fn the_rom_bar_is_as_large_as_the_rom_rounded_up() {
             rom: Some(vec![0; bytes]),
             ..Config::default()
         };
-        expect_header(config, 2, 0x00, 0xffff_f000, size);
+        expect_header(config, Header { rom, ..VGA });
     }
 }
 
