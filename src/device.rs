@@ -251,7 +251,7 @@ impl<B: Bitmap> StdVga<B> {
         }
         self.registers.reset();
         self.resets += 1;
-        self.settle(Effects::SCANOUT | Effects::MAPPINGS)
+        self.settle(Effects::SHAPE | Effects::MAPPINGS)
     }
 
     /// How many of `len` bytes from `offset` on lie in a window that the device has.
@@ -314,15 +314,23 @@ impl<B: Bitmap> StdVga<B> {
         effects
     }
 
-    /// Ends an access, or a reset, that may have had `effects`: leaves those that it had as a whole,
-    /// and tells of a changed mode.
-    pub(crate) fn settle(&mut self, mut effects: Effects) -> Effects {
+    /// Ends an access, or a reset, that may have had `effects`: leaves those that it had as a whole.
+    #[inline]
+    pub(crate) fn settle(&mut self, effects: Effects) -> Effects {
+        if effects.intersects(Effects::MAPPINGS | Effects::MODE) {
+            self.settle_changes(effects)
+        } else {
+            effects
+        }
+    }
+
+    fn settle_changes(&mut self, mut effects: Effects) -> Effects {
         if effects.contains(Effects::MAPPINGS) {
             let mappings = self.decode_mappings();
             effects.set(Effects::MAPPINGS, mappings != self.mappings);
             self.mappings = mappings;
         }
-        if effects.contains(Effects::SCANOUT) {
+        if effects.contains(Effects::MODE) {
             let shape = scanout::shape(&self.registers);
             effects.set(Effects::MODE, shape != self.shape);
             self.shape = shape;
@@ -533,7 +541,7 @@ mod tests {
     fn secondary_vga_reports_no_window() {
         let mut vga = device(Variant::SecondaryVga);
         let effects = vga.mmio_write(0x404, &[0x04, 0x08]) | vga.mmio_write(0x404, &[0x02, 0x0f]);
-        assert_eq!(effects, Effects::SCANOUT);
+        assert_eq!(effects, Effects::empty());
         assert_eq!(vga.mappings().window, None);
     }
 

@@ -142,7 +142,7 @@ impl<B: Bitmap> StdVga<B> {
                     _ => return effects,
                 };
                 let regs = self.registers_mut();
-                effects |= Effects::scanout_if(regs.byte_order != order);
+                effects |= Effects::SHAPE.when(regs.byte_order != order);
                 regs.byte_order = order;
             }
             Area::Edid(_) | Area::Hole => {}

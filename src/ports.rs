@@ -18,52 +18,33 @@ const DISPI_LAST: u16 = 0x1d1;
 /// What all ports read that nobody answers.
 const OPEN_BUS: u8 = 0xff;
 
-/// A piece of an access, as the chip sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Piece {
-    /// Bytes at consecutive ports, the first of which is a VGA register. `inside`: how many of them
-    /// lie in the same range of ports; the others read all ones.
-    Bytes { port: u16, inside: usize },
-    /// A word at a DISPI port.
-    Word(u16),
-    /// Nothing that answers.
-    Open,
-}
-
 /// The last port of the range that `port` lies in.
+#[inline]
 fn range_end(port: u32) -> Option<u16> {
     match port {
-        0x1ce..=0x1d1 => Some(DISPI_LAST),
-        0x3b4 | 0x3b5 => Some(0x3b5),
-        0x3ba => Some(0x3ba),
         0x3c0..=0x3cf => Some(0x3cf),
         0x3d4 | 0x3d5 => Some(0x3d5),
         0x3da => Some(0x3da),
+        0x1ce..=0x1d1 => Some(DISPI_LAST),
+        0x3b4 | 0x3b5 => Some(0x3b5),
+        0x3ba => Some(0x3ba),
         _ => None,
     }
 }
 
-/// The first piece of an access of `len` bytes, at most 4, at `port`; and its length.
+/// Cuts an access of 1, 2 or 4 bytes: the length of the piece that starts `at` bytes from `port`, and
+/// the last port of the range where it's the device's.
 ///
 /// Outside the device's ranges a piece is as large as its alignment allows, inside as large as
 /// what's left of the access, and a range takes it whole. KVM-style accesses see this in QEMU.
-fn first_piece(port: u32, len: usize) -> (Piece, usize) {
-    let largest = if len == 3 { 2 } else { len };
-    let Some(end) = range_end(port) else {
-        let aligned = 1 << port.trailing_zeros().min(2);
-        return (Piece::Open, largest.min(aligned));
-    };
-    // Lossless, for the port is in a range.
-    let port = port as u16;
-    let piece = match (end, largest) {
-        (DISPI_LAST, 2) => Piece::Word(port),
-        (DISPI_LAST, _) | (_, 4) => Piece::Open,
-        _ => Piece::Bytes {
-            port,
-            inside: largest.min(usize::from(end - port) + 1),
-        },
-    };
-    (piece, largest)
+#[inline]
+fn piece(port: u16, at: usize, len: usize) -> (usize, Option<u16>) {
+    let port = u32::from(port) + at as u32;
+    let left = if len - at == 3 { 2 } else { len - at };
+    match range_end(port) {
+        None => (left.min(1 << port.trailing_zeros().min(2)), None),
+        end => (left, end),
+    }
 }
 
 impl<B: Bitmap> StdVga<B> {
@@ -82,19 +63,9 @@ impl<B: Bitmap> StdVga<B> {
         }
         let mut at = 0;
         while at < data.len() {
-            let (piece, len) = first_piece(u32::from(port) + at as u32, data.len() - at);
-            match piece {
-                Piece::Bytes { port, inside } => {
-                    for (byte, port) in data[at..at + inside].iter_mut().zip(port..) {
-                        *byte = read_byte(self.registers_mut(), port);
-                    }
-                }
-                Piece::Word(port) => {
-                    if let Some(word) = self.read_dispi_port(port) {
-                        data[at..at + 2].copy_from_slice(&word.to_le_bytes());
-                    }
-                }
-                Piece::Open => {}
+            let (len, range_end) = piece(port, at, data.len());
+            if let Some(end) = range_end {
+                self.read_ports(port.wrapping_add(at as u16), end, &mut data[at..at + len]);
             }
             at += len;
         }
@@ -110,22 +81,54 @@ impl<B: Bitmap> StdVga<B> {
         }
         let mut at = 0;
         while at < data.len() {
-            let (piece, len) = first_piece(u32::from(port) + at as u32, data.len() - at);
-            match piece {
-                Piece::Bytes { port, inside } => {
-                    for (byte, port) in data[at..at + inside].iter().zip(port..) {
-                        effects |= write_byte(self.registers_mut(), port, *byte);
-                    }
-                }
-                Piece::Word(port) => {
-                    effects |=
-                        self.write_dispi_port(port, u16::from_le_bytes([data[at], data[at + 1]]));
-                }
-                Piece::Open => {}
+            let (len, range_end) = piece(port, at, data.len());
+            if let Some(end) = range_end {
+                effects |= self.write_ports(port.wrapping_add(at as u16), end, &data[at..at + len]);
             }
             at += len;
         }
         self.settle(effects)
+    }
+
+    /// Reads a piece that starts in the range of ports up to `end`. What isn't read stays as it is.
+    fn read_ports(&mut self, port: u16, end: u16, data: &mut [u8]) {
+        match (end, data) {
+            (DISPI_LAST, [low, high]) => {
+                if let Some(word) = self.read_dispi_port(port) {
+                    [*low, *high] = word.to_le_bytes();
+                }
+            }
+            (DISPI_LAST, _) => {}
+            (_, [byte]) => *byte = read_byte(self.registers_mut(), port),
+            (_, [low, high]) => {
+                *low = read_byte(self.registers_mut(), port);
+                if port < end {
+                    *high = read_byte(self.registers_mut(), port + 1);
+                }
+            }
+            // Dwords are void.
+            _ => {}
+        }
+    }
+
+    /// Writes a piece that starts in the range of ports up to `end`.
+    fn write_ports(&mut self, port: u16, end: u16, data: &[u8]) -> Effects {
+        match (end, data) {
+            (DISPI_LAST, &[low, high]) => {
+                self.write_dispi_port(port, u16::from_le_bytes([low, high]))
+            }
+            (DISPI_LAST, _) => Effects::empty(),
+            (_, &[byte]) => write_byte(self.registers_mut(), port, byte),
+            (_, &[low, high]) => {
+                let mut effects = write_byte(self.registers_mut(), port, low);
+                if port < end {
+                    effects |= write_byte(self.registers_mut(), port + 1, high);
+                }
+                effects
+            }
+            // Dwords are void.
+            _ => Effects::empty(),
+        }
     }
 
     fn read_dispi_port(&self, port: u16) -> Option<u16> {
@@ -186,13 +189,13 @@ pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects 
         return Effects::empty();
     }
     match port {
-        0x3c0 => return Effects::scanout_if(regs.attribute.write(value)),
+        0x3c0 => return regs.attribute.write(value),
         0x3c2 => regs.write_misc_output(value),
         0x3c4 => regs.sequencer.write_index(value),
         0x3c5 => return regs.write_sequencer(value),
         0x3c7 => regs.dac.write_read_index(value),
         0x3c8 => regs.dac.write_write_index(value),
-        0x3c9 => return Effects::scanout_if(regs.dac.write_data(value)),
+        0x3c9 => return Effects::SCANOUT.when(regs.dac.write_data(value)),
         0x3ce => regs.graphics.write_index(value),
         0x3cf => return regs.write_graphics(value),
         0x3b4 | 0x3d4 => regs.crtc.index = value,
@@ -348,11 +351,12 @@ mod tests {
             "graphics"
         );
         assert_eq!(vga.port_write(0x3ce, &[0x06, 0x05]), Effects::empty());
-        assert_eq!(vga.port_write(0x3c4, &[0x04, 0x08]), Effects::SCANOUT);
         assert_eq!(
-            vga.port_write(0x3c4, &[0x02, 0x0f]),
-            Effects::SCANOUT | Effects::MAPPINGS
+            vga.port_write(0x3c4, &[0x04, 0x08]),
+            Effects::empty(),
+            "not all planes"
         );
+        assert_eq!(vga.port_write(0x3c4, &[0x02, 0x0f]), Effects::MAPPINGS);
         assert_eq!(vga.port_write(0x3c4, &[0x02, 0x0f]), Effects::empty());
     }
 

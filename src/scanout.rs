@@ -87,6 +87,8 @@ pub struct GraphicsMode {
     pub size: Size,
     /// How bytes of VRAM become pixels.
     pub format: Format,
+    /// The planes that show, a bit each, in formats that have planes.
+    pub planes: u8,
     /// How often each row of VRAM shows before the next, 1 to 64.
     pub row_repeat: u32,
     /// Pixels by which rows are shifted to the left, 0 to 7 (in units of the format).
@@ -126,15 +128,11 @@ pub struct Cursor {
 pub enum Format {
     /// 16 colours: a bit of each of four planes.
     Planar {
-        /// The planes that show, a bit each.
-        planes: u8,
         /// Whether every pixel shows twice.
         doubled: bool,
     },
     /// Four or 16 colours: two bits of each of two planes, as CGA has them.
     Cga {
-        /// The planes that show, a bit each.
-        planes: u8,
         /// Whether every pixel shows twice.
         doubled: bool,
     },

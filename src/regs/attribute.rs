@@ -1,5 +1,7 @@
 //! The Attribute Controller: port 0x3c0 (index and data in turn) and 0x3c1 (data, read).
 
+use crate::effects::Effects;
+
 /// Attribute Mode Control.
 pub(crate) const MODE_CONTROL: usize = 0x10;
 /// Color Plane Enable.
@@ -51,19 +53,21 @@ impl AttributeController {
             .unwrap_or(0)
     }
 
-    /// Writes 0x3c0: index and data in turn. Tells whether the picture may have changed.
-    pub fn write(&mut self, value: u8) -> bool {
+    /// Writes 0x3c0: index and data in turn.
+    pub fn write(&mut self, value: u8) -> Effects {
         let is_data = self.data_next;
         self.data_next = !is_data;
         if is_data {
             let index = usize::from(self.index & 0x1f);
             match (self.data.get_mut(index), STORED.get(index)) {
-                (Some(register), Some(stored)) => super::replace(register, value & stored),
-                _ => false,
+                (Some(register), Some(stored)) => {
+                    Effects::SCANOUT.when(super::replace(register, value & stored))
+                }
+                _ => Effects::empty(),
             }
         } else {
             let before = std::mem::replace(&mut self.index, value & 0x3f);
-            (before ^ self.index) & PALETTE_ADDRESS_SOURCE != 0
+            Effects::SHAPE.when((before ^ self.index) & PALETTE_ADDRESS_SOURCE != 0)
         }
     }
 
@@ -85,8 +89,7 @@ mod tests {
 
     fn set(attribute: &mut AttributeController, index: u8, value: u8) {
         attribute.data_next = false;
-        attribute.write(index);
-        attribute.write(value);
+        let _ = attribute.write(index) | attribute.write(value);
     }
 
     #[test]
@@ -113,9 +116,9 @@ mod tests {
     #[test]
     fn the_index_reads_back_only_while_an_index_is_expected() {
         let mut attribute = AttributeController::default();
-        attribute.write(0xf3);
+        let _ = attribute.write(0xf3);
         assert_eq!(attribute.read(), 0, "data is expected");
-        attribute.write(0);
+        let _ = attribute.write(0);
         assert_eq!(
             attribute.read(),
             0x33,

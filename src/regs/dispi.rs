@@ -62,8 +62,8 @@ pub(crate) enum Write {
     Inert,
     /// The bank moved.
     Bank,
-    /// The mode's registers changed while enabled, so that the VGA registers must follow.
-    Mode,
+    /// A register of the mode was written while it's enabled, so that the VGA registers must follow.
+    Mode { changed: bool },
     /// ENABLE was written. `Some`: it now enables; that many bytes of VRAM are to be cleared.
     Enable {
         enabled: Option<u64>,
@@ -114,12 +114,15 @@ impl Dispi {
                 Write::Inert
             }
             index @ (XRES | YRES | BPP | VIRT_WIDTH | X_OFFSET | Y_OFFSET) => {
+                if !self.enabled() {
+                    self.data[index] = value;
+                    return Write::Inert;
+                }
+                let before = (self.data, self.start);
                 self.data[index] = value;
-                if self.enabled() {
-                    self.correct_mode();
-                    Write::Mode
-                } else {
-                    Write::Inert
+                self.correct_mode();
+                Write::Mode {
+                    changed: before != (self.data, self.start),
                 }
             }
             BANK => {

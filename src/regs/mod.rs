@@ -94,16 +94,25 @@ impl Registers {
 
     pub fn write_sequencer(&mut self, value: u8) -> Effects {
         let changed = self.sequencer.write_data(value);
-        if usize::from(self.sequencer.index) == sequencer::CLOCKING_MODE {
-            self.update_timing();
-        }
-        Effects::scanout_if(changed) | self.update_window()
+        let effects = match usize::from(self.sequencer.index) {
+            sequencer::CLOCKING_MODE => {
+                self.update_timing();
+                Effects::SHAPE
+            }
+            sequencer::CHARACTER_MAP => Effects::SCANOUT,
+            _ => Effects::empty(),
+        };
+        effects.when(changed) | self.update_window()
     }
 
     pub fn write_graphics(&mut self, value: u8) -> Effects {
         let before = self.graphics.write_data(value);
         self.follow_vbe();
-        Effects::scanout_if(self.graphics.read_data() != before) | self.update_window()
+        let effects = match usize::from(self.graphics.index) {
+            graphics::MODE | graphics::MISCELLANEOUS => Effects::SHAPE,
+            _ => Effects::empty(),
+        };
+        effects.when(self.graphics.read_data() != before) | self.update_window()
     }
 
     pub fn write_crtc(&mut self, value: u8) -> Effects {
@@ -118,30 +127,40 @@ impl Registers {
             }
         };
         self.follow_vbe();
-        Effects::scanout_if(self.crtc.read_data() != before)
+        let effects = match usize::from(self.crtc.index) {
+            crtc::HORIZONTAL_DISPLAY_END
+            | crtc::VERTICAL_TOTAL
+            | crtc::OVERFLOW
+            | crtc::MAXIMUM_SCAN_LINE
+            | crtc::VERTICAL_DISPLAY_END => Effects::SHAPE,
+            crtc::CURSOR_START..=crtc::CURSOR_LOCATION_LOW
+            | crtc::OFFSET
+            | crtc::MODE_CONTROL
+            | crtc::LINE_COMPARE => Effects::SCANOUT,
+            _ => Effects::empty(),
+        };
+        effects.when(self.crtc.read_data() != before)
     }
 
     /// Writes the indexed DISPI register. The second value is how many bytes of VRAM, from its start
     /// on, are to be cleared.
     pub fn write_dispi(&mut self, value: u16) -> (Effects, u64) {
-        let before = self.dispi.clone();
+        let was_enabled = self.dispi.enabled();
         match self.dispi.write_data(value) {
             dispi::Write::Inert => (Effects::empty(), 0),
             dispi::Write::Bank => (self.update_window(), 0),
-            dispi::Write::Mode => {
+            dispi::Write::Mode { changed } => {
                 self.follow_vbe();
-                (Effects::scanout_if(self.dispi != before), 0)
+                (Effects::SHAPE.when(changed), 0)
             }
             dispi::Write::Enable { enabled, dac_8bit } => {
                 if enabled.is_some() {
                     self.follow_vbe();
                 }
                 let dac_changed = replace(&mut self.dac.eight_bits, dac_8bit);
-                let mode_changed = before.enabled() != self.dispi.enabled();
-                (
-                    Effects::scanout_if(dac_changed || mode_changed) | self.update_window(),
-                    enabled.unwrap_or(0),
-                )
+                let mode_changed = was_enabled != self.dispi.enabled();
+                let effects = Effects::SHAPE.when(dac_changed || mode_changed);
+                (effects | self.update_window(), enabled.unwrap_or(0))
             }
         }
     }

@@ -128,7 +128,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
         let columns = u32::from(crtc.data[crtc::HORIZONTAL_DISPLAY_END]) + 1;
         (columns * 8, u32::from(crtc.vertical_display_end()) + 1)
     };
-    if let Format::Planar { doubled: true, .. } | Format::Cga { doubled: true, .. } = format {
+    if let Format::Planar { doubled: true } | Format::Cga { doubled: true } = format {
         width *= 2;
     }
     let panning = match format {
@@ -141,6 +141,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     GraphicsMode {
         size: Size { width, height },
         format,
+        planes: regs.attribute.data[attribute::PLANE_ENABLE] & 0x0f,
         row_repeat: if crtc_mode & crtc::ROW_BIT_0_OFF != 0 {
             (u32::from(scan_lines & crtc::SCAN_LINES) + 1) << double_scan
         } else {
@@ -154,7 +155,6 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
 }
 
 fn format(regs: &Registers) -> Format {
-    let planes = regs.attribute.data[attribute::PLANE_ENABLE] & 0x0f;
     let clocking = regs.effective_sequencer()[sequencer::CLOCKING_MODE];
     let doubled = clocking & sequencer::DOT_CLOCK_HALF != 0;
     let depth = if regs.dispi.enabled() {
@@ -163,8 +163,8 @@ fn format(regs: &Registers) -> Format {
         0
     };
     match (regs.graphics.data[graphics::MODE] & graphics::SHIFT, depth) {
-        (0x00, _) => Format::Planar { planes, doubled },
-        (0x20, _) => Format::Cga { planes, doubled },
+        (0x00, _) => Format::Planar { doubled },
+        (0x20, _) => Format::Cga { doubled },
         (_, 8) => Format::Indexed8,
         (_, 15) => Format::Rgb555(regs.byte_order),
         (_, 16) => Format::Rgb565(regs.byte_order),
@@ -333,13 +333,7 @@ mod tests {
     #[test]
     fn graphics_modes_are_told_by_shift_and_depth() {
         for (bpp, format) in [
-            (
-                4,
-                Format::Planar {
-                    planes: 0,
-                    doubled: false,
-                },
-            ),
+            (4, Format::Planar { doubled: false }),
             (8, Format::Indexed8),
             (15, Format::Rgb555(ByteOrder::Little)),
             (16, Format::Rgb565(ByteOrder::Little)),

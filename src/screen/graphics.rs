@@ -100,7 +100,7 @@ pub(super) fn draw<B: Bitmap>(
     for (row, line) in rows(mode).zip(surface.rows(mode.size)) {
         match above {
             Some((drawn, pixels)) if drawn == row => line.copy_from_slice(pixels),
-            _ => source.draw_row(mode.format, row, palette, line),
+            _ => source.draw_row(mode, row, palette, line),
         }
         above = Some((row, line));
     }
@@ -115,14 +115,14 @@ struct Source<'a, B: Bitmap> {
 }
 
 impl<B: Bitmap> Source<'_, B> {
-    fn draw_row(&mut self, format: Format, row: Row, palette: &[u32; 256], line: &mut [u32]) {
+    fn draw_row(&mut self, mode: &GraphicsMode, row: Row, palette: &[u32; 256], line: &mut [u32]) {
         let color = |index: &u8| palette[usize::from(*index)];
-        match format {
-            Format::Planar { planes, doubled } => {
-                self.draw_groups(row, planes, doubled, planar_pixels, palette, line);
+        match mode.format {
+            Format::Planar { doubled } => {
+                self.draw_groups(row, mode.planes, doubled, planar_pixels, palette, line);
             }
-            Format::Cga { planes, doubled } => {
-                self.draw_groups(row, planes, doubled, cga_pixels, palette, line);
+            Format::Cga { doubled } => {
+                self.draw_groups(row, mode.planes, doubled, cga_pixels, palette, line);
             }
             Format::Indexed8Doubled => {
                 let bytes = self.fetch_doubled(row, line.len() / 2);
@@ -323,10 +323,8 @@ mod tests {
     fn mode(height: u32, row_repeat: u32, crtc_mode: u8) -> GraphicsMode {
         GraphicsMode {
             size: Size { width: 8, height },
-            format: Format::Planar {
-                planes: 15,
-                doubled: false,
-            },
+            format: Format::Planar { doubled: false },
+            planes: 15,
             row_repeat,
             panning: 0,
             panning_reset: false,
