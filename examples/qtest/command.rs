@@ -1,13 +1,19 @@
 //! The protocol: a line is a command, and every command gets one line.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::machine::{Machine, Picture};
+use crate::machine::{Machine, Picture, Space};
+use crate::trace::Tracer;
 
+/// A line has fewer bytes than this, its comment included.
+pub const MAX_LINE: usize = 1 << 16;
 /// The most bytes that one `read`, `write` or `memset` covers.
 const MAX_BYTES: u64 = 1 << 30;
 /// `read`, `write` and `memset` go in pieces of so many bytes.
@@ -16,74 +22,117 @@ const PIECE_BYTES: usize = 1 << 16;
 /// The most characters that the reason of a `FAIL` has.
 const MAX_MESSAGE: usize = 300;
 
+/// What a comment starts with.
+const COMMENT: &[u8] = b" #";
+
 /// A machine, and the conversation with it.
 pub struct Session {
     machine: Machine,
+    tracer: Option<Tracer>,
 }
 
-/// An access's width in bytes, and whether it's a read, by the command's name.
-fn access(name: &str) -> Option<(usize, bool)> {
-    Some(match name {
-        "inb" | "readb" => (1, true),
-        "inw" | "readw" => (2, true),
-        "inl" | "readl" => (4, true),
-        "readq" => (8, true),
-        "outb" | "writeb" => (1, false),
-        "outw" | "writew" => (2, false),
-        "outl" | "writel" => (4, false),
-        "writeq" => (8, false),
-        _ => return None,
-    })
+/// A command that is one access.
+#[derive(Clone, Copy)]
+struct Access {
+    space: Space,
+    /// In bytes.
+    width: usize,
+    is_read: bool,
+}
+
+impl Access {
+    fn named(name: &str) -> Option<Self> {
+        let (operation, suffix) = name.split_at_checked(name.len().checked_sub(1)?)?;
+        let (space, is_read) = match operation {
+            "in" => (Space::Ports, true),
+            "out" => (Space::Ports, false),
+            "read" => (Space::Memory, true),
+            "write" => (Space::Memory, false),
+            _ => return None,
+        };
+        let width = match suffix {
+            "b" => 1,
+            "w" => 2,
+            "l" => 4,
+            "q" if space == Space::Memory => 8,
+            _ => return None,
+        };
+        Some(Self {
+            space,
+            width,
+            is_read,
+        })
+    }
 }
 
 impl Session {
-    pub fn new(machine: Machine) -> Self {
-        Self { machine }
+    /// A session that comments what it does, if it's told to `trace`.
+    pub fn new(machine: Machine, trace: bool) -> Self {
+        Self {
+            machine,
+            tracer: trace.then(Tracer::default),
+        }
     }
 
-    /// Executes a line, and appends its answer to `reply`.
-    pub fn answer(&mut self, line: &[u8], reply: &mut Vec<u8>) {
+    /// Executes a line: appends its answer to `reply`, and the line with a comment to `trace`.
+    pub fn answer(&mut self, line: &[u8], reply: &mut Vec<u8>, trace: &mut Vec<u8>) {
+        let command = without_comment(line);
         let start = reply.len();
-        if let Err(error) = self.execute(line, reply) {
+        if let Err(error) = self.execute(command, reply) {
             reply.truncate(start);
             // One line of bounded length, whatever the error quotes.
             let message = format!("{error:#}").replace(['\n', '\r'], " ");
             let message: String = message.chars().take(MAX_MESSAGE).collect();
             reply.extend_from_slice(format!("FAIL {message}").as_bytes());
         }
+        if let Some(tracer) = &mut self.tracer {
+            let comment = tracer.take_comment();
+            let reply = &reply[start..];
+            let failed = reply.starts_with(b"FAIL");
+            let comment = if failed { reply } else { comment.as_bytes() };
+            trace.extend_from_slice(command);
+            // The trace can be put in again: its lines aren't too long, or as much so as they were.
+            if command.len() + COMMENT.len() + comment.len() + 4 < MAX_LINE {
+                trace.extend_from_slice(b"  ");
+                trace.extend_from_slice(COMMENT);
+                trace.push(b' ');
+                trace.extend_from_slice(comment);
+            }
+            trace.push(b'\n');
+        }
         reply.push(b'\n');
     }
 
-    fn execute(&mut self, line: &[u8], reply: &mut Vec<u8>) -> Result<()> {
-        let line = std::str::from_utf8(line).context("the line isn't text")?;
-        // What a trace says behind the command is for people.
-        let line = line
-            .split_once('#')
-            .map_or(line, |(command, _)| command)
-            .trim_end();
-        let mut words = line.split(' ');
+    fn execute(&mut self, command: &[u8], reply: &mut Vec<u8>) -> Result<()> {
+        ensure!(
+            command.len() < MAX_LINE,
+            "the line has more than {} bytes",
+            MAX_LINE - 1
+        );
+        let command = std::str::from_utf8(command).context("the line isn't text")?;
+        let mut words = command.split(' ');
         let name = words.next().unwrap_or("");
-        if let Some((width, is_read)) = access(name) {
+        if let Some(access) = Access::named(name) {
             let address = number(words.next().context("the address is missing")?)?;
-            let value = if is_read {
+            let value = if access.is_read {
                 0
             } else {
                 number(words.next().context("the value is missing")?)?
             };
             end(words)?;
-            return self.access(name, width, is_read, address, value, reply);
+            return self.access(access, address, value, reply);
         }
         match name {
             "read" => {
                 let (address, size) = range(&mut words)?;
                 end(words)?;
-                self.read(address, size, reply);
+                self.read_range(address, size, reply);
             }
             "write" => {
                 let (address, size) = range(&mut words)?;
                 let data = hex_bytes(words.next().context("the data is missing")?)?;
                 end(words)?;
-                self.write(address, size, &data);
+                self.write_range(address, size, &data);
                 reply.extend_from_slice(b"OK");
             }
             "memset" => {
@@ -96,20 +145,30 @@ impl Session {
             "clock_step" => {
                 let nanoseconds = number(words.next().context("the nanoseconds are missing")?)?;
                 end(words)?;
-                write!(reply, "OK {}", self.machine.step_clock(nanoseconds))?;
+                let now = self.machine.step_clock(nanoseconds);
+                write!(reply, "OK {now}")?;
+                if let Some(tracer) = &mut self.tracer {
+                    tracer.say(&format!("now {now} ns"));
+                }
             }
             "system_reset" => {
                 end(words)?;
                 self.machine.reset();
                 reply.extend_from_slice(b"OK");
+                if let Some(tracer) = &mut self.tracer {
+                    tracer.reset();
+                }
             }
             "screendump" => {
-                let path = line.split_once(' ').map_or("", |(_, path)| path);
+                let path = command.split_once(' ').map_or("", |(_, path)| path);
                 ensure!(!path.is_empty(), "the file's name is missing");
                 let picture = self.machine.refresh()?;
                 write_ppm(picture, Path::new(path))
                     .with_context(|| format!("screendump '{path}'"))?;
                 reply.extend_from_slice(b"OK");
+                if let Some(tracer) = &mut self.tracer {
+                    tracer.say(&format!("{}; a picture of {}", picture.mode, picture.size));
+                }
             }
             "" => bail!("the line is empty"),
             _ => bail!("unknown command '{name}'"),
@@ -119,47 +178,66 @@ impl Session {
 
     fn access(
         &mut self,
-        name: &str,
-        width: usize,
-        is_read: bool,
+        access: Access,
         address: u64,
         value: u64,
         reply: &mut Vec<u8>,
     ) -> Result<()> {
-        let is_port = name.starts_with(['i', 'o']);
+        let Access {
+            space,
+            width,
+            is_read,
+        } = access;
+        if space == Space::Ports {
+            ensure!(
+                address <= u64::from(u16::MAX),
+                "there's no port {address:#x}"
+            );
+        }
+        // What isn't read stays zero.
         let mut bytes = value.to_le_bytes();
         let data = &mut bytes[..width];
-        if is_port {
-            let port = u16::try_from(address)
-                .ok()
-                .with_context(|| format!("there's no port {address:#x}"))?;
-            if is_read {
-                self.machine.port_read(port, data);
-            } else {
-                self.machine.port_write(port, data);
-            }
-        } else if is_read {
-            self.machine.memory_read(address, data);
-        } else {
-            self.machine.memory_write(address, data);
+        if !is_read {
+            self.write(space, address, data);
+            reply.extend_from_slice(b"OK");
+            return Ok(());
         }
-
-        // What wasn't read is zero from the start.
+        self.read(space, address, data);
         let value = u64::from_le_bytes(bytes);
-        match (is_read, is_port) {
-            (true, true) => write!(reply, "OK 0x{value:04x}")?,
-            (true, false) => write!(reply, "OK 0x{value:016x}")?,
-            (false, _) => reply.extend_from_slice(b"OK"),
+        match space {
+            Space::Ports => write!(reply, "OK 0x{value:04x}")?,
+            Space::Memory => write!(reply, "OK 0x{value:016x}")?,
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.value_read(value, width);
         }
         Ok(())
     }
 
-    fn read(&mut self, address: u64, size: u64, reply: &mut Vec<u8>) {
+    fn read(&mut self, space: Space, address: u64, data: &mut [u8]) {
+        let Some(tracer) = &mut self.tracer else {
+            return self.machine.read(space, address, data);
+        };
+        let pieces = self.machine.reach(space, address, data.len());
+        self.machine.read(space, address, data);
+        tracer.access(&pieces, false, data);
+    }
+
+    fn write(&mut self, space: Space, address: u64, data: &[u8]) {
+        // The write may move what it reaches: look before it.
+        if let Some(tracer) = &mut self.tracer {
+            let pieces = self.machine.reach(space, address, data.len());
+            tracer.access(&pieces, true, data);
+        }
+        self.machine.write(space, address, data);
+    }
+
+    fn read_range(&mut self, address: u64, size: u64, reply: &mut Vec<u8>) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         reply.extend_from_slice(b"OK 0x");
         let mut piece = vec![0; PIECE_BYTES];
         for (address, len) in pieces(address, size) {
-            self.machine.memory_read(address, &mut piece[..len]);
+            self.read(Space::Memory, address, &mut piece[..len]);
             reply.extend(
                 piece[..len]
                     .iter()
@@ -169,18 +247,30 @@ impl Session {
         }
     }
 
-    fn write(&mut self, address: u64, size: u64, data: &[u8]) {
+    fn write_range(&mut self, address: u64, size: u64, data: &[u8]) {
         let given = data.len().min(size as usize);
-        self.machine.memory_write(address, &data[..given]);
+        self.write(Space::Memory, address, &data[..given]);
         self.fill(address.wrapping_add(given as u64), size - given as u64, 0);
     }
 
     fn fill(&mut self, address: u64, size: u64, value: u8) {
         let piece = vec![value; PIECE_BYTES];
         for (address, len) in pieces(address, size) {
-            self.machine.memory_write(address, &piece[..len]);
+            self.write(Space::Memory, address, &piece[..len]);
         }
     }
+}
+
+/// What a line commands. From a `#` behind a space on, it's for people.
+fn without_comment(line: &[u8]) -> &[u8] {
+    if line.len() >= MAX_LINE {
+        return line;
+    }
+    let end = line
+        .windows(COMMENT.len())
+        .position(|bytes| bytes == COMMENT)
+        .unwrap_or(line.len());
+    line[..end].trim_ascii_end()
 }
 
 /// Cuts a range into pieces that a buffer holds.

@@ -1,12 +1,14 @@
 //! The machine around the device: configuration mechanism #1, and memory where BARs were put.
 
+#[cfg(test)]
+pub mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use stdvga::{Clock, Effects, MappedRange, Mappings, Screen, Size, StdVga, Surface, WINDOW};
-use vm_memory::GuestAddress;
+use stdvga::{Clock, Effects, MappedRange, Mode, Screen, Size, StdVga, Surface, WINDOW};
 
 use crate::options::Options;
 
@@ -16,33 +18,94 @@ const OPEN_PORT: u8 = 0xff;
 const OPEN_MEMORY: u8 = 0;
 
 /// Configuration mechanism #1: the address register's ports.
-const CONFIG_ADDRESS: u16 = 0xcf8;
+const CONFIG_ADDRESS: u64 = 0xcf8;
 /// Configuration mechanism #1: the data ports.
-const CONFIG_DATA: u16 = 0xcfc;
+const CONFIG_DATA: u64 = 0xcfc;
+/// The first port behind those.
+const CONFIG_END: u64 = 0xd00;
+/// The end of the ports' address space. QEMU reads zeros behind it.
+const PORTS_END: u64 = 0x1_0000;
 /// The address of the device, bus 0, device 2, function 0, with the enable bit.
 const DEVICE_ADDRESS: u32 = 0x8000_1000;
-/// The bits of an address that tell devices apart: enable, bus, device and function.
+/// The bits of an address that tell devices apart: enable, bus, device and function. QEMU ignores
+/// bits 30:24.
 const DEVICE_MASK: u32 = 0x80ff_ff00;
 
-/// A part of the device that memory accesses reach.
+/// The address spaces that accesses go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    Window,
-    Framebuffer,
-    Mmio,
-    Rom,
+pub enum Space {
+    Ports,
+    Memory,
 }
 
-/// A range of memory, and what's there.
+/// What an access, or a piece of one, reaches; and which of its bytes is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The device's I/O ports, or ports that nobody has.
+    Ports(u16),
+    /// The address register of configuration mechanism #1.
+    ConfigAddress,
+    /// The device's configuration space.
+    Config(u16),
+    /// The 0xa0000 window, where it isn't RAM.
+    Window(u64),
+    /// VRAM, through the part of the window that is RAM at the moment.
+    WindowRam(u64),
+    /// VRAM, through BAR0 or at the fixed address of `isa-vga`.
+    Framebuffer(u64),
+    /// BAR2.
+    Mmio(u64),
+    /// The option ROM.
+    Rom(u64),
+    /// Nothing that answers.
+    Open(Space),
+}
+
+/// A range of memory addresses, and what's there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Region {
     part: Part,
     start: u64,
     end: u64,
+    /// Which byte of the part the first one is.
+    first: u64,
+}
+
+/// The parts of the device that are in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Window,
+    WindowRam,
+    Framebuffer,
+    Mmio,
+    Rom,
+}
+
+impl Region {
+    fn new(part: Part, start: u64, len: u64) -> Self {
+        Self {
+            part,
+            start,
+            end: start + len,
+            first: 0,
+        }
+    }
+
+    fn place(&self, address: u64) -> Place {
+        let offset = address - self.start + self.first;
+        match self.part {
+            Part::Window => Place::Window(offset),
+            Part::WindowRam => Place::WindowRam(offset),
+            Part::Framebuffer => Place::Framebuffer(offset),
+            Part::Mmio => Place::Mmio(offset),
+            Part::Rom => Place::Rom(offset),
+        }
+    }
 }
 
 /// A picture as the screen shows it.
 pub struct Picture {
+    pub mode: Mode,
     pub size: Size,
     pub pixels: Vec<u32>,
 }
@@ -67,13 +130,19 @@ impl Machine {
             move || now.load(Ordering::Relaxed)
         });
         let vga = StdVga::new(options.config(clock)?)?;
+        let mut regions = Vec::new();
+        if vga.variant().has_legacy() {
+            let len = WINDOW.end - WINDOW.start;
+            regions.push(Region::new(Part::Window, WINDOW.start, len));
+        }
         let mut machine = Self {
             vga,
             config_address: 0,
-            regions: Vec::new(),
+            regions,
             now,
             screen: Screen::new(),
             picture: Picture {
+                mode: Mode::Blank,
                 size: Size {
                     width: 0,
                     height: 0,
@@ -81,88 +150,74 @@ impl Machine {
                 pixels: Vec::new(),
             },
         };
-        if machine.vga.variant().has_legacy() {
-            machine.regions.push(Region {
-                part: Part::Window,
-                start: WINDOW.start,
-                end: WINDOW.end,
-            });
-        }
         machine.map();
         Ok(machine)
     }
 
-    /// Reads from I/O ports: one access of 1, 2 or 4 bytes.
-    pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
-        if !self.has_config_ports(port, data.len()) {
-            return self.vga.port_read(port, data);
-        }
-        for (at, len, target) in self.config_pieces(port, data.len()) {
+    /// Reads from ports (one access of 1, 2 or 4 bytes) or from memory (any length).
+    pub fn read(&mut self, space: Space, address: u64, data: &mut [u8]) {
+        let mut at = 0;
+        while at < data.len() {
+            let (place, len) = self.locate(space, address, at, data.len());
             let data = &mut data[at..at + len];
-            match target {
-                Target::Open => data.fill(OPEN_PORT),
+            match place {
+                Place::Ports(port) => self.vga.port_read(port, data),
                 // QEMU ignores which of the four ports is read.
-                Target::Address => data.copy_from_slice(&self.config_address.to_le_bytes()[..len]),
-                Target::Device(offset) => self.vga.config_read(offset, data),
-            }
-        }
-    }
-
-    /// Writes to I/O ports: one access of 1, 2 or 4 bytes.
-    pub fn port_write(&mut self, port: u16, data: &[u8]) {
-        let effects = if self.has_config_ports(port, data.len()) {
-            let mut effects = Effects::empty();
-            for (at, len, target) in self.config_pieces(port, data.len()) {
-                let data = &data[at..at + len];
-                match (target, data.try_into()) {
-                    (Target::Address, Ok(address)) => {
-                        self.config_address = u32::from_le_bytes(address)
-                    }
-                    (Target::Device(offset), _) => effects |= self.vga.config_write(offset, data),
-                    _ => {}
+                Place::ConfigAddress => {
+                    data.copy_from_slice(&self.config_address.to_le_bytes()[..len]);
                 }
-            }
-            effects
-        } else {
-            self.vga.port_write(port, data)
-        };
-        self.follow(effects);
-    }
-
-    /// Reads from memory.
-    pub fn memory_read(&mut self, address: u64, data: &mut [u8]) {
-        let mut at = 0;
-        while at < data.len() {
-            let (hit, len) = self.locate(address.wrapping_add(at as u64), data.len() - at);
-            let data = &mut data[at..at + len];
-            match hit {
-                Some((Part::Window, offset)) => self.vga.window_read(offset, data),
-                Some((Part::Framebuffer, offset)) => self.vga.vram().read(offset, data),
-                Some((Part::Mmio, offset)) => self.vga.mmio_read(offset, data),
-                Some((Part::Rom, offset)) => self.vga.rom_read(offset, data),
-                None => data.fill(OPEN_MEMORY),
+                Place::Config(offset) => self.vga.config_read(offset, data),
+                Place::Window(offset) => self.vga.window_read(offset, data),
+                Place::WindowRam(offset) | Place::Framebuffer(offset) => {
+                    self.vga.vram().read(offset, data);
+                }
+                Place::Mmio(offset) => self.vga.mmio_read(offset, data),
+                Place::Rom(offset) => self.vga.rom_read(offset, data),
+                Place::Open(Space::Ports) => data.fill(OPEN_PORT),
+                Place::Open(Space::Memory) => data.fill(OPEN_MEMORY),
             }
             at += len;
         }
     }
 
-    /// Writes to memory.
-    pub fn memory_write(&mut self, address: u64, data: &[u8]) {
+    /// Writes to ports (one access of 1, 2 or 4 bytes) or to memory (any length).
+    pub fn write(&mut self, space: Space, address: u64, data: &[u8]) {
         let mut at = 0;
         while at < data.len() {
-            let (hit, len) = self.locate(address.wrapping_add(at as u64), data.len() - at);
+            let (place, len) = self.locate(space, address, at, data.len());
             let data = &data[at..at + len];
-            match hit {
-                Some((Part::Window, offset)) => self.vga.window_write(offset, data),
-                Some((Part::Framebuffer, offset)) => self.vga.vram().write(offset, data),
-                Some((Part::Mmio, offset)) => {
-                    let effects = self.vga.mmio_write(offset, data);
-                    self.follow(effects);
+            let mut effects = Effects::empty();
+            match place {
+                Place::Ports(port) => effects = self.vga.port_write(port, data),
+                Place::ConfigAddress => {
+                    // Other widths are void.
+                    if let Ok(address) = data.try_into() {
+                        self.config_address = u32::from_le_bytes(address);
+                    }
                 }
-                Some((Part::Rom, _)) | None => {}
+                Place::Config(offset) => effects = self.vga.config_write(offset, data),
+                Place::Window(offset) => self.vga.window_write(offset, data),
+                Place::WindowRam(offset) | Place::Framebuffer(offset) => {
+                    self.vga.vram().write(offset, data);
+                }
+                Place::Mmio(offset) => effects = self.vga.mmio_write(offset, data),
+                Place::Rom(_) | Place::Open(_) => {}
             }
+            self.follow(effects);
             at += len;
         }
+    }
+
+    /// What an access reaches as things are now: its pieces, and how many bytes each has.
+    pub fn reach(&self, space: Space, address: u64, len: usize) -> Vec<(Place, usize)> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while at < len {
+            let piece = self.locate(space, address, at, len);
+            pieces.push(piece);
+            at += piece.1;
+        }
+        pieces
     }
 
     /// Moves the clock on, and tells the new time in nanoseconds.
@@ -172,7 +227,8 @@ impl Machine {
         now
     }
 
-    /// Resets the device, as a system reset does.
+    /// Resets the device, as a system reset does. As in QEMU, the address register of configuration
+    /// mechanism #1 stays.
     pub fn reset(&mut self) {
         let effects = self.vga.reset();
         self.follow(effects);
@@ -197,64 +253,66 @@ impl Machine {
         let now = Duration::from_nanos(self.now.load(Ordering::Relaxed));
         self.screen
             .refresh(&scanout, self.vga.vram(), now, surface)?;
-        Ok(&self.picture)
+        picture.mode = *scanout.mode();
+        Ok(picture)
     }
 
-    /// Whether an access reaches the ports of configuration mechanism #1, which `isapc` lacks.
-    fn has_config_ports(&self, port: u16, len: usize) -> bool {
-        let end = usize::from(port) + len;
-        self.vga.variant().is_pci() && port < CONFIG_DATA + 4 && end > usize::from(CONFIG_ADDRESS)
-    }
-
-    /// Cuts an access into the pieces that the configuration ports see: offset, length, target.
-    fn config_pieces(&self, port: u16, len: usize) -> Vec<(usize, usize, Target)> {
-        let mut pieces = Vec::with_capacity(len);
-        let mut at = 0;
-        while at < len {
-            let here = usize::from(port) + at;
-            let range_end = [CONFIG_ADDRESS, CONFIG_DATA, CONFIG_DATA + 4].map(usize::from);
-            let left = range_end
-                .into_iter()
-                .find(|end| *end > here)
-                .map_or(len, |end| end - here);
-            // The largest power of two that's left of the access and of the range.
-            let piece = [4, 2, 1]
-                .into_iter()
-                .find(|size| *size <= left.min(len - at))
-                .unwrap_or(1);
-            pieces.push((at, piece, self.config_target(here, piece)));
-            at += piece;
+    /// What byte `at` of an access of `len` bytes reaches; and how many bytes from there on reach the
+    /// same.
+    fn locate(&self, space: Space, address: u64, at: usize, len: usize) -> (Place, usize) {
+        let (address, left) = (address.wrapping_add(at as u64), len - at);
+        match space {
+            Space::Ports => self.locate_port(address, left),
+            Space::Memory => self.locate_memory(address, left),
         }
-        pieces
     }
 
-    fn config_target(&self, port: usize, len: usize) -> Target {
-        if port < usize::from(CONFIG_ADDRESS) || port >= usize::from(CONFIG_DATA) + 4 {
-            Target::Open
-        } else if port < usize::from(CONFIG_DATA) {
-            Target::Address
-        } else if self.config_address & DEVICE_MASK == DEVICE_ADDRESS {
-            debug_assert!(len <= 4);
-            Target::Device((self.config_address & 0xff) as u16 | (port & 3) as u16)
+    fn locate_port(&self, port: u64, len: usize) -> (Place, usize) {
+        if port >= PORTS_END {
+            return (Place::Open(Space::Memory), len);
+        }
+        let touches_config = port < CONFIG_END && port + len as u64 > CONFIG_ADDRESS;
+        if !touches_config || !self.vga.variant().is_pci() {
+            let place = if self.vga.variant().has_legacy() {
+                Place::Ports(port as u16)
+            } else {
+                Place::Open(Space::Ports)
+            };
+            return (place, len.min((PORTS_END - port) as usize));
+        }
+        // QEMU cuts an access that touches these ports into naturally aligned pieces.
+        let len = [4, 2]
+            .into_iter()
+            .find(|size| *size <= len && port % *size as u64 == 0)
+            .unwrap_or(1);
+        let selected = self.config_address & DEVICE_MASK == DEVICE_ADDRESS;
+        let place = if (CONFIG_ADDRESS..CONFIG_DATA).contains(&port) {
+            Place::ConfigAddress
+        } else if port >= CONFIG_DATA && selected {
+            Place::Config((self.config_address & 0xff) as u16 | (port & 3) as u16)
         } else {
-            Target::Open
-        }
+            Place::Open(Space::Ports)
+        };
+        (place, len)
     }
 
-    /// What `address` reaches, at which offset; and how many of `len` bytes from there on reach the same.
-    fn locate(&self, address: u64, len: usize) -> (Option<(Part, u64)>, usize) {
+    fn locate_memory(&self, address: u64, len: usize) -> (Place, usize) {
+        // Regions before the one that answers hide the rest of it from where they start.
         let mut end = address.saturating_add(len as u64);
         for region in &self.regions {
             if (region.start..region.end).contains(&address) {
                 let len = end.min(region.end) - address;
-                return (Some((region.part, address - region.start)), len as usize);
+                return (region.place(address), len as usize);
             }
             if region.start > address {
                 end = end.min(region.start);
             }
         }
         // At the very end of the address space there may be no byte left to count.
-        (None, ((end - address) as usize).max(1))
+        (
+            Place::Open(Space::Memory),
+            ((end - address) as usize).max(1),
+        )
     }
 
     fn follow(&mut self, effects: Effects) {
@@ -263,47 +321,32 @@ impl Machine {
         }
     }
 
-    /// Brings the regions up to date. As in QEMU, one that appears or moves comes before the others.
+    /// Brings the regions up to date. As in QEMU, a BAR that appears or moves covers what was there;
+    /// of those that appear at once, ROM covers BAR2, and BAR2 covers BAR0.
     fn map(&mut self) {
-        let Mappings {
-            framebuffer,
-            mmio,
-            rom,
-            ..
-        } = self.vga.mappings();
+        let mappings = self.vga.mappings();
         for (part, range) in [
-            (Part::Framebuffer, framebuffer),
-            (Part::Mmio, mmio),
-            (Part::Rom, rom),
+            (Part::Framebuffer, mappings.framebuffer),
+            (Part::Mmio, mappings.mmio),
+            (Part::Rom, mappings.rom),
         ] {
-            let region = range.map(
-                |MappedRange {
-                     base: GuestAddress(start),
-                     len,
-                 }| Region {
-                    part,
-                    start,
-                    end: start + len,
-                },
-            );
-            let old = self.regions.iter().position(|region| region.part == part);
-            if old.map(|index| self.regions[index]) == region {
-                continue;
-            }
-            if let Some(index) = old {
-                self.regions.remove(index);
-            }
-            if let Some(region) = region {
-                self.regions.insert(0, region);
+            let region = range.map(|MappedRange { base, len }| Region::new(part, base.0, len));
+            let old = self.regions.iter().find(|region| region.part == part);
+            if old != region.as_ref() {
+                self.regions.retain(|region| region.part != part);
+                self.regions.splice(0..0, region);
             }
         }
+        // RAM in the window covers even a BAR that lies there.
+        let window_ram = mappings.window.map(|ram| Region {
+            first: ram.vram_offset.into(),
+            ..Region::new(
+                Part::WindowRam,
+                WINDOW.start + u64::from(ram.offset),
+                ram.len.into(),
+            )
+        });
+        self.regions.retain(|region| region.part != Part::WindowRam);
+        self.regions.splice(0..0, window_ram);
     }
-}
-
-/// What a piece of an access to the configuration ports reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    Address,
-    Device(u16),
-    Open,
 }

@@ -4,10 +4,14 @@
 //! - `options.rs` understands QEMU's own `-M` and `-device` strings.
 //! - `command.rs` is the protocol: lines to commands, answers to lines.
 //! - `machine.rs` is the machine around the device: which access reaches what.
+//! - `trace/` comments each command for people: `--trace`.
 
 mod command;
 mod machine;
 mod options;
+#[cfg(test)]
+mod tests;
+mod trace;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::ExitCode;
@@ -17,12 +21,10 @@ use std::thread;
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use crate::command::Session;
+use crate::command::{MAX_LINE, Session};
 use crate::machine::Machine;
 use crate::options::Options;
 
-/// Bytes that a line may have. Longer ones get a `FAIL`.
-const MAX_LINE: u64 = 1 << 16;
 /// Answers are handed to the writing thread in pieces of about this many bytes.
 const REPLY_BYTES: usize = 1 << 16;
 
@@ -39,13 +41,14 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let options = Options::parse_from(options::with_long_flags(std::env::args_os()));
     let machine = Machine::new(&options)?;
-    let mut session = Session::new(machine);
+    let mut session = Session::new(machine, options.trace);
 
     // A client may send all its lines before it reads an answer. So answers are written by a thread of
     // their own: this one never waits for the client to read.
     let (replies, to_write) = mpsc::channel::<Vec<u8>>();
     let writer = thread::spawn(move || write_replies(&to_write));
-    serve(&mut session, io::stdin().lock(), &replies)?;
+    let trace = io::stderr().lock();
+    serve(&mut session, io::stdin().lock(), &replies, trace)?;
     drop(replies);
     match writer.join() {
         Ok(result) => result.context("writing to standard output"),
@@ -54,14 +57,22 @@ fn run() -> Result<()> {
 }
 
 /// Answers each line of `input`, until its end or until nobody reads the answers any more.
-fn serve(session: &mut Session, input: impl Read, replies: &mpsc::Sender<Vec<u8>>) -> Result<()> {
+fn serve(
+    session: &mut Session,
+    input: impl Read,
+    replies: &mpsc::Sender<Vec<u8>>,
+    mut trace: impl Write,
+) -> Result<()> {
     let mut input = BufReader::with_capacity(REPLY_BYTES, input);
     let mut line = Vec::new();
     let mut reply = Vec::with_capacity(REPLY_BYTES);
+    let mut traced = Vec::new();
     while read_line(&mut input, &mut line).context("reading from standard input")? {
-        session.answer(&line, &mut reply);
-        // While there's more to read, answers are collected; the client waits for them otherwise.
-        if reply.len() >= REPLY_BYTES || input.buffer().is_empty() {
+        session.answer(&line, &mut reply, &mut traced);
+        trace.write_all(&traced).context("writing the trace")?;
+        traced.clear();
+        // While there's another line to read, answers are collected; the client waits for them otherwise.
+        if reply.len() >= REPLY_BYTES || !input.buffer().contains(&b'\n') {
             let full = std::mem::replace(&mut reply, Vec::with_capacity(REPLY_BYTES));
             if replies.send(full).is_err() {
                 break;
@@ -71,16 +82,16 @@ fn serve(session: &mut Session, input: impl Read, replies: &mpsc::Sender<Vec<u8>
     Ok(())
 }
 
-/// Reads a line without its end. A line that's too long is cut, which makes it as long as no other can
-/// be; false at the end of the input.
+/// Reads a line without its end; false at the end of the input. A line that's too long is cut to
+/// [`MAX_LINE`] bytes, which tells it from those that aren't.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
-    if input.by_ref().take(MAX_LINE).read_until(b'\n', line)? == 0 {
+    if input.take(MAX_LINE as u64).read_until(b'\n', line)? == 0 {
         return Ok(false);
     }
     if line.ends_with(b"\n") {
         line.pop();
-    } else if line.len() as u64 == MAX_LINE {
+    } else if line.len() == MAX_LINE {
         input.skip_until(b'\n')?;
     }
     Ok(true)

@@ -34,6 +34,10 @@ pub struct Options {
     /// How retraces are told: toggling at every read, or by the clock that `clock_step` moves
     #[arg(long, value_enum, default_value_t = RetraceMethod::Dumb)]
     pub retrace: RetraceMethod,
+    /// Print each command on standard error, with a comment that names the registers it reached. The
+    /// output is input again
+    #[arg(long)]
+    pub trace: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,7 +111,7 @@ impl Options {
             }
         }
         if has_default_rom {
-            config.rom = Some(default_rom());
+            config.rom = Some(default_rom(self.trace));
         }
         Ok(config)
     }
@@ -164,13 +168,16 @@ fn read_rom(path: &str) -> Result<Option<Vec<u8>>> {
     Ok(Some(rom))
 }
 
-/// QEMU's default ROM, padded with zeros; nothing but zeros where it isn't installed.
-fn default_rom() -> Vec<u8> {
+/// QEMU's default ROM, padded with zeros; nothing but zeros where it isn't installed. With a trace,
+/// standard error is quiet about that: what it carries is input again.
+fn default_rom(is_quiet: bool) -> Vec<u8> {
     let mut rom = DEFAULT_ROMS
         .iter()
         .find_map(|path| std::fs::read(Path::new(path)).ok())
         .unwrap_or_else(|| {
-            eprintln!("qtest: no vgabios-stdvga.bin is installed: the ROM is all zeros");
+            if !is_quiet {
+                eprintln!("qtest: no vgabios-stdvga.bin is installed: the ROM is all zeros");
+            }
             Vec::new()
         });
     rom.resize(DEFAULT_ROM_BYTES, 0);

@@ -1,0 +1,98 @@
+//! The program from its input to its output.
+
+use std::cell::Cell;
+
+use super::*;
+use crate::machine::tests::machine;
+
+const DEVICE: [&str; 2] = ["--device", "VGA,vgamem_mb=1,romfile="];
+
+/// What the program says to some input: answers, and trace.
+fn run(input: impl AsRef<[u8]>, trace: bool) -> (Vec<u8>, Vec<u8>) {
+    let mut session = Session::new(machine(&DEVICE), trace);
+    let (replies, received) = mpsc::channel();
+    let mut traced = Vec::new();
+    serve(&mut session, input.as_ref(), &replies, &mut traced).expect("no failure");
+    drop(replies);
+    (received.iter().flatten().collect(), traced)
+}
+
+fn answers(input: impl AsRef<[u8]>) -> String {
+    let (answers, trace) = run(input, false);
+    assert_eq!(trace, [], "there's no trace unless it's asked for");
+    String::from_utf8(answers).expect("answers that are text")
+}
+
+#[test]
+fn thousands_of_lines_are_answered_in_order() {
+    let numbers = || (0..20_000).map(|number| number % 251);
+    let input: String = numbers()
+        .map(|number| format!("outb 0x3d4 {number}\noutb 0x3b4 {number}\ninb 0x3b4\n"))
+        .collect();
+    let expected: String = numbers()
+        .map(|number| format!("OK\nOK\nOK 0x{number:04x}\n"))
+        .collect();
+    assert!(answers(input) == expected);
+}
+
+#[test]
+fn a_last_line_without_an_end_is_answered() {
+    assert_eq!(answers("outb 0x3c4 2\ninb 0x3c4"), "OK\nOK 0x0002\n");
+    assert_eq!(answers("\n"), "FAIL the line is empty\n");
+    assert_eq!(answers(""), "");
+}
+
+#[test]
+fn the_line_behind_one_that_is_too_long_is_answered() {
+    for too_long in [MAX_LINE, MAX_LINE + 1, 3 * MAX_LINE] {
+        let input = format!("{}\ninb 0x3c4\n", "x".repeat(too_long));
+        let expected = "FAIL the line has more than 65535 bytes\nOK 0x0000\n";
+        assert_eq!(answers(input), expected, "{too_long} bytes");
+    }
+}
+
+/// A client that waits for the answers to its whole lines, before it says more.
+struct Client<'a> {
+    says: std::vec::IntoIter<&'static str>,
+    lines: usize,
+    hears: &'a mpsc::Receiver<Vec<u8>>,
+    heard: &'a Cell<usize>,
+}
+
+impl Read for Client<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let answers = self.hears.try_iter().flatten();
+        let heard = answers.filter(|byte| *byte == b'\n').count();
+        self.heard.set(self.heard.get() + heard);
+        assert_eq!(self.heard.get(), self.lines, "answers before more is said");
+        let Some(text) = self.says.next() else {
+            return Ok(0);
+        };
+        self.lines += text.matches('\n').count();
+        buffer[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(text.len())
+    }
+}
+
+#[test]
+fn all_whole_lines_are_answered_before_more_is_waited_for() {
+    let (replies, hears) = mpsc::channel();
+    let heard = Cell::new(0);
+    let client = Client {
+        says: vec!["inb 0x3c4\n", "inb 0x3c4\nin", "b 0x3", "c4\ninb 0x3c4\n"].into_iter(),
+        lines: 0,
+        hears: &hears,
+        heard: &heard,
+    };
+    let mut session = Session::new(machine(&DEVICE), false);
+    serve(&mut session, client, &replies, io::sink()).expect("no failure");
+    assert_eq!(heard.get(), 4);
+}
+
+#[test]
+fn the_end_of_the_answers_reader_ends_the_program() {
+    let (replies, hears) = mpsc::channel();
+    drop(hears);
+    let mut session = Session::new(machine(&DEVICE), false);
+    serve(&mut session, io::repeat(b'\n'), &replies, io::sink()).expect("no failure");
+}
