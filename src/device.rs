@@ -225,9 +225,7 @@ impl<B: Bitmap> StdVga<B> {
     pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
         let (inside, outside) = data.split_at_mut(self.bytes_in_window(offset, data.len()));
         outside.fill(0xff);
-        for (byte, at) in inside.iter_mut().zip(offset as u32..) {
-            *byte = window::read_byte(&mut self.registers, &self.vram, at);
-        }
+        window::read(&mut self.registers, &self.vram, offset as u32, inside);
     }
 
     /// Writes to the 0xa0000 window at `offset` bytes from its start.
@@ -236,9 +234,7 @@ impl<B: Bitmap> StdVga<B> {
     /// VRAM.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
         let inside = &data[..self.bytes_in_window(offset, data.len())];
-        for (byte, at) in inside.iter().zip(offset as u32..) {
-            window::write_byte(&self.registers, &self.vram, at, *byte);
-        }
+        window::write(&self.registers, &self.vram, offset as u32, inside);
     }
 
     /// Resets the device as a system reset does.
@@ -324,6 +320,7 @@ impl<B: Bitmap> StdVga<B> {
         }
     }
 
+    #[cold]
     fn settle_changes(&mut self, mut effects: Effects) -> Effects {
         if effects.contains(Effects::MAPPINGS) {
             let mappings = self.decode_mappings();

@@ -1,5 +1,7 @@
 //! The legacy ports: which port reaches which register, and what wide accesses are cut into.
 
+use std::ops::Range;
+
 use vm_memory::bitmap::Bitmap;
 
 use crate::device::StdVga;
@@ -32,19 +34,30 @@ fn range_end(port: u32) -> Option<u16> {
     }
 }
 
-/// Cuts an access of 1, 2 or 4 bytes: the length of the piece that starts `at` bytes from `port`, and
-/// the last port of the range where it's the device's.
+/// Cuts an access that starts outside the device's ranges, and gives the pieces that start inside: the
+/// port, the last port of its range, and which bytes of the access it is.
 ///
-/// Outside the device's ranges a piece is as large as its alignment allows, inside as large as
-/// what's left of the access, and a range takes it whole. KVM-style accesses see this in QEMU.
-#[inline]
-fn piece(port: u16, at: usize, len: usize) -> (usize, Option<u16>) {
-    let port = u32::from(port) + at as u32;
-    let left = if len - at == 3 { 2 } else { len - at };
-    match range_end(port) {
-        None => (left.min(1 << port.trailing_zeros().min(2)), None),
-        end => (left, end),
-    }
+/// Outside the ranges a piece is as large as its alignment allows, inside as large as what's left of
+/// the access. KVM-style accesses see this in QEMU.
+fn pieces_in_ranges(port: u16, len: usize) -> impl Iterator<Item = (u16, u16, Range<usize>)> {
+    let len = if matches!(len, 2 | 4) { len } else { 0 };
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < len {
+            let start = at;
+            let port = u32::from(port) + start as u32;
+            let left = if len - start == 3 { 2 } else { len - start };
+            match range_end(port) {
+                Some(end) => {
+                    at += left;
+                    // Lossless, for the port is in a range.
+                    return Some((port as u16, end, start..at));
+                }
+                None => at += left.min(1 << port.trailing_zeros().min(2)),
+            }
+        }
+        None
+    })
 }
 
 impl<B: Bitmap> StdVga<B> {
@@ -58,16 +71,16 @@ impl<B: Bitmap> StdVga<B> {
     /// split by the size of one.
     pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
         data.fill(OPEN_BUS);
-        if !self.has_ports() || !matches!(data.len(), 1 | 2 | 4) {
+        if !self.has_ports() {
             return;
         }
-        let mut at = 0;
-        while at < data.len() {
-            let (len, range_end) = piece(port, at, data.len());
-            if let Some(end) = range_end {
-                self.read_ports(port.wrapping_add(at as u16), end, &mut data[at..at + len]);
+        match range_end(u32::from(port)) {
+            Some(end) => self.read_ports(port, end, data),
+            None => {
+                for (port, end, piece) in pieces_in_ranges(port, data.len()) {
+                    self.read_ports(port, end, &mut data[piece]);
+                }
             }
-            at += len;
         }
     }
 
@@ -75,22 +88,25 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// What the device doesn't have ignores it; see [`StdVga::port_read`] for the rest.
     pub fn port_write(&mut self, port: u16, data: &[u8]) -> Effects {
-        let mut effects = Effects::empty();
-        if !self.has_ports() || !matches!(data.len(), 1 | 2 | 4) {
-            return effects;
+        if !self.has_ports() {
+            return Effects::empty();
         }
-        let mut at = 0;
-        while at < data.len() {
-            let (len, range_end) = piece(port, at, data.len());
-            if let Some(end) = range_end {
-                effects |= self.write_ports(port.wrapping_add(at as u16), end, &data[at..at + len]);
+        let effects = match range_end(u32::from(port)) {
+            Some(end) => self.write_ports(port, end, data),
+            None => {
+                let mut effects = Effects::empty();
+                for (port, end, piece) in pieces_in_ranges(port, data.len()) {
+                    effects |= self.write_ports(port, end, &data[piece]);
+                }
+                effects
             }
-            at += len;
-        }
+        };
         self.settle(effects)
     }
 
-    /// Reads a piece that starts in the range of ports up to `end`. What isn't read stays as it is.
+    /// Reads a piece that starts in the range of ports up to `end`, which takes it whole. What isn't read
+    /// stays as it is.
+    #[inline]
     fn read_ports(&mut self, port: u16, end: u16, data: &mut [u8]) {
         match (end, data) {
             (DISPI_LAST, [low, high]) => {
@@ -106,12 +122,13 @@ impl<B: Bitmap> StdVga<B> {
                     *high = read_byte(self.registers_mut(), port + 1);
                 }
             }
-            // Dwords are void.
+            // Dwords are void, and so are slices that are no access.
             _ => {}
         }
     }
 
-    /// Writes a piece that starts in the range of ports up to `end`.
+    /// Writes a piece that starts in the range of ports up to `end`, which takes it whole.
+    #[inline]
     fn write_ports(&mut self, port: u16, end: u16, data: &[u8]) -> Effects {
         match (end, data) {
             (DISPI_LAST, &[low, high]) => {
@@ -126,7 +143,7 @@ impl<B: Bitmap> StdVga<B> {
                 }
                 effects
             }
-            // Dwords are void.
+            // Dwords are void, and so are slices that are no access.
             _ => Effects::empty(),
         }
     }
@@ -156,6 +173,7 @@ impl<B: Bitmap> StdVga<B> {
 }
 
 /// Reads the register at a port of 0x3b0-0x3df.
+#[inline]
 pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
     if regs.misc.rejects(port) {
         return OPEN_BUS;
@@ -184,6 +202,7 @@ pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
 }
 
 /// Writes the register at a port of 0x3b0-0x3df.
+#[inline]
 pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects {
     if regs.misc.rejects(port) {
         return Effects::empty();

@@ -216,10 +216,13 @@ impl<B: Bitmap> Vram<B> {
         u32::from_le(self.load((address << 2) & self.mask))
     }
 
-    /// Stores the four planes at planar address `address`; wraps at the end.
+    /// Replaces the four planes at planar address `address`; wraps at the end.
     #[inline]
-    pub(crate) fn set_planes(&self, address: u32, planes: u32) {
-        self.store((address << 2) & self.mask, planes.to_le());
+    pub(crate) fn update_planes(&self, address: u32, update: impl FnOnce(u32) -> u32) {
+        let offset = (address << 2) & self.mask;
+        if let Ok(planes) = self.region.get_ref::<u32>(offset as usize) {
+            planes.store(update(u32::from_le(planes.load())).to_le());
+        }
     }
 
     fn load<T: ByteValued + Default>(&self, address: u32) -> T {
@@ -263,7 +266,7 @@ mod tests {
         assert_eq!(drained(&vram), [0; 4], "1 MiB has 256 pages");
         vram.write(0xfff, &[1, 2]);
         vram.set_byte(0x3_ffff, 1);
-        vram.set_planes(0x1_0000, 1);
+        vram.update_planes(0x1_0000, |_| 1);
         assert_eq!(
             drained(&vram),
             [1 << 63 | 0b11, 0b1, 0, 0],

@@ -32,46 +32,145 @@ fn plane_bytes(planes: u8) -> u32 {
     PLANE_BYTES[usize::from(planes & 0x0f)]
 }
 
-/// Reads the byte at `offset` in the window. A read of the planes loads the latches.
+/// Reads from `offset` in the window, byte by byte. A read of the planes loads the latches.
+///
+/// `offset + data.len()` must not lie behind the window's end.
+pub(crate) fn read<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, offset: u32, data: &mut [u8]) {
+    let route = Route::of_reads(regs);
+    for (byte, offset) in data.iter_mut().zip(offset..) {
+        *byte = match ram_address(regs, offset) {
+            Some(address) => vram.byte(address),
+            None => read_byte(regs, vram, &route, offset),
+        };
+    }
+}
+
+/// Writes from `offset` in the window on, byte by byte.
+///
+/// `offset + data.len()` must not lie behind the window's end.
+pub(crate) fn write<B: Bitmap>(regs: &Registers, vram: &Vram<B>, offset: u32, data: &[u8]) {
+    let route = Route::of_writes(regs);
+    for (value, offset) in data.iter().zip(offset..) {
+        match ram_address(regs, offset) {
+            Some(address) => vram.set_byte(address, *value),
+            None => write_byte(regs, vram, &route, offset, *value),
+        }
+    }
+}
+
+/// How addresses in the window reach the planes, as the registers have it.
+struct Route {
+    /// The part of the window that answers: its start and length.
+    start: u32,
+    len: u32,
+    /// What is added to an address in that part.
+    base: u32,
+    /// Whether the low two address bits select the plane.
+    chain_4: bool,
+    /// The planes that even and odd addresses reach.
+    planes: [u8; 2],
+    /// The address bits that count, once the plane is known.
+    mask: u32,
+    /// Address bits that are dropped then: one in word mode, two in double-word mode.
+    shift: u32,
+}
+
+impl Route {
+    /// QEMU takes odd/even addressing from the Graphics Controller for reads.
+    #[inline]
+    fn of_reads(regs: &Registers) -> Self {
+        let odd_even = regs.graphics.data[graphics::MODE] & graphics::HOST_ODD_EVEN != 0;
+        let read_map = regs.graphics.data[graphics::READ_MAP] & 3;
+        let planes = if odd_even {
+            [read_map & 2, read_map & 2 | 1]
+        } else {
+            [read_map; 2]
+        };
+        Self::new(regs, odd_even, planes)
+    }
+
+    /// And from the Sequencer for writes.
+    #[inline]
+    fn of_writes(regs: &Registers) -> Self {
+        let sequencer = regs.effective_sequencer();
+        let odd_even = sequencer[sequencer::MEMORY_MODE] & sequencer::ODD_EVEN_OFF == 0;
+        let map_mask = sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES;
+        let planes = if odd_even {
+            [map_mask & 0b0101, map_mask & 0b1010]
+        } else {
+            [map_mask; 2]
+        };
+        Self::new(regs, odd_even, planes)
+    }
+
+    #[inline]
+    fn new(regs: &Registers, odd_even: bool, planes: [u8; 2]) -> Self {
+        let (start, len, base) = match regs.graphics.memory_map() {
+            0 => (0, LEN, 0),
+            1 => (0, 0x1_0000, regs.dispi.bank_offset),
+            2 => (0x1_0000, 0x8000, 0),
+            _ => (0x1_8000, 0x8000, 0),
+        };
+        let chain_4 = regs.effective_sequencer()[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
+        let chain_odd_even =
+            regs.graphics.data[graphics::MISCELLANEOUS] & graphics::CHAIN_ODD_EVEN != 0;
+        let mask = match (chain_4, chain_odd_even) {
+            (true, _) => !3,
+            (false, true) => !1,
+            (false, false) => !0,
+        };
+        let shift = if regs.crtc.data[crtc::UNDERLINE_LOCATION] & crtc::DOUBLE_WORD != 0 {
+            2
+        } else {
+            u32::from(odd_even && regs.crtc.data[crtc::MODE_CONTROL] & crtc::BYTE_MODE == 0)
+        };
+        Self {
+            start,
+            len,
+            base,
+            chain_4,
+            planes,
+            mask,
+            shift,
+        }
+    }
+
+    /// The address that `offset` has in the part that answers, where it's in that part.
+    #[inline]
+    fn address(&self, offset: u32) -> Option<u32> {
+        let within = offset.wrapping_sub(self.start);
+        (within < self.len).then_some(within + self.base)
+    }
+
+    /// The planar address of an address, where it lies in VRAM.
+    #[inline]
+    fn planar<B: Bitmap>(&self, vram: &Vram<B>, address: u32) -> Option<u32> {
+        let planar = (address & self.mask) >> self.shift;
+        (planar <= vram.mask() >> 2).then_some(planar)
+    }
+}
+
 #[inline]
-pub(crate) fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, offset: u32) -> u8 {
-    if let Some(address) = ram_address(regs, offset) {
-        return vram.byte(address);
-    }
-    let Some(mut address) = decode(regs, offset) else {
+fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, route: &Route, offset: u32) -> u8 {
+    let Some(address) = route.address(offset) else {
         return 0xff;
     };
-    let memory_mode = regs.effective_sequencer()[sequencer::MEMORY_MODE];
-    let mode = regs.graphics.data[graphics::MODE];
-    let read_map = regs.graphics.data[graphics::READ_MAP];
-    let odd_even = mode & graphics::HOST_ODD_EVEN != 0;
-
-    let plane = if memory_mode & sequencer::CHAIN_4 != 0 {
-        let plane = address & 3;
-        address &= !3;
-        plane
-    } else if odd_even {
-        u32::from(read_map & 2) | (address & 1)
+    let plane = if route.chain_4 {
+        address & 3
     } else {
-        u32::from(read_map & 3)
+        u32::from(route.planes[address as usize & 1])
     };
-    if regs.graphics.data[graphics::MISCELLANEOUS] & graphics::CHAIN_ODD_EVEN != 0 {
-        address &= !1;
-    }
-    // QEMU takes the odd/even bit of the Graphics Controller here, and the Sequencer's for writes.
-    address = shift(regs, address, odd_even);
-    if !inside(vram, address) {
+    let Some(planar) = route.planar(vram, address) else {
         return 0xff;
-    }
-
+    };
     // Here QEMU looks at the register as the guest wrote it, also while VBE is enabled.
     if regs.sequencer.data[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0 {
-        return vram.byte(address << 2 | plane);
+        return vram.byte(planar << 2 | plane);
     }
-    let latch = vram.planes(address);
+    let latch = vram.planes(planar);
     regs.graphics.latch = latch;
-    if mode & graphics::READ_MODE_1 == 0 {
-        return latch.to_le_bytes()[plane as usize];
+    if regs.graphics.data[graphics::MODE] & graphics::READ_MODE_1 == 0 {
+        return (latch >> (8 * plane)) as u8;
     }
     let compare = plane_bytes(regs.graphics.data[graphics::COLOR_COMPARE]);
     let care = plane_bytes(regs.graphics.data[graphics::COLOR_DONT_CARE]);
@@ -79,44 +178,26 @@ pub(crate) fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, offset:
     !(a | b | c | d)
 }
 
-/// Writes the byte at `offset` in the window.
 #[inline]
-pub(crate) fn write_byte<B: Bitmap>(regs: &Registers, vram: &Vram<B>, offset: u32, value: u8) {
-    if let Some(address) = ram_address(regs, offset) {
-        return vram.set_byte(address, value);
-    }
-    let Some(mut address) = decode(regs, offset) else {
+fn write_byte<B: Bitmap>(regs: &Registers, vram: &Vram<B>, route: &Route, offset: u32, value: u8) {
+    let Some(address) = route.address(offset) else {
         return;
     };
-    let sequencer = regs.effective_sequencer();
-    let memory_mode = sequencer[sequencer::MEMORY_MODE];
-    let chain_4 = memory_mode & sequencer::CHAIN_4 != 0;
-    let odd_even = memory_mode & sequencer::ODD_EVEN_OFF == 0;
-
-    let mut planes = sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES;
-    let plane = address & 3;
-    if chain_4 {
-        planes &= 1 << plane;
-        address &= !3;
-    } else {
-        if odd_even {
-            planes &= if address & 1 != 0 { 0b1010 } else { 0b0101 };
+    let Some(planar) = route.planar(vram, address) else {
+        return;
+    };
+    if route.chain_4 {
+        let plane = address & 3;
+        if (route.planes[0] | route.planes[1]) >> plane & 1 != 0 {
+            vram.set_byte(planar << 2 | plane, value);
         }
-        if regs.graphics.data[graphics::MISCELLANEOUS] & graphics::CHAIN_ODD_EVEN != 0 {
-            address &= !1;
-        }
-    }
-    address = shift(regs, address, odd_even);
-    if !inside(vram, address) || planes == 0 {
         return;
     }
-
-    if chain_4 {
-        return vram.set_byte(address << 2 | plane, value);
+    let mask = plane_bytes(route.planes[address as usize & 1]);
+    if mask != 0 {
+        let data = write_data(regs, value);
+        vram.update_planes(planar, |old| (old & !mask) | (data & mask));
     }
-    let data = write_data(regs, value);
-    let mask = plane_bytes(planes);
-    vram.set_planes(address, (vram.planes(address) & !mask) | (data & mask));
 }
 
 /// What a write of `value` puts into the four planes, before the Map Mask.
@@ -162,34 +243,6 @@ fn ram_address(regs: &Registers, offset: u32) -> Option<u32> {
     (within < ram.len).then_some(ram.vram_offset + within)
 }
 
-/// The address that `offset` has inside the memory map, where the map contains it.
-fn decode(regs: &Registers, offset: u32) -> Option<u32> {
-    match regs.graphics.memory_map() {
-        0 => Some(offset),
-        1 => (offset < 0x1_0000).then_some(offset + regs.dispi.bank_offset),
-        2 => offset
-            .checked_sub(0x1_0000)
-            .filter(|within| *within < 0x8000),
-        _ => offset.checked_sub(0x1_8000),
-    }
-}
-
-/// Drops the address bits that don't reach memory in double-word and word mode.
-fn shift(regs: &Registers, address: u32, odd_even: bool) -> u32 {
-    if regs.crtc.data[crtc::UNDERLINE_LOCATION] & crtc::DOUBLE_WORD != 0 {
-        address >> 2
-    } else if odd_even && regs.crtc.data[crtc::MODE_CONTROL] & crtc::BYTE_MODE == 0 {
-        address >> 1
-    } else {
-        address
-    }
-}
-
-/// Whether the planar address lies in VRAM.
-fn inside<B: Bitmap>(vram: &Vram<B>, address: u32) -> bool {
-    address <= vram.mask() >> 2
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,16 +284,18 @@ mod tests {
         }
 
         fn write(&mut self, offset: u32, value: u8) {
-            write_byte(&self.regs, &self.vram, offset, value);
+            write(&self.regs, &self.vram, offset, &[value]);
         }
 
         fn read(&mut self, offset: u32) -> u8 {
-            read_byte(&mut self.regs, &self.vram, offset)
+            let mut data = [0];
+            read(&mut self.regs, &self.vram, offset, &mut data);
+            data[0]
         }
 
         /// Stores four planes at planar address 0, and loads them into the latches.
         fn latch(&mut self, planes: u32) {
-            self.vram.set_planes(0, planes);
+            self.vram.update_planes(0, |_| planes);
             self.read(0);
             assert_eq!(self.regs.graphics.latch, planes);
         }
@@ -343,7 +398,7 @@ mod tests {
     #[test]
     fn read_mode_0_reads_the_selected_plane() {
         let mut chip = Chip::planar();
-        chip.vram.set_planes(5, 0x4433_2211);
+        chip.vram.update_planes(5, |_| 0x4433_2211);
         for (plane, expected) in [(0, 0x11), (1, 0x22), (2, 0x33), (3, 0x44)] {
             chip.graphics(graphics::READ_MAP, plane);
             assert_eq!(chip.read(5), expected, "plane {plane}");
@@ -353,7 +408,7 @@ mod tests {
     #[test]
     fn read_mode_1_compares_colours() {
         let mut chip = Chip::planar();
-        chip.vram.set_planes(5, 0x00ff_00f0);
+        chip.vram.update_planes(5, |_| 0x00ff_00f0);
         chip.graphics(graphics::MODE, graphics::READ_MODE_1);
         chip.graphics(graphics::COLOR_COMPARE, 0b0101);
         chip.graphics(graphics::COLOR_DONT_CARE, 0b1111);
@@ -381,7 +436,7 @@ mod tests {
         let mut chip = Chip::planar();
         chip.regs.crtc.data[crtc::MODE_CONTROL] = 0;
         chip.graphics(graphics::MODE, graphics::HOST_ODD_EVEN);
-        chip.vram.set_planes(1, 0x1111_2211);
+        chip.vram.update_planes(1, |_| 0x1111_2211);
         assert_eq!(chip.read(3), 0x22, "shifted, plane 1");
         chip.write(3, 0x55);
         assert_eq!(chip.vram.planes(3), 0x5555_5555, "not shifted, all planes");

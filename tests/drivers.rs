@@ -401,7 +401,7 @@ fn mode_x_is_four_planes_of_256_colours_and_two_pages() {
     guest.mode_13h();
     guest.forget_effects();
     guest.sequencer(MEMORY_MODE, 0x06);
-    guest.expect_effects(Effects::SCANOUT | Effects::MAPPINGS);
+    guest.expect_effects(Effects::MAPPINGS);
     assert_eq!(guest.vga.mappings().window, None);
     guest.misc_output(0xe3);
     for (index, value) in [

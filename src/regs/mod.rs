@@ -23,6 +23,7 @@ use crate::effects::Effects;
 use crate::mappings::WindowRam;
 
 /// Stores `value`, and tells whether that changed anything.
+#[inline]
 fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     let changed = *place != value;
     *place = value;
@@ -87,11 +88,13 @@ impl Registers {
         }
     }
 
+    #[inline(never)]
     pub fn write_misc_output(&mut self, value: u8) {
         self.misc.write_output(value);
         self.update_timing();
     }
 
+    #[inline(never)]
     pub fn write_sequencer(&mut self, value: u8) -> Effects {
         let changed = self.sequencer.write_data(value);
         let effects = match usize::from(self.sequencer.index) {
@@ -105,6 +108,7 @@ impl Registers {
         effects.when(changed) | self.update_window()
     }
 
+    #[inline(never)]
     pub fn write_graphics(&mut self, value: u8) -> Effects {
         let before = self.graphics.write_data(value);
         self.follow_vbe();
@@ -115,6 +119,7 @@ impl Registers {
         effects.when(self.graphics.read_data() != before) | self.update_window()
     }
 
+    #[inline(never)]
     pub fn write_crtc(&mut self, value: u8) -> Effects {
         let before = match self.crtc.write_data(value) {
             crtc::Write::Dropped => return Effects::empty(),
@@ -144,6 +149,7 @@ impl Registers {
 
     /// Writes the indexed DISPI register. The second value is how many bytes of VRAM, from its start
     /// on, are to be cleared.
+    #[inline(never)]
     pub fn write_dispi(&mut self, value: u16) -> (Effects, u64) {
         let was_enabled = self.dispi.enabled();
         match self.dispi.write_data(value) {
@@ -218,12 +224,12 @@ impl Registers {
 
     /// Looks again which part of the 0xa0000 window is plain RAM.
     fn update_window(&mut self) -> Effects {
-        let window_ram = self.decode_window_ram();
-        if self.has_window && replace(&mut self.window_ram, window_ram) {
-            Effects::MAPPINGS
+        let window_ram = if self.has_window {
+            self.decode_window_ram()
         } else {
-            Effects::empty()
-        }
+            None
+        };
+        Effects::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
     }
 
     fn decode_window_ram(&self) -> Option<WindowRam> {
@@ -231,27 +237,19 @@ impl Registers {
         let all_planes =
             sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES == sequencer::ALL_PLANES;
         let chain_4 = sequencer[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
-        (all_planes && chain_4).then(|| match self.graphics.memory_map() {
-            0 => WindowRam {
-                offset: 0,
-                len: 0x2_0000,
-                vram_offset: 0,
-            },
-            1 => WindowRam {
-                offset: 0,
-                len: 0x1_0000,
-                vram_offset: self.dispi.bank_offset,
-            },
-            2 => WindowRam {
-                offset: 0x1_0000,
-                len: 0x8000,
-                vram_offset: 0,
-            },
-            _ => WindowRam {
-                offset: 0x1_8000,
-                len: 0x8000,
-                vram_offset: 0,
-            },
+        if !all_planes || !chain_4 {
+            return None;
+        }
+        let (offset, len, vram_offset) = match self.graphics.memory_map() {
+            0 => (0, 0x2_0000, 0),
+            1 => (0, 0x1_0000, self.dispi.bank_offset),
+            2 => (0x1_0000, 0x8000, 0),
+            _ => (0x1_8000, 0x8000, 0),
+        };
+        Some(WindowRam {
+            offset,
+            len,
+            vram_offset,
         })
     }
 }
