@@ -16,7 +16,7 @@ use crate::pci::PciConfig;
 use crate::regs::Registers;
 use crate::scanout::{self, Scanout, Shape};
 use crate::vram::{DirtyBitmap, Vram};
-use crate::window;
+use crate::window::{self, Routes};
 
 /// QEMU's standard VGA device: the guest's side.
 ///
@@ -37,6 +37,8 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     /// Padded with zeros to the length of its BAR.
     rom: Option<Vec<u8>>,
     registers: Registers,
+    /// Where the window leads; `None` after any write that may have changed it.
+    routes: Option<Routes>,
     vram: Vram<B>,
     resets: u64,
     /// What the embedder knows of the mappings.
@@ -131,6 +133,7 @@ impl<B: Bitmap> StdVga<B> {
             rom,
             shape: scanout::shape(&registers),
             registers,
+            routes: None,
             vram,
             resets: 0,
             mappings: Mappings::default(),
@@ -225,7 +228,16 @@ impl<B: Bitmap> StdVga<B> {
     pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
         let (inside, outside) = data.split_at_mut(self.bytes_in_window(offset, data.len()));
         outside.fill(0xff);
-        window::read(&mut self.registers, &self.vram, offset as u32, inside);
+        let routes = self
+            .routes
+            .get_or_insert_with(|| Routes::new(&self.registers));
+        window::read(
+            &mut self.registers,
+            routes,
+            &self.vram,
+            offset as u32,
+            inside,
+        );
     }
 
     /// Writes to the 0xa0000 window at `offset` bytes from its start.
@@ -234,7 +246,10 @@ impl<B: Bitmap> StdVga<B> {
     /// VRAM.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
         let inside = &data[..self.bytes_in_window(offset, data.len())];
-        window::write(&self.registers, &self.vram, offset as u32, inside);
+        let routes = self
+            .routes
+            .get_or_insert_with(|| Routes::new(&self.registers));
+        window::write(&self.registers, routes, &self.vram, offset as u32, inside);
     }
 
     /// Resets the device as a system reset does.
@@ -310,9 +325,11 @@ impl<B: Bitmap> StdVga<B> {
         effects
     }
 
-    /// Ends an access, or a reset, that may have had `effects`: leaves those that it had as a whole.
+    /// Ends a write to registers, or a reset, that may have had `effects`: leaves those that it had as a
+    /// whole.
     #[inline]
     pub(crate) fn settle(&mut self, effects: Effects) -> Effects {
+        self.routes = None;
         if effects.intersects(Effects::MAPPINGS | Effects::MODE) {
             self.settle_changes(effects)
         } else {

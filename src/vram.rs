@@ -28,6 +28,17 @@ impl DirtyBitmap {
         self.words.len()
     }
 
+    /// Marks a page, where there's one of that number.
+    #[inline]
+    fn mark(&self, page: usize) {
+        if let Some(word) = self.words.get(page / Self::PAGES_PER_WORD) {
+            let mark = 1 << (page % Self::PAGES_PER_WORD);
+            if word.load(Ordering::Relaxed) & mark == 0 {
+                word.fetch_or(mark, Ordering::Release);
+            }
+        }
+    }
+
     /// Moves the marks into `words`: ORs them in, and clears them here.
     ///
     /// # Errors
@@ -62,14 +73,9 @@ impl Bitmap for DirtyBitmap {
         }
         let first = offset / Self::PAGE_SIZE;
         let last = offset.saturating_add(len - 1) / Self::PAGE_SIZE;
-        for page in first..=last {
-            let Some(word) = self.words.get(page / Self::PAGES_PER_WORD) else {
-                return;
-            };
-            let mark = 1 << (page % Self::PAGES_PER_WORD);
-            if word.load(Ordering::Relaxed) & mark == 0 {
-                word.fetch_or(mark, Ordering::Release);
-            }
+        self.mark(first);
+        for page in first + 1..=last {
+            self.mark(page);
         }
     }
 

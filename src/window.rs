@@ -34,31 +34,73 @@ fn plane_bytes(planes: u8) -> u32 {
 
 /// Reads from `offset` in the window, byte by byte. A read of the planes loads the latches.
 ///
-/// `offset + data.len()` must not lie behind the window's end.
-pub(crate) fn read<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, offset: u32, data: &mut [u8]) {
-    let route = Route::of_reads(regs);
+/// `offset + data.len()` must not lie behind the window's end, and `routes` must be the registers'.
+pub(crate) fn read<B: Bitmap>(
+    regs: &mut Registers,
+    routes: &Routes,
+    vram: &Vram<B>,
+    offset: u32,
+    data: &mut [u8],
+) {
     for (byte, offset) in data.iter_mut().zip(offset..) {
-        *byte = match ram_address(regs, offset) {
+        *byte = match routes.ram_address(offset) {
             Some(address) => vram.byte(address),
-            None => read_byte(regs, vram, &route, offset),
+            None => read_byte(regs, vram, &routes.read, offset),
         };
     }
 }
 
 /// Writes from `offset` in the window on, byte by byte.
 ///
-/// `offset + data.len()` must not lie behind the window's end.
-pub(crate) fn write<B: Bitmap>(regs: &Registers, vram: &Vram<B>, offset: u32, data: &[u8]) {
-    let route = Route::of_writes(regs);
+/// `offset + data.len()` must not lie behind the window's end, and `routes` must be the registers'.
+pub(crate) fn write<B: Bitmap>(
+    regs: &Registers,
+    routes: &Routes,
+    vram: &Vram<B>,
+    offset: u32,
+    data: &[u8],
+) {
     for (value, offset) in data.iter().zip(offset..) {
-        match ram_address(regs, offset) {
+        match routes.ram_address(offset) {
             Some(address) => vram.set_byte(address, *value),
-            None => write_byte(regs, vram, &route, offset, *value),
+            None => write_byte(regs, vram, &routes.write, offset, *value),
         }
     }
 }
 
-/// How addresses in the window reach the planes, as the registers have it.
+/// Where accesses to the window lead, decoded from the registers: good until one of them is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    read: Route,
+    write: Route,
+    /// The part that is plain RAM: its start, length (0 for none), and where it starts in VRAM.
+    ram_start: u32,
+    ram_len: u32,
+    ram_base: u32,
+}
+
+impl Routes {
+    pub fn new(regs: &Registers) -> Self {
+        let ram = regs.window_ram;
+        Self {
+            read: Route::of_reads(regs),
+            write: Route::of_writes(regs),
+            ram_start: ram.map_or(0, |ram| ram.offset),
+            ram_len: ram.map_or(0, |ram| ram.len),
+            ram_base: ram.map_or(0, |ram| ram.vram_offset),
+        }
+    }
+
+    /// The byte of VRAM at `offset`, where that part of the window is plain RAM.
+    #[inline]
+    fn ram_address(&self, offset: u32) -> Option<u32> {
+        let within = offset.wrapping_sub(self.ram_start);
+        (within < self.ram_len).then_some(self.ram_base + within)
+    }
+}
+
+/// How addresses in the window reach the planes.
+#[derive(Clone, Debug)]
 struct Route {
     /// The part of the window that answers: its start and length.
     start: u32,
@@ -77,7 +119,6 @@ struct Route {
 
 impl Route {
     /// QEMU takes odd/even addressing from the Graphics Controller for reads.
-    #[inline]
     fn of_reads(regs: &Registers) -> Self {
         let odd_even = regs.graphics.data[graphics::MODE] & graphics::HOST_ODD_EVEN != 0;
         let read_map = regs.graphics.data[graphics::READ_MAP] & 3;
@@ -90,7 +131,6 @@ impl Route {
     }
 
     /// And from the Sequencer for writes.
-    #[inline]
     fn of_writes(regs: &Registers) -> Self {
         let sequencer = regs.effective_sequencer();
         let odd_even = sequencer[sequencer::MEMORY_MODE] & sequencer::ODD_EVEN_OFF == 0;
@@ -103,7 +143,6 @@ impl Route {
         Self::new(regs, odd_even, planes)
     }
 
-    #[inline]
     fn new(regs: &Registers, odd_even: bool, planes: [u8; 2]) -> Self {
         let (start, len, base) = match regs.graphics.memory_map() {
             0 => (0, LEN, 0),
@@ -236,13 +275,6 @@ fn replicate(value: u8) -> u32 {
     u32::from_le_bytes([value; 4])
 }
 
-/// The byte of VRAM at `offset`, where that part of the window is plain RAM.
-fn ram_address(regs: &Registers, offset: u32) -> Option<u32> {
-    let ram = regs.window_ram?;
-    let within = offset.checked_sub(ram.offset)?;
-    (within < ram.len).then_some(ram.vram_offset + within)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,12 +316,14 @@ mod tests {
         }
 
         fn write(&mut self, offset: u32, value: u8) {
-            write(&self.regs, &self.vram, offset, &[value]);
+            let routes = Routes::new(&self.regs);
+            write(&self.regs, &routes, &self.vram, offset, &[value]);
         }
 
         fn read(&mut self, offset: u32) -> u8 {
             let mut data = [0];
-            read(&mut self.regs, &self.vram, offset, &mut data);
+            let routes = Routes::new(&self.regs);
+            read(&mut self.regs, &routes, &self.vram, offset, &mut data);
             data[0]
         }
 

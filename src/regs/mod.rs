@@ -223,33 +223,32 @@ impl Registers {
     }
 
     /// Looks again which part of the 0xa0000 window is plain RAM.
+    #[inline]
     fn update_window(&mut self) -> Effects {
-        let window_ram = if self.has_window {
-            self.decode_window_ram()
-        } else {
-            None
-        };
-        Effects::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
-    }
-
-    fn decode_window_ram(&self) -> Option<WindowRam> {
         let sequencer = self.effective_sequencer();
         let all_planes =
             sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES == sequencer::ALL_PLANES;
         let chain_4 = sequencer[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
-        if !all_planes || !chain_4 {
-            return None;
+        let is_ram = self.has_window && all_planes && chain_4;
+        if !is_ram && self.window_ram.is_none() {
+            return Effects::empty();
         }
+        let window_ram = is_ram.then(|| self.decode_window_ram());
+        Effects::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
+    }
+
+    /// The part that is plain RAM while chain 4 reaches all planes.
+    fn decode_window_ram(&self) -> WindowRam {
         let (offset, len, vram_offset) = match self.graphics.memory_map() {
             0 => (0, 0x2_0000, 0),
             1 => (0, 0x1_0000, self.dispi.bank_offset),
             2 => (0x1_0000, 0x8000, 0),
             _ => (0x1_8000, 0x8000, 0),
         };
-        Some(WindowRam {
+        WindowRam {
             offset,
             len,
             vram_offset,
-        })
+        }
     }
 }
