@@ -24,6 +24,8 @@ const MAX_MESSAGE: usize = 300;
 
 /// What a comment starts with.
 const COMMENT: &[u8] = b" #";
+/// What a trace has between a command and its comment.
+const SEPARATOR: &[u8] = b"   # ";
 
 /// A machine, and the conversation with it.
 pub struct Session {
@@ -79,7 +81,6 @@ impl Session {
         let command = without_comment(line);
         let start = reply.len();
         if let Err(error) = self.execute(command, reply) {
-            reply.truncate(start);
             // One line of bounded length, whatever the error quotes.
             let message = format!("{error:#}").replace(['\n', '\r'], " ");
             let message: String = message.chars().take(MAX_MESSAGE).collect();
@@ -91,11 +92,9 @@ impl Session {
             let failed = reply.starts_with(b"FAIL");
             let comment = if failed { reply } else { comment.as_bytes() };
             trace.extend_from_slice(command);
-            // The trace can be put in again: its lines aren't too long, or as much so as they were.
-            if command.len() + COMMENT.len() + comment.len() + 4 < MAX_LINE {
-                trace.extend_from_slice(b"  ");
-                trace.extend_from_slice(COMMENT);
-                trace.push(b' ');
+            // A trace is input again: its lines aren't too long, but where those put in were.
+            if command.len() + SEPARATOR.len() + comment.len() < MAX_LINE {
+                trace.extend_from_slice(SEPARATOR);
                 trace.extend_from_slice(comment);
             }
             trace.push(b'\n');

@@ -281,10 +281,7 @@ impl Machine {
             return (place, len.min((PORTS_END - port) as usize));
         }
         // QEMU cuts an access that touches these ports into naturally aligned pieces.
-        let len = [4, 2]
-            .into_iter()
-            .find(|size| *size <= len && port % *size as u64 == 0)
-            .unwrap_or(1);
+        let len = aligned_len(port, len);
         let selected = self.config_address & DEVICE_MASK == DEVICE_ADDRESS;
         let place = if (CONFIG_ADDRESS..CONFIG_DATA).contains(&port) {
             Place::ConfigAddress
@@ -349,4 +346,12 @@ impl Machine {
         self.regions.retain(|region| region.part != Part::WindowRam);
         self.regions.splice(0..0, window_ram);
     }
+}
+
+/// Length of the first piece of an access that is cut into naturally aligned ones of at most 4 bytes.
+pub fn aligned_len(address: u64, len: usize) -> usize {
+    [4, 2]
+        .into_iter()
+        .find(|size| *size <= len && address % *size as u64 == 0)
+        .unwrap_or(1)
 }

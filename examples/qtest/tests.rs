@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use rand::prelude::*;
+
 use super::*;
 use crate::machine::tests::machine;
 
@@ -90,9 +92,82 @@ fn all_whole_lines_are_answered_before_more_is_waited_for() {
 }
 
 #[test]
+fn long_answers_are_not_piled_up() {
+    let mut session = Session::new(machine(&DEVICE), false);
+    let (replies, received) = mpsc::channel();
+    let input = "read 0xa0000 65536\n".repeat(50);
+    serve(&mut session, input.as_bytes(), &replies, io::sink()).expect("no failure");
+    drop(replies);
+    let lengths: Vec<usize> = received.iter().map(|answers| answers.len()).collect();
+    assert_eq!(lengths, [2 * 65536 + "OK 0x\n".len(); 50]);
+}
+
+#[test]
 fn the_end_of_the_answers_reader_ends_the_program() {
     let (replies, hears) = mpsc::channel();
     drop(hears);
     let mut session = Session::new(machine(&DEVICE), false);
     serve(&mut session, io::repeat(b'\n'), &replies, io::sink()).expect("no failure");
+}
+
+/// Lines of all kinds: commands, comments, failures, and lots of random accesses.
+fn mixed_lines() -> Vec<u8> {
+    let mut lines = Vec::new();
+    for line in [
+        &b"outl 0xcf8 0x80001010"[..],
+        b"outl 0xcfc 0xfd000000 # BAR0",
+        b"outl 0xcf8 0x80001018   #",
+        b"outl 0xcfc 0xfe000000",
+        b"outl 0xcf8 0x80001004",
+        b"outw 0xcfc 2",
+        b"memset 0xfcfffff0 0x200000 0x5a",
+        b"read 0xfe000000 0x1000",
+        b"clock_step 12345",
+        b"screendump /nowhere/picture.ppm",
+        b"",
+        b" # nothing",
+        b"# nothing",
+        b" inb 0x3c4",
+        b"inb 0x3c4 \r",
+        b"in\rb # 0x3c4",
+        b"inb 0x3c4 # \xff",
+        b"\xff # not text",
+        &[b'x'; MAX_LINE - 1],
+        &[b'x'; MAX_LINE],
+        &[b' '; MAX_LINE],
+        &[b" #", &[b'x'; MAX_LINE][..]].concat(),
+        b"system_reset",
+    ] {
+        lines.extend_from_slice(line);
+        lines.push(b'\n');
+    }
+    let mut rng = SmallRng::seed_from_u64(3);
+    for _ in 0..5000 {
+        let (name, address) = match rng.random_range(0..4) {
+            0 => ("outb", rng.random_range(0x3b0..0x3e0)),
+            1 => ("outw", rng.random_range(0x1ce..0x1d1)),
+            2 => ("inw", rng.random_range(0x3b0..0x3e0)),
+            _ => ("readl", rng.random_range(0xa_0000..0xc_0000)),
+        };
+        let value = if name.starts_with("out") {
+            format!(" {}", rng.random::<u8>())
+        } else {
+            String::new()
+        };
+        lines.extend_from_slice(format!("{name} {address:#x}{value}\n").as_bytes());
+    }
+    lines
+}
+
+#[test]
+fn a_trace_is_input_that_gets_the_same_answers() {
+    let (answers, trace) = run(mixed_lines(), true);
+    let (answers_again, trace_again) = run(&trace, true);
+    assert!(answers_again == answers, "the answers differ");
+    assert!(trace_again == trace, "the traces differ");
+    let (answers_without, _) = run(&trace, false);
+    assert!(
+        answers_without == answers,
+        "a trace of the trace isn't needed"
+    );
 }

@@ -230,6 +230,14 @@ fn accesses_to_the_configuration_ports_are_cut_into_aligned_pieces() {
 }
 
 #[test]
+fn the_low_bits_of_the_configuration_address_count_at_the_data_ports_too() {
+    let mut machine = machine(&["--device", "VGA,romfile="]);
+    outl(&mut machine, CONFIG_ADDRESS, 0x8000_102d);
+    let found: [u8; 2] = read(&mut machine, Space::Ports, CONFIG_DATA);
+    assert_eq!(found, [0x1a, 0x00], "the subsystem's vendor is 0x1af4");
+}
+
+#[test]
 fn the_configuration_address_reads_its_low_bytes_at_each_port() {
     let mut machine = machine(&["--device", "VGA,romfile="]);
     outl(&mut machine, CONFIG_ADDRESS, 0x8000_102d);

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use super::registers::EDID;
 use super::table::{Block, Register};
 
 /// How many items a comment has at most: one `write` can reach a thousand registers.
 const MAX_ITEMS: usize = 8;
 
 /// What a piece of an access reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Item {
     Register {
         name: String,
@@ -120,23 +119,18 @@ impl Item {
                 }
                 Ok(())
             }
-            Self::Bytes { part, start, end } => {
-                write!(f, "{part} + {start:#x}")?;
-                let last = end.saturating_sub(1);
-                if end - start > 8 {
-                    write!(f, " to {last:#x}")?;
-                }
-                if *part == EDID.name {
-                    let name = |offset: u64| EDID.find(offset as u16).0.name;
-                    write!(f, ": {}", name(*start))?;
-                    if name(*start) != name(last) {
-                        write!(f, " to {}", name(last))?;
-                    }
-                }
-                Ok(())
-            }
+            Self::Bytes { part, start, end } => write!(f, "{part} + {}", range(*start, *end)),
             Self::Text(text) => f.write_str(text),
         }
+    }
+}
+
+/// Offsets in words: the first, and the last of more than a single access has.
+pub fn range(start: u64, end: u64) -> String {
+    if end - start > 8 {
+        format!("{start:#x} to {:#x}", end - 1)
+    } else {
+        format!("{start:#x}")
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::ops::RangeInclusive;
 
-use super::comment::{Comment, Item};
+use super::comment::{Comment, Item, range};
 use super::registers::{
     ATTRIBUTE, ATTRIBUTE_INDEX, CONFIG_ADDRESS, CRTC, DAC_DATA, DAC_READ_INDEX, DAC_STATE,
     DAC_WRITE_INDEX, DISPI, EDID, EXTENDED, FEATURE_CONTROL, GRAPHICS, INPUT_STATUS_0,
     INPUT_STATUS_1, MISCELLANEOUS_OUTPUT, PCI, PEL_MASK, SEQUENCER,
 };
 use super::table::{Block, Register};
-use crate::machine::Place;
+use crate::machine::{Place, aligned_len};
 
 /// The device's ports that take bytes: a word is two of them.
 const BYTE_PORTS: [RangeInclusive<u32>; 5] = [
@@ -24,6 +24,9 @@ const WORD_PORTS: RangeInclusive<u32> = 0x1ce..=0x1d1;
 
 /// The ports of indices whose registers are at the next port.
 const INDEX_PORTS: [u16; 4] = [0x3b4, 0x3c4, 0x3ce, 0x3d4];
+
+/// Where the EDID blob ends in BAR2.
+const EDID_END: u64 = 0x180;
 
 const COMPONENTS: [&str; 3] = ["red", "green", "blue"];
 
@@ -80,17 +83,17 @@ pub struct Decoder {
 impl Decoder {
     /// Tells what a piece of an access reached, and keeps up with what it did to the indices.
     pub fn access(&mut self, place: Place, access: Access<'_>, comment: &mut Comment) {
-        let len = access.data.len();
+        let bytes = |part, offset| Item::bytes(part, offset, access.data.len());
         match place {
             Place::Ports(port) => self.ports(port, access, comment),
             Place::ConfigAddress => comment.push(config_address(access)),
             Place::Config(offset) => config(offset, access, comment),
-            Place::Window(offset) => comment.push(Item::bytes("window", offset, len)),
-            Place::WindowRam(offset) => comment.push(Item::bytes("window, VRAM", offset, len)),
-            Place::Framebuffer(offset) => comment.push(Item::bytes("VRAM", offset, len)),
+            Place::Window(offset) => comment.push(bytes("window", offset)),
+            Place::WindowRam(offset) => comment.push(bytes("window, VRAM", offset)),
+            Place::Framebuffer(offset) => comment.push(bytes("VRAM", offset)),
             Place::Mmio(offset) => self.mmio(offset, access, comment),
             Place::Rom(offset) => {
-                comment.push(Item::bytes("ROM", offset, len));
+                comment.push(bytes("ROM", offset));
                 if access.is_write {
                     comment.push(Item::text("void: read-only"));
                 }
@@ -99,67 +102,64 @@ impl Decoder {
         }
     }
 
-    /// An access to ports is cut where the device's ports begin, but not where they end.
+    /// Where no port of the device's is, naturally aligned pieces are taken; from one of its ports on,
+    /// as much as can be.
     fn ports(&mut self, port: u16, access: Access<'_>, comment: &mut Comment) {
         let mut at = 0;
         while at < access.data.len() {
             let here = u32::from(port) + at as u32;
-            let left = match access.data.len() - at {
-                3 => 2,
-                left => left,
-            };
-            let mut len = left;
+            let left = access.data.len() - at;
+            let mut len = if left == 3 { 2 } else { left };
             if let Some(ports) = BYTE_PORTS.iter().find(|ports| ports.contains(&here)) {
-                if left == 4 {
+                if len == 4 {
                     comment.push(Item::text("void: a dword at byte ports"));
                 } else {
-                    let inside = left.min((ports.end() - here) as usize + 1);
+                    let inside = len.min((ports.end() - here) as usize + 1);
                     self.bytes(here as u16, access.part(at, inside), comment);
                 }
             } else if WORD_PORTS.contains(&here) {
-                comment.push(self.dispi_port(here, access.part(at, left)));
+                comment.push(self.dispi_port(here, access.part(at, len)));
             } else {
                 comment.push(Item::text("nothing answers"));
-                len = left.min(1 << here.trailing_zeros().min(2));
+                len = aligned_len(here.into(), left);
             }
             at += len;
         }
     }
 
-    /// BAR2 takes naturally aligned pieces of up to four bytes.
+    /// BAR2 takes naturally aligned pieces of at most four bytes.
     fn mmio(&mut self, offset: u64, access: Access<'_>, comment: &mut Comment) {
         let mut at = 0;
         while at < access.data.len() {
             let here = offset + at as u64;
             let left = access.data.len() - at;
-            let len = [4, 2]
-                .into_iter()
-                .find(|size| *size <= left && here % *size as u64 == 0)
-                .unwrap_or(1);
+            let mut len = aligned_len(here, left);
             let piece = access.part(at, len);
             match here {
-                0..0x180 => comment.push(Item::bytes(EDID.name, here, len)),
+                0..EDID_END => {
+                    len = left.min((EDID_END - here) as usize);
+                    comment.push(edid(here as u16, len));
+                    if access.is_write {
+                        comment.push(Item::text("void: read-only"));
+                    }
+                }
                 0x400..0x420 => self.bytes(0x3c0 + (here - 0x400) as u16, piece, comment),
                 0x500..0x516 => {
-                    for (register, data) in ((here - 0x500) as u16 / 2..).zip(piece.data.chunks(2))
-                    {
+                    let first = (here - 0x500) as u16 / 2;
+                    for (register, data) in (first..).zip(piece.data.chunks(2)) {
                         self.dispi = register;
                         comment.push(self.dispi(Access { data, ..piece }));
                     }
                 }
                 0x600..0x608 if len == 4 => {
                     let register = (here - 0x600) as u16;
-                    comment.push(Item::indexed(&EXTENDED, register, piece.value(), u32::MAX));
+                    let value = piece.value();
+                    comment.push(Item::indexed(&EXTENDED, register, value, u32::MAX));
                 }
-                0x600..0x608 => {
-                    comment.push(Item::text("void: only dwords reach the extended registers"))
-                }
+                0x600..0x608 => comment.push(Item::text("void: extended registers take dwords")),
                 _ => comment.push(Item::text("a hole")),
             }
             at += len;
-        }
-        if access.is_write && offset < 0x180 {
-            comment.push(Item::text("void: read-only"));
         }
     }
 
@@ -243,7 +243,8 @@ impl Decoder {
                 self.attribute_data_next = false;
                 lone_register(&INPUT_STATUS_1, value)
             }
-            _ => Item::text("void: no register"),
+            (_, true) => Item::text("void: nothing to write here"),
+            (_, false) => Item::text("void: nothing to read here"),
         }
     }
 
@@ -293,6 +294,18 @@ fn byte_register(block: &Block, index: u8, value: u8) -> Item {
 fn byte_index(block: &Block, index: &mut u8, mask: u8, value: u8) -> Item {
     *index = value & mask;
     Item::index(block, value.into(), (*index).into())
+}
+
+/// Bytes of the EDID blob.
+fn edid(start: u16, len: usize) -> Item {
+    let last = start + len as u16 - 1;
+    let [first_name, last_name] = [start, last].map(|offset| EDID.find(offset).0.name);
+    let range = format!("EDID + {}", range(start.into(), u64::from(last) + 1));
+    Item::Text(if first_name == last_name {
+        format!("{range}: {first_name}")
+    } else {
+        format!("{range}: {first_name} to {last_name}")
+    })
 }
 
 /// The address register of configuration mechanism #1.

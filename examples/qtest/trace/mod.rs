@@ -8,6 +8,8 @@ mod comment;
 mod decode;
 mod registers;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use comment::{Comment, Item};
 use decode::{Access, Decoder};

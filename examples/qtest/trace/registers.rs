@@ -391,14 +391,14 @@ pub const DISPI: Block = Block {
 
 /// QEMU's extended registers: offsets from BAR2 + 0x600.
 pub const EXTENDED: Block = Block {
-    name: "QEMU",
+    name: "Extended",
     digits: 1,
     registers: &[
-        (0x0, plain("SIZE")),
+        (0x0, plain("size")),
         (
             0x4,
             hex(
-                "BYTE ORDER",
+                "byte order",
                 &[
                     is(u32::MAX, 0xbebe_bebe, "big-endian"),
                     is(u32::MAX, 0x1e1e_1e1e, "little-endian"),
@@ -422,7 +422,7 @@ pub const CONFIG_ADDRESS: Register = hex(
 /// A base address register's fields.
 const BAR_FIELDS: &[Field] = &[
     is(u32::MAX, u32::MAX, "asks for the size"),
-    set(0x8, "prefetchable"),
+    is(0xf, 0x8, "prefetchable"),
 ];
 
 pub const PCI: Block = Block {
@@ -501,3 +501,25 @@ pub const EDID: Block = Block {
         (0x100, plain("DisplayID block")),
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCKS: [&Block; 8] = [
+        &SEQUENCER, &GRAPHICS, &ATTRIBUTE, &CRTC, &DISPI, &EXTENDED, &PCI, &EDID,
+    ];
+
+    #[test]
+    fn registers_are_in_the_order_of_their_numbers_from_0_on() {
+        for block in BLOCKS {
+            let numbers: Vec<u16> = block.registers.iter().map(|(first, _)| *first).collect();
+            assert_eq!(numbers.first(), Some(&0), "{}", block.name);
+            assert!(
+                numbers.is_sorted_by(|a, b| a < b),
+                "{}: {numbers:x?}",
+                block.name
+            );
+        }
+    }
+}

@@ -109,6 +109,7 @@ pub const fn decimal(name: &'static str, fields: &'static [Field]) -> Register {
 
 /// The text holds where the bits of the mask are the value.
 pub const fn is(mask: u32, value: u32, text: &'static str) -> Field {
+    assert!(value & !mask == 0, "the bits can't be the value");
     Field {
         mask,
         says: Says::If(value, text),
