@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod program;
+mod writer;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -4,9 +4,12 @@
 //! driver, could do with one part of the device. Weights lead deep: set-ups come before accesses that
 //! depend on them, and values are often at an edge.
 
+use std::ops::Range;
+
 use rand::prelude::*;
 
 use super::Setup;
+use super::writer::Writer;
 
 /// A part of the device, and the ways to use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,60 +73,33 @@ const EVERYTHING: [Family; 16] = [
 const GROUPS_PER_RESET: u32 = 400;
 
 /// Where BARs are put: far from RAM and chipset, and from each other.
-const BAR0: std::ops::Range<u64> = 0x4000_0000..0xe800_0000;
-const BAR2: std::ops::Range<u64> = 0xf000_0000..0xf7ff_f000;
-const ROM: std::ops::Range<u64> = 0xf800_0000..0xfeb0_0000;
+const BAR0: Range<u64> = 0x4000_0000..0xe800_0000;
+const BAR2: Range<u64> = 0xf000_0000..0xf7ff_f000;
+const ROM: Range<u64> = 0xf800_0000..0xfeb0_0000;
 const BAR2_BYTES: u64 = 0x1000;
 const ROM_BYTES: u64 = 0x1_0000;
 const WINDOW: u64 = 0xa_0000;
 const WINDOW_BYTES: u64 = 0x2_0000;
-/// Where isapc has the framebuffer.
-const ISA_FRAMEBUFFER: u64 = 0xe000_0000;
-
-/// Configuration mechanism #1: enable bit, bus 0, device 2, function 0.
-const CONFIG_ADDRESS: u64 = 0x8000_1000;
 
 /// Writes a program of about `lines` lines for the given setup.
 pub fn random(setup: &Setup, seed: u64, lines: usize) -> Vec<String> {
     let mut writer = Writer::new(setup, seed);
-    writer.subject = writer.pick(&SUBJECTS);
+    let subject = writer.pick(&SUBJECTS);
     writer.place_bars();
     while writer.lines.len() < lines {
-        writer.group();
+        writer.group(subject);
     }
     writer.look_at_everything();
     writer.lines
 }
 
-struct Writer {
-    rng: SmallRng,
-    setup: Setup,
-    subject: &'static [Family],
-    lines: Vec<String>,
-    /// Where the parts in memory are, while they answer.
-    framebuffer: Option<u64>,
-    mmio: Option<u64>,
-    rom: Option<u64>,
-}
-
 impl Writer {
-    fn new(setup: &Setup, seed: u64) -> Self {
-        Self {
-            rng: SmallRng::seed_from_u64(seed),
-            setup: *setup,
-            subject: &EVERYTHING,
-            lines: Vec::new(),
-            framebuffer: (!setup.is_pci()).then_some(ISA_FRAMEBUFFER),
-            mmio: None,
-            rom: None,
-        }
-    }
-
-    fn group(&mut self) {
+    /// Writes a group of lines about one of the subject's families.
+    fn group(&mut self, subject: &[Family]) {
         let family = if self.rng.random_ratio(1, GROUPS_PER_RESET) {
             Family::Reset
         } else {
-            self.pick(self.subject)
+            self.pick(subject)
         };
         match family {
             Family::Config => self.config(),
@@ -136,176 +112,6 @@ impl Writer {
             Family::Reset => self.reset(),
         }
     }
-
-    // Values.
-
-    fn pick<T: Copy>(&mut self, values: &[T]) -> T {
-        *values
-            .choose(&mut self.rng)
-            .expect("something to pick from")
-    }
-
-    fn chance(&mut self, percent: u32) -> bool {
-        self.rng.random_ratio(percent, 100)
-    }
-
-    fn byte(&mut self) -> u8 {
-        match self.rng.random_range(0..8) {
-            0 => 0,
-            1 => 0xff,
-            2 => 1 << self.rng.random_range(0..8),
-            3 => !(1 << self.rng.random_range(0..8)),
-            _ => self.rng.random(),
-        }
-    }
-
-    fn word(&mut self) -> u16 {
-        match self.rng.random_range(0..8) {
-            0 => 0,
-            1 => 0xffff,
-            2 => 1 << self.rng.random_range(0..16),
-            3 => self.rng.random_range(0..32),
-            4 => self.rng.random_range(0..2048),
-            _ => self.rng.random(),
-        }
-    }
-
-    fn value(&mut self, width: u64) -> u64 {
-        let value = match self.rng.random_range(0..6) {
-            0 => 0,
-            1 => u64::MAX,
-            2 => u64::from(self.byte()),
-            _ => self.rng.random(),
-        };
-        value & (u64::MAX >> (64 - 8 * width))
-    }
-
-    fn times(&mut self, most: u32) -> std::ops::Range<u32> {
-        0..self.rng.random_range(1..=most)
-    }
-
-    // Lines.
-
-    fn line(&mut self, line: String) {
-        self.lines.push(line);
-    }
-
-    fn out(&mut self, port: u16, width: u64, value: u64) {
-        let suffix = suffix(width);
-        self.line(format!("out{suffix} {port:#x} {value:#x}"));
-    }
-
-    fn input(&mut self, port: u16, width: u64) {
-        let suffix = suffix(width);
-        self.line(format!("in{suffix} {port:#x}"));
-    }
-
-    fn write(&mut self, address: u64, width: u64, value: u64) {
-        let suffix = suffix(width);
-        self.line(format!("write{suffix} {address:#x} {value:#x}"));
-    }
-
-    fn read(&mut self, address: u64, width: u64) {
-        let suffix = suffix(width);
-        self.line(format!("read{suffix} {address:#x}"));
-    }
-
-    fn read_bytes(&mut self, address: u64, len: u64) {
-        self.line(format!("read {address:#x} {len}"));
-    }
-
-    fn write_bytes(&mut self, address: u64, len: u64) {
-        let data: String = (0..len).map(|_| format!("{:02x}", self.byte())).collect();
-        self.line(format!("write {address:#x} {len} 0x{data}"));
-    }
-
-    // Drivers' idioms. A VGA port is reached by its number or through BAR2.
-
-    fn mmio_port(&mut self, port: u16) -> Option<u64> {
-        let base = self.mmio.filter(|_| (0x3c0..0x3e0).contains(&port))?;
-        let through_mmio = !self.setup.has_legacy() || self.chance(20);
-        through_mmio.then_some(base + 0x400 + u64::from(port - 0x3c0))
-    }
-
-    fn out_vga(&mut self, port: u16, value: u8) {
-        match self.mmio_port(port) {
-            Some(address) => self.write(address, 1, value.into()),
-            None => self.out(port, 1, value.into()),
-        }
-    }
-
-    fn in_vga(&mut self, port: u16) {
-        match self.mmio_port(port) {
-            Some(address) => self.read(address, 1),
-            None => self.input(port, 1),
-        }
-    }
-
-    /// Writes an indexed register: index and data in one word or two bytes.
-    fn out_indexed(&mut self, port: u16, index: u8, value: u8) {
-        if self.chance(40) {
-            self.out_vga(port, index);
-            return self.out_vga(port + 1, value);
-        }
-        let both = u64::from(u16::from_le_bytes([index, value]));
-        match self.mmio_port(port) {
-            Some(address) => self.write(address, 2, both),
-            None => self.out(port, 2, both),
-        }
-    }
-
-    fn in_indexed(&mut self, port: u16, index: u8) {
-        self.out_vga(port, index);
-        self.in_vga(port + 1);
-    }
-
-    fn out_attribute(&mut self, index: u8, value: u8) {
-        self.in_vga(0x3da);
-        self.out_vga(0x3c0, index);
-        self.out_vga(0x3c0, value);
-    }
-
-    fn mmio_dispi(&mut self, register: u16) -> Option<u64> {
-        let base = self.mmio.filter(|_| register <= 10)?;
-        let through_mmio = !self.setup.has_legacy() || self.chance(30);
-        through_mmio.then_some(base + 0x500 + 2 * u64::from(register))
-    }
-
-    fn out_dispi(&mut self, register: u16, value: u16) {
-        match self.mmio_dispi(register) {
-            Some(address) => self.write(address, 2, value.into()),
-            None => {
-                let data = self.pick(&[0x1cf, 0x1d0]);
-                self.out(0x1ce, 2, register.into());
-                self.out(data, 2, value.into());
-            }
-        }
-    }
-
-    fn in_dispi(&mut self, register: u16) {
-        match self.mmio_dispi(register) {
-            Some(address) => self.read(address, 2),
-            None => {
-                let data = self.pick(&[0x1cf, 0x1d0]);
-                self.out(0x1ce, 2, register.into());
-                self.input(data, 2);
-            }
-        }
-    }
-
-    fn out_config(&mut self, offset: u8, width: u64, value: u64) {
-        let address = CONFIG_ADDRESS | u64::from(offset & !3);
-        self.out(0xcf8, 4, address);
-        self.out(0xcfc + u16::from(offset & 3), width, value);
-    }
-
-    fn in_config(&mut self, offset: u8, width: u64) {
-        let address = CONFIG_ADDRESS | u64::from(offset & !3);
-        self.out(0xcf8, 4, address);
-        self.input(0xcfc + u16::from(offset & 3), width);
-    }
-
-    // Families.
 
     /// Puts the BARs where memory accesses may follow, and enables them.
     fn place_bars(&mut self) {
@@ -329,7 +135,7 @@ impl Writer {
         self.out_config(0x04, 2, others | 2);
     }
 
-    fn aligned_in(&mut self, range: std::ops::Range<u64>, len: u64) -> u64 {
+    fn aligned_in(&mut self, range: Range<u64>, len: u64) -> u64 {
         let places = (range.end - range.start) / len;
         range.start.next_multiple_of(len) + self.rng.random_range(0..places) / 2 * len
     }
@@ -695,14 +501,5 @@ impl Writer {
             self.read_bytes(base, 0x10_0000);
             self.read_bytes(base + self.setup.vram_len() - 0x1_0000, 0x1_0000);
         }
-    }
-}
-
-fn suffix(width: u64) -> char {
-    match width {
-        1 => 'b',
-        2 => 'w',
-        4 => 'l',
-        _ => 'q',
     }
 }
