@@ -1,0 +1,179 @@
+//! Firmware, keys, and BARs that move.
+
+use std::fs;
+
+use iced_x86::IcedError;
+use iced_x86::code_asm::*;
+
+use crate::boot_sectors::{sector, set_mode};
+use crate::run::{
+    PLEX86_VGABIOS, Picture, SEABIOS, SEAVGABIOS, assert_recorded, assert_same, boot, boot_ok,
+    have_kvm_and, temporary, text,
+};
+
+#[test]
+fn seabios_says_its_version_and_that_there_is_nothing_to_boot() {
+    if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
+        return;
+    }
+    let files = ["--bios", SEABIOS, "--vgabios", SEAVGABIOS];
+    let options = ["--text", "--until-text", "No bootable device"];
+    let screen = boot_ok(&[&files[..], &options].concat());
+    assert!(screen.starts_with("SeaBIOS (version "), "{screen}");
+    assert!(screen.contains("No bootable device"), "{screen}");
+}
+
+#[test]
+fn a_vga_bios_without_a_pci_header_is_run_from_fw_cfg() {
+    if !have_kvm_and(&[SEABIOS, PLEX86_VGABIOS]) {
+        return;
+    }
+    let files = ["--bios", SEABIOS, "--vgabios", PLEX86_VGABIOS];
+    let options = ["--text", "--until-text", "No bootable device"];
+    let screen = boot_ok(&[&files[..], &options].concat());
+    assert!(screen.contains("SeaBIOS (version "), "{screen}");
+    // It tells its name as a VBE implementation.
+    let name = |a: &mut CodeAssembler| {
+        const INFO: u32 = 0x9000;
+        set_mode(a, 0x0003)?;
+        a.mov(ax, 0x4f00)?;
+        a.mov(di, INFO)?;
+        a.int(0x10)?;
+        let (mut next, mut end) = (a.create_label(), a.create_label());
+        a.lds(si, dword_ptr(INFO + 6))?;
+        a.set_label(&mut next)?;
+        a.lodsb()?;
+        a.test(al, al)?;
+        a.jz(end)?;
+        a.mov(ah, 0x0e)?;
+        a.int(0x10)?;
+        a.jmp(next)?;
+        a.set_label(&mut end)?;
+        a.nop()
+    };
+    let image = temporary("name.img");
+    fs::write(&image, sector(name)).expect("the image can be written");
+    let options = ["--floppy", text(&image), "--text"];
+    let screen = boot_ok(&[&files[..], &options].concat());
+    assert!(screen.contains("Bochs VBE"), "{screen}");
+}
+
+#[test]
+fn typed_keys_reach_the_guest() {
+    let echo = |a: &mut CodeAssembler| {
+        let (mut next, mut end) = (a.create_label(), a.create_label());
+        set_mode(a, 0x0003)?;
+        a.mov(ax, 0x0e3f)?; // '?'
+        a.int(0x10)?;
+        a.set_label(&mut next)?;
+        a.xor(ax, ax)?;
+        a.int(0x16)?;
+        a.cmp(al, 13)?;
+        a.je(end)?;
+        a.mov(ah, 0x0e)?;
+        a.int(0x10)?;
+        a.jmp(next)?;
+        a.set_label(&mut end)
+    };
+    if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
+        return;
+    }
+    let image = temporary("echo.img");
+    fs::write(&image, sector(echo)).expect("the image can be written");
+    let files = [
+        "--bios",
+        SEABIOS,
+        "--vgabios",
+        SEAVGABIOS,
+        "--floppy",
+        text(&image),
+    ];
+    let screen = boot_ok(&[&files[..], &["--text", "--type", "Hello, VGA <enter>"]].concat());
+    assert_eq!(screen, "?Hello, VGA\n");
+}
+
+/// Writes a dword of the VGA's configuration space.
+fn configure(a: &mut CodeAssembler, register: u32, value: u32) -> Result<(), IcedError> {
+    a.mov(dx, 0xcf8)?;
+    a.mov(eax, 0x8000_1000 + register)?;
+    a.out(dx, eax)?;
+    a.mov(dx, 0xcfc)?;
+    a.mov(eax, value)?;
+    a.out(dx, eax)
+}
+
+#[test]
+fn a_bar_that_is_moved_over_ram_does_not_hurt_the_guest() {
+    const BAR0: u32 = 0x10;
+    const BAR2: u32 = 0x18;
+    let moves = |a: &mut CodeAssembler| {
+        set_mode(a, 0x0003)?;
+        for (register, address) in [
+            (BAR0, 0x0000_0000),
+            (BAR0, 0x0100_0000),
+            (BAR0, 0xff00_0000),
+            (BAR2, 0x0000_7000), // over this very code
+            (BAR0, 0xe000_0000),
+            (BAR2, 0xe000_0000), // over the framebuffer
+        ] {
+            configure(a, register, address)?;
+        }
+        a.mov(ax, 0x0e21)?; // '!'
+        a.int(0x10)
+    };
+    if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
+        return;
+    }
+    let image = temporary("moves.img");
+    fs::write(&image, sector(moves)).expect("the image can be written");
+    let files = [
+        "--bios",
+        SEABIOS,
+        "--vgabios",
+        SEAVGABIOS,
+        "--floppy",
+        text(&image),
+    ];
+    let output = boot(&[&files[..], &["--text"]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "!\n");
+    assert!(
+        stderr.contains("the framebuffer isn't mapped: 0x1000000 is taken"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn the_scripted_guest_needs_no_kvm() {
+    let screenshot = temporary("no-kvm.png");
+    let output = boot(&[
+        "--kvm",
+        "/nonexistent/kvm",
+        "--screenshot",
+        text(&screenshot),
+    ]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(
+        stderr.contains("/nonexistent/kvm") && stderr.contains("scripted"),
+        "{stderr}"
+    );
+    assert_recorded(
+        "demo",
+        &Picture::load(&screenshot).expect("boot wrote the picture"),
+    );
+}
+
+#[test]
+fn embedded_and_scripted_guest_draw_the_same_picture() {
+    if !have_kvm_and(&[]) {
+        return;
+    }
+    let picture = |guest: &str| {
+        let screenshot = temporary(&format!("{guest}.png"));
+        boot_ok(&["--guest", guest, "--screenshot", text(&screenshot)]);
+        Picture::load(&screenshot).expect("boot wrote the picture")
+    };
+    assert_same("embedded", &picture("embedded"), &picture("scripted"));
+}

@@ -1,0 +1,137 @@
+//! What the example says to input that can't be right.
+
+use std::fs;
+
+use crate::run::{SEABIOS, SEAVGABIOS, boot, have_kvm_and, temporary, text};
+
+/// Runs the example, which must fail without a panic and say all of `words` in its last line.
+fn assert_refuses(arguments: &[&str], words: &[&str]) {
+    let output = boot(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "boot {arguments:?} succeeded");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    let line = stderr
+        .lines()
+        .rfind(|line| line.starts_with("boot: "))
+        .unwrap_or_default();
+    for word in words {
+        assert!(
+            line.contains(word),
+            "boot {arguments:?}: {word:?} isn't in:\n{stderr}"
+        );
+    }
+}
+
+#[test]
+fn bad_sizes_and_keys_are_refused() {
+    assert_refuses(&["--memory", "0"], &["--memory 0", "2 to 3584"]);
+    assert_refuses(&["--memory", "1"], &["--memory 1"]);
+    assert_refuses(&["--memory", "4096"], &["--memory 4096"]);
+    assert_refuses(&["--vgamem", "0"], &["--vgamem 0", "1 to 256"]);
+    assert_refuses(&["--vgamem", "257"], &["--vgamem 257"]);
+    assert_refuses(
+        &["--vgamem", "2", "--guest", "scripted"],
+        &["--vgamem 2", "4 MiB"],
+    );
+    assert_refuses(&["--seconds", "0"], &["--seconds 0"]);
+    assert_refuses(&["--seconds", "NaN"], &["--seconds NaN"]);
+    assert_refuses(&["--type", "<f13>"], &["<f13>", "<enter>"]);
+}
+
+#[test]
+fn a_missing_kvm_is_named_where_it_is_needed() {
+    let kvm = ["--kvm", "/nonexistent/kvm"];
+    assert_refuses(
+        &[&kvm[..], &["--guest", "embedded"]].concat(),
+        &["/nonexistent/kvm"],
+    );
+    assert_refuses(
+        &["--kvm", "/dev/null", "--guest", "embedded"],
+        &["/dev/null"],
+    );
+}
+
+#[test]
+fn options_that_conflict_are_refused() {
+    let conflicts: [&[&str]; 4] = [
+        &["--seconds", "1", "--until-stable"],
+        &["--until-stable", "--until-text", "x"],
+        &["--guest", "embedded", "--bios", "x"],
+        &["--guest", "scripted", "--type", "x"],
+    ];
+    for arguments in conflicts {
+        let output = boot(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "boot {arguments:?}: {stderr}"
+        );
+        assert!(stderr.starts_with("error: "), "{stderr}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_right_are_refused() {
+    if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
+        return;
+    }
+    let file = |name: &str, bytes: &[u8]| {
+        let path = temporary(name);
+        fs::write(&path, bytes).expect("the file can be written");
+        text(&path).to_owned()
+    };
+    let empty = file("empty", &[]);
+    let missing = text(&temporary("missing")).to_owned();
+    let large = file("large", &vec![0; (16 << 20) + 1]);
+    let odd = file("odd", &[0xf4; 1000]);
+    for option in ["--bios", "--vgabios", "--floppy"] {
+        assert_refuses(&[option, &empty], &[&empty, "is empty"]);
+        assert_refuses(&[option, &missing], &[&missing, "can't be read"]);
+        assert_refuses(&[option, &large], &[&large, "are the most"]);
+        assert_refuses(&[option, env!("CARGO_TARGET_TMPDIR")], &["isn't a file"]);
+    }
+    assert_refuses(&["--bios", &odd], &[&odd, "64 KiB"]);
+    assert_refuses(&["--vgabios", &odd], &[&odd, "55 aa"]);
+    assert_refuses(
+        &["--screenshot", "/nonexistent/x.png", "--guest", "scripted"],
+        &["/nonexistent"],
+    );
+}
+
+/// A BIOS image whose reset vector is `code`.
+fn bios(name: &str, code: &[u8]) -> String {
+    let mut image = vec![0; 64 << 10];
+    image[0xfff0..][..code.len()].copy_from_slice(code);
+    let path = temporary(name);
+    fs::write(&path, image).expect("the image can be written");
+    text(&path).to_owned()
+}
+
+#[test]
+fn a_guest_that_crashes_or_shows_nothing_ends_with_a_message() {
+    if !have_kvm_and(&[SEAVGABIOS]) {
+        return;
+    }
+    let screenshot = temporary("nothing.png");
+    let options = ["--vgabios", SEAVGABIOS, "--screenshot", text(&screenshot)];
+    let halts = bios("halts.bin", &[0xfa, 0xf4]); // cli; hlt
+    assert_refuses(&[&options[..], &["--bios", &halts]].concat(), &["black"]);
+    // No interrupt table, protected mode, and a segment that there is not.
+    let crash = [
+        0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x00, // lidt cs:[0]
+        0x0f, 0x20, 0xc0, 0x0c, 0x01, 0x0f, 0x22, 0xc0, // cr0 |= 1
+        0x8e, 0xd8, // mov ds, ax: no such segment
+    ];
+    let crashes = bios("crashes.bin", &crash);
+    assert_refuses(
+        &[&options[..], &["--bios", &crashes]].concat(),
+        &["triple fault"],
+    );
+    let resets = bios("resets.bin", &[0xb0, 0xfe, 0xe6, 0x64]); // out 0x64, 0xfe
+    let reset = ["--bios", &resets, "--until-text", "x"];
+    assert_refuses(
+        &[&options[..], &reset].concat(),
+        &["stopped before", "\"x\""],
+    );
+}

@@ -1,0 +1,145 @@
+//! Runs the example `boot`, and compares the pictures that it writes.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+pub const SEABIOS: &str = "/usr/share/seabios/bios-256k.bin";
+pub const SEAVGABIOS: &str = "/usr/share/seabios/vgabios-stdvga.bin";
+pub const PLEX86_VGABIOS: &str = "/usr/share/vgabios/vgabios.bin";
+
+/// Runs the example with `arguments`.
+pub fn boot(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--example", "boot"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg("--")
+        .args(arguments);
+    command.output().expect("cargo runs")
+}
+
+/// Runs the example, which must succeed, and returns what it printed.
+pub fn boot_ok(arguments: &[&str]) -> String {
+    let output = boot(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "boot {arguments:?}: {}\n{stderr}",
+        output.status
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether a test can run: /dev/kvm can be opened, and these files exist. Says why not.
+pub fn have_kvm_and(files: &[&str]) -> bool {
+    let kvm = File::options().read(true).write(true).open("/dev/kvm");
+    let missing = match kvm {
+        Err(error) => Some(format!("/dev/kvm: {error}")),
+        Ok(_) => {
+            let file = files.iter().find(|file| !Path::new(file).is_file());
+            file.map(|file| format!("{file} isn't there"))
+        }
+    };
+    let Some(missing) = missing else { return true };
+    assert!(env::var_os("CI").is_none(), "CI is set, and {missing}");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // Not `eprintln`: the test harness would keep it to itself.
+    let _ = writeln!(io::stderr(), "{test}: skipped: {missing}");
+    false
+}
+
+/// A file of this name for a test to write.
+pub fn temporary(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    fs::create_dir_all(&directory).expect("the target directory can be written");
+    directory.join(name)
+}
+
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("the path is Unicode")
+}
+
+/// A picture: width, height, and pixels of three bytes.
+#[derive(PartialEq, Eq)]
+pub struct Picture {
+    size: (u32, u32),
+    pixels: Vec<[u8; 3]>,
+}
+
+impl Picture {
+    pub fn load(path: &Path) -> Option<Self> {
+        let file = BufReader::new(File::open(path).ok()?);
+        let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
+        let mut bytes = vec![
+            0;
+            reader
+                .output_buffer_size()
+                .expect("a size that fits into memory")
+        ];
+        let info = reader.next_frame(&mut bytes).expect("a whole PNG");
+        assert_eq!(info.color_type, png::ColorType::Rgb, "{}", path.display());
+        let pixels = bytes.chunks_exact(3).map(|p| [p[0], p[1], p[2]]).collect();
+        Some(Self {
+            size: (info.width, info.height),
+            pixels,
+        })
+    }
+
+    fn save(&self, path: &Path) {
+        let file = BufWriter::new(File::create(path).expect("the picture can be written"));
+        let mut encoder = png::Encoder::new(file, self.size.0, self.size.1);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::High);
+        let mut writer = encoder.write_header().expect("the picture can be written");
+        writer
+            .write_image_data(self.pixels.as_flattened())
+            .expect("the picture can be written");
+    }
+}
+
+/// Fails unless two pictures are the same, naming the first pixel that differs.
+pub fn assert_same(name: &str, actual: &Picture, expected: &Picture) {
+    if actual == expected {
+        return;
+    }
+    let path = temporary(&format!("{name}-actual.png"));
+    actual.save(&path);
+    let path = path.display();
+    assert_eq!(
+        actual.size, expected.size,
+        "{name}: another size; see {path}"
+    );
+    let pairs = || actual.pixels.iter().zip(&expected.pixels);
+    let differs = pairs()
+        .map(|(a, b)| if a == b { [0; 3] } else { [255; 3] })
+        .collect();
+    Picture {
+        size: actual.size,
+        pixels: differs,
+    }
+    .save(&temporary(&format!("{name}-difference.png")));
+    let first = pairs().position(|(a, b)| a != b).unwrap_or(0);
+    let (x, y) = (
+        first % actual.size.0 as usize,
+        first / actual.size.0 as usize,
+    );
+    let (a, b) = (actual.pixels[first], expected.pixels[first]);
+    panic!("{name}: pixel ({x}, {y}) is {a:02x?} and not {b:02x?}; see {path} and -difference.png");
+}
+
+/// Compares a picture with the recorded one, or records it.
+pub fn assert_recorded(name: &str, actual: &Picture) {
+    let recorded = Path::new("tests/data/guests").join(format!("{name}.png"));
+    if env::var_os("STDVGA_RECORD").is_some() {
+        actual.save(&recorded);
+    }
+    let expected = Picture::load(&recorded);
+    let expected = expected.unwrap_or_else(|| panic!("{} is missing", recorded.display()));
+    assert_same(name, actual, &expected);
+}
