@@ -11,7 +11,7 @@ mod qtest;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use qtest::{Peer, SETUPS, Setup, has_qemu, program};
+use qtest::{Peer, SETUPS, Setup, decode, has_qemu, program};
 
 /// Lines of a program. Each starts with fresh machines, so a difference is found again from its seed.
 const LINES: usize = 20_000;
@@ -92,10 +92,10 @@ fn answers_as_qemu(setup: &Setup) {
         let Difference { qemu, ours, .. } =
             compare(setup, &minimal).expect("the difference that shrank");
         panic!(
-            "-M {} -device {}, seed {seed}: to the last of these lines,\n{}\nQEMU answers `{qemu}`, stdvga `{ours}`",
+            "-M {} -device {}, seed {seed}: to the last of these lines,\n{}QEMU answers `{qemu}`, stdvga `{ours}`",
             setup.machine,
             setup.device,
-            minimal.join("\n"),
+            decode(setup.machine, setup.device, &minimal),
         );
     }
     println!(

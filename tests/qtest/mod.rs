@@ -112,22 +112,14 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The example, built as the tests are.
+    /// The example.
     pub fn stdvga(machine: &str, device: &str) -> Self {
         Self::stdvga_with(&arguments(machine, device))
     }
 
     /// The example with arguments of its own.
     pub fn stdvga_with(arguments: &[String]) -> Self {
-        let mut command = Command::new(env!("CARGO"));
-        command
-            .args(["run", "--quiet", "--manifest-path"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
-        command.args(["--example", "qtest", "--"]).args(arguments);
-        Self::start(command, |_| None)
+        Self::start(example(arguments), |_| None)
     }
 
     /// QEMU, stopped, so that nothing but the lines happens.
@@ -220,6 +212,39 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts the example, built as the tests are.
+fn example(arguments: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--manifest-path"]);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command.args(["--example", "qtest", "--"]).args(arguments);
+    command
+}
+
+/// The lines, each with what it does in the terms of the VGA references.
+pub fn decode(machine: &str, device: &str, lines: &[String]) -> String {
+    let trace = ["--trace".to_owned()];
+    let mut command = example(&[&arguments(machine, device)[..], &trace].concat());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("cargo runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+    thread::scope(|scope| {
+        // Written on a thread of its own, and closed at its end.
+        scope.spawn(move || input.write_all(text.as_bytes()));
+        let output = child
+            .wait_with_output()
+            .expect("the example ends with its input");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    })
 }
 
 /// Whether QEMU's qtest knows the line's command. Its monitor executes the others; the example knows
