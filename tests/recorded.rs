@@ -22,7 +22,7 @@ use flate2::write::GzEncoder;
 use qtest::{Peer, SETUPS, has_qemu, program};
 
 /// Lines recorded of each setup.
-const LINES: usize = 15_000;
+const LINES: usize = 18_000;
 /// The seed of the first setup's program.
 const SEED: u64 = 1;
 /// Where EDID programs put BAR2.
@@ -110,7 +110,7 @@ fn accesses_answer_as_qemu_did() {
     }
     let (lines, setups) = replay(NAME);
     assert!(
-        lines >= 200_000 && setups == SETUPS.len(),
+        lines >= 240_000 && setups == SETUPS.len(),
         "only {lines} lines of {setups} setups are recorded"
     );
 }

@@ -14,7 +14,7 @@ use super::writer::Writer;
 /// A part of the device, and the ways to use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// PCI configuration space: all offsets and widths, sizing, moves, COMMAND, the ROM.
+    /// PCI configuration space: all offsets and widths, sizing, moves, overlaps, COMMAND, the ROM.
     Config,
     /// Ports by number, at every width, also across the edges of the device's ranges.
     Ports,
@@ -135,6 +135,40 @@ impl Writer {
         self.out_config(0x04, 2, others | 2);
     }
 
+    /// Puts BAR2, and the ROM, over the framebuffer, in any order, and looks at the edges.
+    fn overlapping_bars(&mut self) {
+        let (Some(framebuffer), Some(_)) = (self.framebuffer, self.mmio) else {
+            return;
+        };
+        let rom = framebuffer + self.rng.random_range(1..4) * ROM_BYTES;
+        let mmio = rom + self.rng.random_range(0..4) * BAR2_BYTES;
+        let mut moves = [
+            (0x10, framebuffer),
+            (0x18, mmio),
+            (0x30, rom | 1),
+            (0x04, 0),
+            (0x04, 2),
+        ];
+        for _ in self.times(3) {
+            moves.shuffle(&mut self.rng);
+            for (register, value) in moves {
+                self.out_config(register, 4, value);
+            }
+            self.out_config(0x04, 4, 2);
+            for _ in self.times(6) {
+                let edge = self.pick(&[mmio, mmio + BAR2_BYTES, rom, rom + ROM_BYTES]);
+                let address = edge - 9 + self.rng.random_range(0..18);
+                let width = self.pick(&[1, 2, 4, 8]);
+                if self.chance(70) {
+                    self.read(address, width);
+                } else {
+                    let value = self.value(width);
+                    self.write(address, width, value);
+                }
+            }
+        }
+    }
+
     fn aligned_in(&mut self, range: Range<u64>, len: u64) -> u64 {
         let places = (range.end - range.start) / len;
         range.start.next_multiple_of(len) + self.rng.random_range(0..places) / 2 * len
@@ -161,6 +195,9 @@ impl Writer {
                 let value = self.value(width);
                 self.out_config(offset, width, value);
             }
+        }
+        if self.chance(20) {
+            self.overlapping_bars();
         }
         for _ in self.times(3) {
             let bar = self.pick(&[0x10, 0x14, 0x18, 0x30]);
