@@ -249,7 +249,8 @@ impl<B: Bitmap> StdVga<B> {
         let routes = self
             .routes
             .get_or_insert_with(|| Routes::new(&self.registers));
-        window::write(&self.registers, routes, &self.vram, offset as u32, inside);
+        let latch = self.registers.graphics.latch;
+        window::write(latch, routes, &self.vram, offset as u32, inside);
     }
 
     /// Resets the device as a system reset does.

@@ -5,7 +5,8 @@
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::regs::{Registers, crtc, graphics, sequencer};
+use crate::regs::graphics::{self, GraphicsController};
+use crate::regs::{Registers, crtc, sequencer};
 use crate::vram::Vram;
 
 /// Length of the window, in bytes.
@@ -50,11 +51,11 @@ pub(crate) fn read<B: Bitmap>(
     }
 }
 
-/// Writes from `offset` in the window on, byte by byte.
+/// Writes from `offset` in the window on, byte by byte. `latch` is what the latches hold.
 ///
 /// `offset + data.len()` must not lie behind the window's end, and `routes` must be the registers'.
 pub(crate) fn write<B: Bitmap>(
-    regs: &Registers,
+    latch: u32,
     routes: &Routes,
     vram: &Vram<B>,
     offset: u32,
@@ -63,7 +64,7 @@ pub(crate) fn write<B: Bitmap>(
     for (value, offset) in data.iter().zip(offset..) {
         match routes.ram_address(offset) {
             Some(address) => vram.set_byte(address, *value),
-            None => write_byte(regs, vram, &routes.write, offset, *value),
+            None => write_byte(vram, routes, latch, offset, *value),
         }
     }
 }
@@ -73,6 +74,7 @@ pub(crate) fn write<B: Bitmap>(
 pub(crate) struct Routes {
     read: Route,
     write: Route,
+    alu: Alu,
     /// The part that is plain RAM: its start, length (0 for none), and where it starts in VRAM.
     ram_start: u32,
     ram_len: u32,
@@ -85,6 +87,7 @@ impl Routes {
         Self {
             read: Route::of_reads(regs),
             write: Route::of_writes(regs),
+            alu: Alu::new(&regs.graphics),
             ram_start: ram.map_or(0, |ram| ram.offset),
             ram_len: ram.map_or(0, |ram| ram.len),
             ram_base: ram.map_or(0, |ram| ram.vram_offset),
@@ -109,8 +112,8 @@ struct Route {
     base: u32,
     /// Whether the low two address bits select the plane.
     chain_4: bool,
-    /// The planes that even and odd addresses reach.
-    planes: [u8; 2],
+    /// The planes that even and odd addresses reach: numbers for reads, masks for writes.
+    planes: [u32; 2],
     /// The address bits that count, once the plane is known.
     mask: u32,
     /// Address bits that are dropped then: one in word mode, two in double-word mode.
@@ -121,7 +124,7 @@ impl Route {
     /// QEMU takes odd/even addressing from the Graphics Controller for reads.
     fn of_reads(regs: &Registers) -> Self {
         let odd_even = regs.graphics.data[graphics::MODE] & graphics::HOST_ODD_EVEN != 0;
-        let read_map = regs.graphics.data[graphics::READ_MAP] & 3;
+        let read_map = u32::from(regs.graphics.data[graphics::READ_MAP] & 3);
         let planes = if odd_even {
             [read_map & 2, read_map & 2 | 1]
         } else {
@@ -134,16 +137,17 @@ impl Route {
     fn of_writes(regs: &Registers) -> Self {
         let sequencer = regs.effective_sequencer();
         let odd_even = sequencer[sequencer::MEMORY_MODE] & sequencer::ODD_EVEN_OFF == 0;
-        let map_mask = sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES;
-        let planes = if odd_even {
-            [map_mask & 0b0101, map_mask & 0b1010]
+        let map_mask = sequencer[sequencer::MAP_MASK];
+        let [even, odd] = if odd_even {
+            [0b0101, 0b1010]
         } else {
-            [map_mask; 2]
+            [0b1111; 2]
         };
+        let planes = [even, odd].map(|reached| plane_bytes(map_mask & reached));
         Self::new(regs, odd_even, planes)
     }
 
-    fn new(regs: &Registers, odd_even: bool, planes: [u8; 2]) -> Self {
+    fn new(regs: &Registers, odd_even: bool, planes: [u32; 2]) -> Self {
         let (start, len, base) = match regs.graphics.memory_map() {
             0 => (0, LEN, 0),
             1 => (0, 0x1_0000, regs.dispi.bank_offset),
@@ -197,7 +201,7 @@ fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, route: &Route, off
     let plane = if route.chain_4 {
         address & 3
     } else {
-        u32::from(route.planes[address as usize & 1])
+        route.planes[address as usize & 1]
     };
     let Some(planar) = route.planar(vram, address) else {
         return 0xff;
@@ -218,7 +222,8 @@ fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, route: &Route, off
 }
 
 #[inline]
-fn write_byte<B: Bitmap>(regs: &Registers, vram: &Vram<B>, route: &Route, offset: u32, value: u8) {
+fn write_byte<B: Bitmap>(vram: &Vram<B>, routes: &Routes, latch: u32, offset: u32, value: u8) {
+    let route = &routes.write;
     let Some(address) = route.address(offset) else {
         return;
     };
@@ -227,47 +232,65 @@ fn write_byte<B: Bitmap>(regs: &Registers, vram: &Vram<B>, route: &Route, offset
     };
     if route.chain_4 {
         let plane = address & 3;
-        if (route.planes[0] | route.planes[1]) >> plane & 1 != 0 {
+        if (route.planes[0] | route.planes[1]) >> (8 * plane) & 1 != 0 {
             vram.set_byte(planar << 2 | plane, value);
         }
         return;
     }
-    let mask = plane_bytes(route.planes[address as usize & 1]);
+    let mask = route.planes[address as usize & 1];
     if mask != 0 {
-        let data = write_data(regs, value);
+        let data = routes.alu.data(value, latch);
         vram.update_planes(planar, |old| (old & !mask) | (data & mask));
     }
 }
 
-/// What a write of `value` puts into the four planes, before the Map Mask.
-fn write_data(regs: &Registers, value: u8) -> u32 {
-    let registers = &regs.graphics.data;
-    let latch = regs.graphics.latch;
-    let rotate = registers[graphics::DATA_ROTATE];
-    let rotated = value.rotate_right(u32::from(rotate & 7));
-    let set_reset = plane_bytes(registers[graphics::SET_RESET]);
-    let bit_mask = registers[graphics::BIT_MASK];
+/// What a write does to its value: write mode, rotation, Set/Reset, function and Bit Mask.
+#[derive(Clone, Debug)]
+struct Alu {
+    write_mode: u8,
+    rotation: u32,
+    function: u8,
+    set_reset: u32,
+    enable_set_reset: u32,
+    bit_mask: u32,
+}
 
-    let (data, bit_mask) = match registers[graphics::MODE] & 3 {
-        0 => {
-            let enabled = plane_bytes(registers[graphics::ENABLE_SET_RESET]);
-            (
-                (replicate(rotated) & !enabled) | (set_reset & enabled),
-                bit_mask,
-            )
+impl Alu {
+    fn new(graphics: &GraphicsController) -> Self {
+        let registers = &graphics.data;
+        let data_rotate = registers[graphics::DATA_ROTATE];
+        Self {
+            write_mode: registers[graphics::MODE] & 3,
+            rotation: u32::from(data_rotate & 7),
+            function: data_rotate >> 3 & 3,
+            set_reset: plane_bytes(registers[graphics::SET_RESET]),
+            enable_set_reset: plane_bytes(registers[graphics::ENABLE_SET_RESET]),
+            bit_mask: replicate(registers[graphics::BIT_MASK]),
         }
-        1 => return latch,
-        2 => (plane_bytes(value), bit_mask),
-        _ => (set_reset, bit_mask & rotated),
-    };
-    let data = match rotate >> 3 & 3 {
-        0 => data,
-        1 => data & latch,
-        2 => data | latch,
-        _ => data ^ latch,
-    };
-    let mask = replicate(bit_mask);
-    (data & mask) | (latch & !mask)
+    }
+
+    /// What a write of `value` puts into the four planes, before the Map Mask.
+    #[inline]
+    fn data(&self, value: u8, latch: u32) -> u32 {
+        let rotated = replicate(value.rotate_right(self.rotation));
+        let (data, bit_mask) = match self.write_mode {
+            0 => {
+                let enabled = self.enable_set_reset;
+                let data = (rotated & !enabled) | (self.set_reset & enabled);
+                (data, self.bit_mask)
+            }
+            1 => return latch,
+            2 => (plane_bytes(value), self.bit_mask),
+            _ => (self.set_reset, self.bit_mask & rotated),
+        };
+        let data = match self.function {
+            0 => data,
+            1 => data & latch,
+            2 => data | latch,
+            _ => data ^ latch,
+        };
+        (data & bit_mask) | (latch & !bit_mask)
+    }
 }
 
 /// The byte in all four planes.
@@ -317,7 +340,13 @@ mod tests {
 
         fn write(&mut self, offset: u32, value: u8) {
             let routes = Routes::new(&self.regs);
-            write(&self.regs, &routes, &self.vram, offset, &[value]);
+            write(
+                self.regs.graphics.latch,
+                &routes,
+                &self.vram,
+                offset,
+                &[value],
+            );
         }
 
         fn read(&mut self, offset: u32) -> u8 {
