@@ -5,14 +5,22 @@
 
 pub mod registers;
 
-use std::fmt::{Debug, Display};
+use std::fmt::{Arguments, Debug, Display};
 use std::time::Duration;
 
 use stdvga::{
     Config, Damage, Effects, GraphicsMode, Mode, Scanout, Screen, Size, StdVga, Surface, Variant,
+    WINDOW,
 };
 
 pub use registers::*;
+
+/// Where logged accesses to VRAM go: to BAR0, or to the framebuffer of `isa-vga`.
+pub const FRAMEBUFFER_ADDRESS: u64 = 0xe000_0000;
+/// Where logged accesses to BAR2 go.
+pub const MMIO_ADDRESS: u64 = 0xf000_0000;
+/// The most bytes in a logged line.
+const LOGGED_BYTES: usize = 4096;
 
 /// Fails unless an access was answered as expected. Numbers are hexadecimal.
 #[track_caller]
@@ -28,6 +36,8 @@ pub struct Guest {
     pub vga: StdVga,
     /// All that the accesses since the last look changed.
     pub effects: Effects,
+    /// The accesses since this was set, as lines of the qtest protocol, which puts them to QEMU.
+    pub log: Option<Vec<String>>,
 }
 
 impl Guest {
@@ -43,6 +53,7 @@ impl Guest {
         Self {
             vga,
             effects: Effects::empty(),
+            log: None,
         }
     }
 
@@ -59,6 +70,25 @@ impl Guest {
         let mut guest = Self::new(Variant::Vga);
         guest.misc_output(COLOR_ADDRESSES);
         guest
+    }
+
+    fn log(&mut self, line: Arguments) {
+        if let Some(log) = &mut self.log {
+            log.push(line.to_string());
+        }
+    }
+
+    fn log_memory_write(&mut self, address: u64, data: &[u8]) {
+        if self.log.is_none() {
+            return;
+        }
+        for (address, data) in (address..)
+            .step_by(LOGGED_BYTES)
+            .zip(data.chunks(LOGGED_BYTES))
+        {
+            let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+            self.log(format_args!("write {address:#x} {} 0x{hex}", data.len()));
+        }
     }
 
     pub fn take_effects(&mut self) -> Effects {
@@ -91,36 +121,43 @@ impl Guest {
     }
 
     pub fn reset(&mut self) {
+        self.log(format_args!("system_reset"));
         self.effects |= self.vga.reset();
     }
 
     // Ports.
 
     pub fn outb(&mut self, port: u16, value: u8) {
+        self.log(format_args!("outb {port:#x} {value:#x}"));
         self.effects |= self.vga.port_write(port, &[value]);
     }
 
     pub fn outw(&mut self, port: u16, value: u16) {
+        self.log(format_args!("outw {port:#x} {value:#x}"));
         self.effects |= self.vga.port_write(port, &value.to_le_bytes());
     }
 
     pub fn outl(&mut self, port: u16, value: u32) {
+        self.log(format_args!("outl {port:#x} {value:#x}"));
         self.effects |= self.vga.port_write(port, &value.to_le_bytes());
     }
 
     pub fn inb(&mut self, port: u16) -> u8 {
+        self.log(format_args!("inb {port:#x}"));
         let mut data = [0];
         self.vga.port_read(port, &mut data);
         data[0]
     }
 
     pub fn inw(&mut self, port: u16) -> u16 {
+        self.log(format_args!("inw {port:#x}"));
         let mut data = [0; 2];
         self.vga.port_read(port, &mut data);
         u16::from_le_bytes(data)
     }
 
     pub fn inl(&mut self, port: u16) -> u32 {
+        self.log(format_args!("inl {port:#x}"));
         let mut data = [0; 4];
         self.vga.port_read(port, &mut data);
         u32::from_le_bytes(data)
@@ -163,10 +200,12 @@ impl Guest {
     }
 
     pub fn mmio_write(&mut self, offset: u64, data: &[u8]) {
+        self.log_memory_write(MMIO_ADDRESS + offset, data);
         self.effects |= self.vga.mmio_write(offset, data);
     }
 
     pub fn mmio_read<const N: usize>(&mut self, offset: u64) -> [u8; N] {
+        self.log(format_args!("read {:#x} {N}", MMIO_ADDRESS + offset));
         let mut data = [0; N];
         self.vga.mmio_read(offset, &mut data);
         data
@@ -180,10 +219,12 @@ impl Guest {
 
     /// Writes to the window, at an offset from 0xa0000.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
+        self.log_memory_write(WINDOW.start + offset, data);
         self.vga.window_write(offset, data);
     }
 
     pub fn window_read<const N: usize>(&mut self, offset: u64) -> [u8; N] {
+        self.log(format_args!("read {:#x} {N}", WINDOW.start + offset));
         let mut data = [0; N];
         self.vga.window_read(offset, &mut data);
         data
@@ -196,6 +237,7 @@ impl Guest {
     }
 
     pub fn vram_write(&mut self, offset: u64, data: &[u8]) {
+        self.log_memory_write(FRAMEBUFFER_ADDRESS + offset, data);
         self.vga.vram().write(offset, data);
     }
 
@@ -427,7 +469,7 @@ impl Guest {
 
     /// The CRTC registers that shape the picture: characters and lines less one, pitch in eighths,
     /// Maximum Scan Line and Mode Control. No split.
-    fn crtc_mode(
+    pub fn crtc_mode(
         &mut self,
         last_column: u8,
         last_line: u16,

@@ -6,10 +6,13 @@
 //! `STDVGA_RECORD=1 cargo test --test guests`, and then compare each with QEMU's `screendump`: the boot
 //! sectors are left in `target/tmp/guests`; fill one up to 1.44 MB and start it with `qemu-system-x86_64
 //! -accel tcg -m 32 -nodefaults -vga none -device VGA -drive if=floppy,format=raw,file=IMAGE`.
-//! On a difference, the actual picture and one of the differing pixels are written there, too.
+//! On a difference, both pictures and one of the differing pixels are written there, too.
 //!
 //! Tests that need KVM or firmware are skipped where those are missing, and fail instead where `CI` is
 //! set.
+
+#[path = "../picture/mod.rs"]
+mod picture;
 
 mod boot_sectors;
 mod machine;

@@ -2,9 +2,12 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use crate::picture;
+pub use crate::picture::Picture;
 
 pub const SEABIOS: &str = "/usr/share/seabios/bios-256k.bin";
 pub const SEAVGABIOS: &str = "/usr/share/seabios/vgabios-stdvga.bin";
@@ -65,72 +68,11 @@ pub fn text(path: &Path) -> &str {
     path.to_str().expect("the path is Unicode")
 }
 
-/// A picture: width, height, and pixels of three bytes.
-#[derive(PartialEq, Eq)]
-pub struct Picture {
-    size: (u32, u32),
-    pixels: Vec<[u8; 3]>,
-}
-
-impl Picture {
-    pub fn load(path: &Path) -> Option<Self> {
-        let file = BufReader::new(File::open(path).ok()?);
-        let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
-        let mut bytes = vec![
-            0;
-            reader
-                .output_buffer_size()
-                .expect("a size that fits into memory")
-        ];
-        let info = reader.next_frame(&mut bytes).expect("a whole PNG");
-        assert_eq!(info.color_type, png::ColorType::Rgb, "{}", path.display());
-        let pixels = bytes.chunks_exact(3).map(|p| [p[0], p[1], p[2]]).collect();
-        Some(Self {
-            size: (info.width, info.height),
-            pixels,
-        })
-    }
-
-    fn save(&self, path: &Path) {
-        let file = BufWriter::new(File::create(path).expect("the picture can be written"));
-        let mut encoder = png::Encoder::new(file, self.size.0, self.size.1);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_compression(png::Compression::High);
-        let mut writer = encoder.write_header().expect("the picture can be written");
-        writer
-            .write_image_data(self.pixels.as_flattened())
-            .expect("the picture can be written");
-    }
-}
-
-/// Fails unless two pictures are the same, naming the first pixel that differs.
+/// Fails unless two pictures are the same.
 pub fn assert_same(name: &str, actual: &Picture, expected: &Picture) {
-    if actual == expected {
-        return;
+    if let Err(difference) = picture::compare(&temporary(name), actual, expected) {
+        panic!("{name}: {difference}");
     }
-    let path = temporary(&format!("{name}-actual.png"));
-    actual.save(&path);
-    let path = path.display();
-    assert_eq!(
-        actual.size, expected.size,
-        "{name}: another size; see {path}"
-    );
-    let pairs = || actual.pixels.iter().zip(&expected.pixels);
-    let differs = pairs()
-        .map(|(a, b)| if a == b { [0; 3] } else { [255; 3] })
-        .collect();
-    Picture {
-        size: actual.size,
-        pixels: differs,
-    }
-    .save(&temporary(&format!("{name}-difference.png")));
-    let first = pairs().position(|(a, b)| a != b).unwrap_or(0);
-    let (x, y) = (
-        first % actual.size.0 as usize,
-        first / actual.size.0 as usize,
-    );
-    let (a, b) = (actual.pixels[first], expected.pixels[first]);
-    panic!("{name}: pixel ({x}, {y}) is {a:02x?} and not {b:02x?}; see {path} and -difference.png");
 }
 
 /// Compares a picture with the recorded one, or records it.
