@@ -122,10 +122,12 @@ pub enum Retrace {
 
 /// What a [`StdVga`](crate::StdVga) is built from.
 ///
-/// The default is QEMU's `-device VGA` on an x86 machine, without an option ROM.
+/// The default is QEMU's `-device VGA` on an x86 machine, but for the option ROM, which it lacks, and
+/// `text_blink`, which follows QEMU 11.1.
 ///
 /// Options that only some variants have are refused with [`ConfigError::NotForVariant`] when they
-/// differ from their default on a variant that lacks them.
+/// differ from their default on a variant that lacks them: also where they'd switch off what isn't
+/// there, for then the variant is hardly the one that was meant.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which device this is.

@@ -12,6 +12,8 @@ use crate::edid::{self, EDID_BYTES};
 use crate::effects::Effects;
 use crate::error::ConfigError;
 use crate::mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings};
+#[cfg(target_os = "linux")]
+use crate::mode_event::ModeEvent;
 use crate::pci::PciConfig;
 use crate::regs::Registers;
 use crate::scanout::{self, Scanout, Shape};
@@ -21,7 +23,8 @@ use crate::window::{self, Routes};
 /// QEMU's standard VGA device: the guest's side.
 ///
 /// The embedder routes the guest's accesses here, as offsets and little-endian byte slices. No
-/// access panics, sleeps, or reaches memory outside VRAM, whatever its offset and length.
+/// access panics, sleeps, allocates, or reaches memory outside VRAM, whatever its offset and length. The
+/// longest one enables a DISPI mode, which clears the picture: at most all of VRAM, once.
 ///
 /// `B` is the type of the VRAM region's dirty bitmap.
 #[derive(Debug)]
@@ -49,24 +52,6 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     mode_event: ModeEvent,
 }
 
-/// Tells an event loop that the mode changed: once, until the scanout is taken.
-#[cfg(target_os = "linux")]
-#[derive(Debug, Default)]
-struct ModeEvent {
-    fd: Option<EventFd>,
-    signalled: bool,
-}
-
-#[cfg(target_os = "linux")]
-impl ModeEvent {
-    fn signal(&mut self) {
-        if let (Some(fd), false) = (&self.fd, self.signalled) {
-            // It fails only where the counter is full, and then the event loop is awake already.
-            self.signalled = fd.write(1).is_ok();
-        }
-    }
-}
-
 impl StdVga {
     /// Builds a device with zeroed VRAM of its own.
     ///
@@ -85,7 +70,8 @@ impl<B: Bitmap> StdVga<B> {
     /// of a guest's memory.
     ///
     /// The region's contents stay. Its length must be a power of two from 1 to 512 MiB, and what
-    /// [`Config::vram_mib`] comes to, unless that's `None`.
+    /// [`Config::vram_mib`] comes to, unless that's `None`. What the device writes is marked in the
+    /// region's bitmap. `GuestRegionMmap::get_mmap` gives the region of a guest's memory in this form.
     ///
     /// # Errors
     ///
@@ -172,19 +158,18 @@ impl<B: Bitmap> StdVga<B> {
     pub fn scanout(&mut self) -> Scanout {
         #[cfg(target_os = "linux")]
         {
-            self.mode_event.signalled = false;
+            self.mode_event.rearm();
         }
         Scanout::new(&self.registers, self.text_blink, self.resets)
     }
 
     /// Sets the event that is signalled once when the picture's kind, size or pixel format changes,
     /// and again only after [`StdVga::scanout`] was called. `None` signals nothing.
+    ///
+    /// It's written inside an access, so it should be non-blocking (`EFD_NONBLOCK`).
     #[cfg(target_os = "linux")]
     pub fn set_mode_event(&mut self, event: Option<EventFd>) {
-        self.mode_event = ModeEvent {
-            fd: event,
-            signalled: false,
-        };
+        self.mode_event = ModeEvent::new(event);
     }
 
     /// Reads one access of 1, 2 or 4 bytes to the PCI configuration space.

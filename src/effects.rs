@@ -3,15 +3,17 @@
 use bitflags::bitflags;
 
 bitflags! {
-    /// What a write, or a reset, changed outside the registers.
+    /// What a write, or a reset, changed for the embedder.
     ///
-    /// Rewriting a register with the value it has reports nothing.
+    /// Rewriting a register with the value it has reports nothing. A reset always reports
+    /// [`Effects::SCANOUT`].
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[must_use = "the embedder must follow changed mappings"]
     pub struct Effects: u8 {
         /// [`StdVga::mappings`](crate::StdVga::mappings) answers otherwise than before.
         const MAPPINGS = 1 << 0;
-        /// A register that the picture depends on changed.
+        /// [`StdVga::scanout`](crate::StdVga::scanout) may answer otherwise than before: a register
+        /// changed that the picture depends on. Writes to VRAM don't report it.
         const SCANOUT = 1 << 1;
         /// The picture's kind, size or pixel format changed.
         const MODE = 1 << 2;

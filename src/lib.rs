@@ -66,6 +66,8 @@ mod effects;
 mod error;
 mod mappings;
 mod mmio;
+#[cfg(target_os = "linux")]
+mod mode_event;
 mod pci;
 mod ports;
 mod regs;
@@ -90,3 +92,17 @@ pub use vram::{DirtyBitmap, Vram};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_device_and_the_screen_may_move_to_other_threads() {
+        fn assert<T: Send + Sync>() {}
+        assert::<StdVga>();
+        assert::<Vram>();
+        assert::<Scanout>();
+        assert::<Screen>();
+    }
+}

@@ -67,6 +67,9 @@ impl<B: Bitmap> StdVga<B> {
     /// a slice of any other length. An access that straddles the edge of the device's ports may be
     /// handed over whole: the bytes that aren't the device's read all ones.
     ///
+    /// The VGA's ports (0x3b4-0x3df) hold a register a byte; a word reaches two. DISPI's (0x1ce-0x1d0)
+    /// answer words only. Dwords reach neither.
+    ///
     /// A slice that stands for several accesses (`kvm-ioctls` hands over a `rep insb` so) must be
     /// split by the size of one.
     pub fn port_read(&mut self, port: u16, data: &mut [u8]) {

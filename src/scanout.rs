@@ -60,7 +60,7 @@ pub enum Mode {
 pub struct TextMode {
     /// Characters in a row.
     pub columns: u32,
-    /// Rows of characters.
+    /// Rows of characters; may be 0.
     pub rows: u32,
     /// Width of a character in pixels: 8, 9 or 16.
     pub cell_width: u32,
@@ -91,7 +91,8 @@ pub struct GraphicsMode {
     pub planes: u8,
     /// How often each row of VRAM shows before the next, 1 to 64.
     pub row_repeat: u32,
-    /// Pixels by which rows are shifted to the left, 0 to 7 (in units of the format).
+    /// How far rows are shifted to the left, 0 to 7: pixels of planar formats, before they're doubled; of
+    /// 256-colour modes, two are four bytes of VRAM.
     pub panning: u32,
     /// Whether the shift ends at the line compare.
     pub panning_reset: bool,
@@ -108,7 +109,7 @@ pub struct Layout {
     pub start: u32,
     /// Bytes from a row to the next.
     pub pitch: u32,
-    /// The scan line after which rows start anew at byte 0.
+    /// The scan line after which rows start anew at byte 0; 65535, behind every line, in DISPI modes.
     pub line_compare: u32,
 }
 
@@ -189,17 +190,17 @@ pub(crate) enum Shape {
 }
 
 impl TextMode {
-    /// Size of the picture.
+    /// Size of the picture, if it's drawable.
     pub fn size(&self) -> Size {
         Size {
-            width: self.columns * self.cell_width,
-            height: self.rows * self.cell_height,
+            width: self.columns.saturating_mul(self.cell_width),
+            height: self.rows.saturating_mul(self.cell_height),
         }
     }
 
     /// Whether the number of cells is one that shows. Otherwise the picture before it stays.
     pub fn is_drawable(&self) -> bool {
-        (2..=MAX_CELLS).contains(&(self.columns * self.rows))
+        (2..=MAX_CELLS).contains(&self.columns.saturating_mul(self.rows))
     }
 }
 

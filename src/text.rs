@@ -65,9 +65,7 @@ pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<
 pub(crate) fn read_row<B: Bitmap>(vram: &Vram<B>, address: u32, bytes: &mut [u8]) -> usize {
     vram.read(u64::from(address), bytes);
     let inside = vram.len().saturating_sub(u64::from(address)).div_ceil(4);
-    usize::try_from(inside)
-        .map_or(usize::MAX, |inside| inside)
-        .min(bytes.len() / 4)
+    inside.min(bytes.len() as u64 / 4) as usize
 }
 
 /// Reads the screen of a drawable mode.

@@ -41,6 +41,9 @@ impl DirtyBitmap {
 
     /// Moves the marks into `words`: ORs them in, and clears them here.
     ///
+    /// Call it where the device doesn't write meanwhile: under the lock that guards it. A write that
+    /// runs at the same time may find its page still marked, and leave no mark of its own.
+    ///
     /// # Errors
     ///
     /// [`BitmapLengthError`] where `words` isn't [`DirtyBitmap::words`] long. Nothing is moved then.
@@ -74,7 +77,9 @@ impl Bitmap for DirtyBitmap {
         let first = offset / Self::PAGE_SIZE;
         let last = offset.saturating_add(len - 1) / Self::PAGE_SIZE;
         self.mark(first);
-        for page in first + 1..=last {
+        // Most writes end in the page where they start.
+        let pages = self.words.len() * Self::PAGES_PER_WORD;
+        for page in first + 1..pages.min(last.saturating_add(1)) {
             self.mark(page);
         }
     }
@@ -128,16 +133,11 @@ impl<B> Clone for Vram<B> {
 impl Vram {
     /// Allocates `bytes` of zeroed memory, a length that [`Config::vram_bytes`](crate::Config::vram_bytes) gave.
     pub(crate) fn allocate(bytes: u64) -> Result<Self, ConfigError> {
-        let region = usize::try_from(bytes)
-            .map_err(|source| ConfigError::VramAllocation {
+        // At most 512 MiB.
+        let region =
+            MmapRegion::new(bytes as usize).map_err(|source| ConfigError::VramAllocation {
                 bytes,
                 source: source.into(),
-            })
-            .and_then(|len| {
-                MmapRegion::new(len).map_err(|source| ConfigError::VramAllocation {
-                    bytes,
-                    source: source.into(),
-                })
             })?;
         Self::new(Arc::new(region))
     }

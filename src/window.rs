@@ -5,6 +5,7 @@
 
 use vm_memory::bitmap::Bitmap;
 
+use crate::mappings::WindowRam;
 use crate::regs::graphics::{self, GraphicsController};
 use crate::regs::{Registers, crtc, sequencer};
 use crate::vram::Vram;
@@ -44,7 +45,7 @@ pub(crate) fn read<B: Bitmap>(
     data: &mut [u8],
 ) {
     for (byte, offset) in data.iter_mut().zip(offset..) {
-        *byte = match routes.ram_address(offset) {
+        *byte = match routes.ram.address(offset) {
             Some(address) => vram.byte(address),
             None => read_byte(regs, vram, &routes.read, offset),
         };
@@ -62,7 +63,7 @@ pub(crate) fn write<B: Bitmap>(
     data: &[u8],
 ) {
     for (value, offset) in data.iter().zip(offset..) {
-        match routes.ram_address(offset) {
+        match routes.ram.address(offset) {
             Some(address) => vram.set_byte(address, *value),
             None => write_byte(vram, routes, latch, offset, *value),
         }
@@ -75,41 +76,57 @@ pub(crate) struct Routes {
     read: Route,
     write: Route,
     alu: Alu,
-    /// The part that is plain RAM: its start, length (0 for none), and where it starts in VRAM.
-    ram_start: u32,
-    ram_len: u32,
-    ram_base: u32,
+    /// The part that is plain RAM, if any.
+    ram: Part,
 }
 
 impl Routes {
     pub fn new(regs: &Registers) -> Self {
-        let ram = regs.window_ram;
         Self {
             read: Route::of_reads(regs),
             write: Route::of_writes(regs),
             alu: Alu::new(&regs.graphics),
-            ram_start: ram.map_or(0, |ram| ram.offset),
-            ram_len: ram.map_or(0, |ram| ram.len),
-            ram_base: ram.map_or(0, |ram| ram.vram_offset),
+            ram: regs.window_ram.map_or(Part::NONE, Part::new),
+        }
+    }
+}
+
+/// A part of the window, and the address that its first byte has.
+#[derive(Clone, Debug)]
+struct Part {
+    start: u32,
+    len: u32,
+    address: u32,
+}
+
+impl Part {
+    const NONE: Self = Self {
+        start: 0,
+        len: 0,
+        address: 0,
+    };
+
+    fn new(part: WindowRam) -> Self {
+        Self {
+            start: part.offset,
+            len: part.len,
+            address: part.vram_offset,
         }
     }
 
-    /// The byte of VRAM at `offset`, where that part of the window is plain RAM.
+    /// The address that `offset` in the window has, where it's in this part.
     #[inline]
-    fn ram_address(&self, offset: u32) -> Option<u32> {
-        let within = offset.wrapping_sub(self.ram_start);
-        (within < self.ram_len).then_some(self.ram_base + within)
+    fn address(&self, offset: u32) -> Option<u32> {
+        let within = offset.wrapping_sub(self.start);
+        (within < self.len).then_some(self.address + within)
     }
 }
 
 /// How addresses in the window reach the planes.
 #[derive(Clone, Debug)]
 struct Route {
-    /// The part of the window that answers: its start and length.
-    start: u32,
-    len: u32,
-    /// What is added to an address in that part.
-    base: u32,
+    /// The part of the window that answers.
+    part: Part,
     /// Whether the low two address bits select the plane.
     chain_4: bool,
     /// The planes that even and odd addresses reach: numbers for reads, masks for writes.
@@ -148,12 +165,6 @@ impl Route {
     }
 
     fn new(regs: &Registers, odd_even: bool, planes: [u32; 2]) -> Self {
-        let (start, len, base) = match regs.graphics.memory_map() {
-            0 => (0, LEN, 0),
-            1 => (0, 0x1_0000, regs.dispi.bank_offset),
-            2 => (0x1_0000, 0x8000, 0),
-            _ => (0x1_8000, 0x8000, 0),
-        };
         let chain_4 = regs.effective_sequencer()[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
         let chain_odd_even =
             regs.graphics.data[graphics::MISCELLANEOUS] & graphics::CHAIN_ODD_EVEN != 0;
@@ -168,21 +179,12 @@ impl Route {
             u32::from(odd_even && regs.crtc.data[crtc::MODE_CONTROL] & crtc::BYTE_MODE == 0)
         };
         Self {
-            start,
-            len,
-            base,
+            part: Part::new(regs.window_part()),
             chain_4,
             planes,
             mask,
             shift,
         }
-    }
-
-    /// The address that `offset` has in the part that answers, where it's in that part.
-    #[inline]
-    fn address(&self, offset: u32) -> Option<u32> {
-        let within = offset.wrapping_sub(self.start);
-        (within < self.len).then_some(within + self.base)
     }
 
     /// The planar address of an address, where it lies in VRAM.
@@ -195,7 +197,7 @@ impl Route {
 
 #[inline]
 fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, route: &Route, offset: u32) -> u8 {
-    let Some(address) = route.address(offset) else {
+    let Some(address) = route.part.address(offset) else {
         return 0xff;
     };
     let plane = if route.chain_4 {
@@ -224,7 +226,7 @@ fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, route: &Route, off
 #[inline]
 fn write_byte<B: Bitmap>(vram: &Vram<B>, routes: &Routes, latch: u32, offset: u32, value: u8) {
     let route = &routes.write;
-    let Some(address) = route.address(offset) else {
+    let Some(address) = route.part.address(offset) else {
         return;
     };
     let Some(planar) = route.planar(vram, address) else {
@@ -550,7 +552,7 @@ mod tests {
     #[test]
     fn plain_ram_is_linear_whatever_the_other_registers_say() {
         let mut chip = Chip::planar();
-        chip.regs.window_ram = Some(crate::WindowRam {
+        chip.regs.window_ram = Some(WindowRam {
             offset: 0,
             len: 0x1_0000,
             vram_offset: 0x2_0000,

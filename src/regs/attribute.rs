@@ -59,11 +59,11 @@ impl AttributeController {
         self.data_next = !is_data;
         if is_data {
             let index = usize::from(self.index & 0x1f);
-            match (self.data.get_mut(index), STORED.get(index)) {
-                (Some(register), Some(stored)) => {
-                    Effects::SCANOUT.when(super::replace(register, value & stored))
+            match self.data.get_mut(index) {
+                Some(register) => {
+                    Effects::SCANOUT.when(super::replace(register, value & STORED[index]))
                 }
-                _ => Effects::empty(),
+                None => Effects::empty(),
             }
         } else {
             let before = std::mem::replace(&mut self.index, value & 0x3f);

@@ -38,9 +38,8 @@ impl Misc {
         *self = Self::new(std::mem::take(&mut self.method));
     }
 
-    /// Tells whether the stored value changed.
-    pub fn write_output(&mut self, value: u8) -> bool {
-        super::replace(&mut self.output, value & 0xef)
+    pub fn write_output(&mut self, value: u8) {
+        self.output = value & 0xef;
     }
 
     pub fn write_feature_control(&mut self, value: u8) {

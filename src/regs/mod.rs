@@ -125,7 +125,14 @@ impl Registers {
             crtc::Write::Dropped => return Effects::empty(),
             crtc::Write::LineCompareOnly { before } => before,
             crtc::Write::Stored { index, before } => {
-                if matches!(index, 0x00 | 0x04..=0x07 | 0x11 | 0x17) {
+                // QEMU also recomputes the timing at Mode Control, of which no part of it depends: that
+                // takes in what other registers changed without it.
+                let shapes_timing = matches!(
+                    index,
+                    crtc::HORIZONTAL_TOTAL | crtc::HORIZONTAL_RETRACE_START
+                        ..=crtc::OVERFLOW | crtc::VERTICAL_RETRACE_END | crtc::MODE_CONTROL
+                );
+                if shapes_timing {
                     self.update_timing();
                 }
                 before
@@ -233,12 +240,12 @@ impl Registers {
         if !is_ram && self.window_ram.is_none() {
             return Effects::empty();
         }
-        let window_ram = is_ram.then(|| self.decode_window_ram());
+        let window_ram = is_ram.then(|| self.window_part());
         Effects::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
     }
 
-    /// The part that is plain RAM while chain 4 reaches all planes.
-    fn decode_window_ram(&self) -> WindowRam {
+    /// The part of the 0xa0000 window that answers, and the address that its first byte has.
+    pub fn window_part(&self) -> WindowRam {
         let (offset, len, vram_offset) = match self.graphics.memory_map() {
             0 => (0, 0x2_0000, 0),
             1 => (0, 0x1_0000, self.dispi.bank_offset),

@@ -3,6 +3,7 @@
 mod graphics;
 mod text;
 
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use vm_memory::bitmap::Bitmap;
@@ -80,6 +81,8 @@ pub struct Rect {
 }
 
 /// The parts of the surface that a refresh drew.
+///
+/// At present a refresh draws the whole picture, or nothing where the old one stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Damage {
     whole: Option<Size>,
@@ -108,26 +111,8 @@ struct Blinker {
 impl Blinker {
     fn advance(&mut self, now: Duration, half_period: Duration) {
         if now >= self.deadline {
-            self.deadline = now + half_period;
+            self.deadline = now.saturating_add(half_period);
             self.visible = !self.visible;
-        }
-    }
-}
-
-/// The kinds of screen between which a change restarts the cursor's phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Blank,
-    Text,
-    Graphics,
-}
-
-impl From<&Mode> for Kind {
-    fn from(mode: &Mode) -> Self {
-        match mode {
-            Mode::Blank => Self::Blank,
-            Mode::Text(_) => Self::Text,
-            Mode::Graphics(_) => Self::Graphics,
         }
     }
 }
@@ -140,7 +125,7 @@ impl From<&Mode> for Kind {
 #[derive(Debug, Default)]
 pub struct Screen {
     /// What the last refresh found: resets until then, and the kind of screen.
-    seen: Option<(u64, Kind)>,
+    seen: Option<(u64, Discriminant<Mode>)>,
     /// Size of the surface, once there was something on it.
     drawn: Option<Size>,
     /// Whether what's on the surface was drawn since the device's last reset.
@@ -162,6 +147,10 @@ impl Screen {
     ///
     /// A blank screen, and a text screen of fewer than 2 or more than 16000 cells, keep the size of the
     /// picture before; 640x480 before any.
+    ///
+    /// A guest chooses it: up to 16000x12000 in DISPI modes, with at most two pixels for every byte of
+    /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
+    /// may want to refuse the largest.
     pub fn size(&self, scanout: &Scanout) -> Size {
         let kept = self.drawn.unwrap_or(INITIAL_SIZE);
         match &scanout.mode {
@@ -192,21 +181,11 @@ impl Screen {
         let size = self.size(scanout);
         surface.check(size)?;
 
-        let kind = Kind::from(&scanout.mode);
-        let seen = (scanout.resets, kind);
-        let entered = self.seen != Some(seen);
-        if self
-            .seen
-            .is_some_and(|(resets, _)| resets != scanout.resets)
-        {
-            self.current = false;
-        }
-        if entered {
-            self.seen = Some(seen);
-            self.cursor.deadline = now;
-        }
-
+        let entered = self.notice(scanout, now);
         let first = self.drawn.is_none();
+        if first {
+            surface.clear(size);
+        }
         let drew = match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => {
                 if self.drawn != Some(size) || self.live.is_some() {
@@ -230,24 +209,39 @@ impl Screen {
                 self.live = mode.format.is_stored_as_shown().then_some(*mode);
                 true
             }
-            Mode::Blank if first || (entered && self.current) => {
+            Mode::Blank if entered && self.current => {
                 surface.clear(size);
                 self.live = None;
                 true
             }
             Mode::Blank | Mode::Text(_) => {
-                if first {
-                    surface.clear(size);
-                }
                 if let Some(mode) = &self.live {
                     graphics::draw(mode, &scanout.palette, vram, &mut surface);
                 }
-                first || self.live.is_some()
+                self.live.is_some()
             }
         };
         self.drawn = Some(size);
         Ok(Damage {
-            whole: drew.then_some(size),
+            whole: (drew || first).then_some(size),
         })
+    }
+
+    /// Takes note of what kind of screen it is, and whether there was a reset. Tells whether the kind is
+    /// another than at the last refresh.
+    fn notice(&mut self, scanout: &Scanout, now: Duration) -> bool {
+        let seen = (scanout.resets, discriminant(&scanout.mode));
+        if self.seen == Some(seen) {
+            return false;
+        }
+        if self
+            .seen
+            .is_some_and(|(resets, _)| resets != scanout.resets)
+        {
+            self.current = false;
+        }
+        self.seen = Some(seen);
+        self.cursor.deadline = now;
+        true
     }
 }
