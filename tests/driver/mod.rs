@@ -36,7 +36,8 @@ pub struct Guest {
     pub vga: StdVga,
     /// All that the accesses since the last look changed.
     pub effects: Effects,
-    /// The accesses since this was set, as lines of the qtest protocol, which puts them to QEMU.
+    /// Where it's set: the accesses since then to ports, BAR2, the window and VRAM, as lines of the
+    /// qtest protocol, which put them to QEMU.
     pub log: Option<Vec<String>>,
 }
 
@@ -195,17 +196,20 @@ impl Guest {
 
     #[track_caller]
     pub fn expect_config<const N: usize>(&self, offset: u16, expected: [u8; N]) {
-        let access = format_args!("configuration bytes from {offset:#04x} on");
+        let access = format!("configuration bytes from {offset:#04x} on");
         expect(access, self.config_read(offset), expected);
     }
 
     pub fn mmio_write(&mut self, offset: u64, data: &[u8]) {
-        self.log_memory_write(MMIO_ADDRESS + offset, data);
+        self.log_memory_write(MMIO_ADDRESS.wrapping_add(offset), data);
         self.effects |= self.vga.mmio_write(offset, data);
     }
 
     pub fn mmio_read<const N: usize>(&mut self, offset: u64) -> [u8; N] {
-        self.log(format_args!("read {:#x} {N}", MMIO_ADDRESS + offset));
+        self.log(format_args!(
+            "read {:#x} {N}",
+            MMIO_ADDRESS.wrapping_add(offset)
+        ));
         let mut data = [0; N];
         self.vga.mmio_read(offset, &mut data);
         data
@@ -213,18 +217,21 @@ impl Guest {
 
     #[track_caller]
     pub fn expect_mmio<const N: usize>(&mut self, offset: u64, expected: [u8; N]) {
-        let access = format_args!("{N} bytes at BAR2+{offset:#x}");
+        let access = format!("{N} bytes at BAR2+{offset:#x}");
         expect(access, self.mmio_read(offset), expected);
     }
 
     /// Writes to the window, at an offset from 0xa0000.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
-        self.log_memory_write(WINDOW.start + offset, data);
+        self.log_memory_write(WINDOW.start.wrapping_add(offset), data);
         self.vga.window_write(offset, data);
     }
 
     pub fn window_read<const N: usize>(&mut self, offset: u64) -> [u8; N] {
-        self.log(format_args!("read {:#x} {N}", WINDOW.start + offset));
+        self.log(format_args!(
+            "read {:#x} {N}",
+            WINDOW.start.wrapping_add(offset)
+        ));
         let mut data = [0; N];
         self.vga.window_read(offset, &mut data);
         data
@@ -232,12 +239,12 @@ impl Guest {
 
     #[track_caller]
     pub fn expect_window<const N: usize>(&mut self, offset: u64, expected: [u8; N]) {
-        let access = format_args!("{N} bytes at 0xa0000+{offset:#x}");
+        let access = format!("{N} bytes at 0xa0000+{offset:#x}");
         expect(access, self.window_read(offset), expected);
     }
 
     pub fn vram_write(&mut self, offset: u64, data: &[u8]) {
-        self.log_memory_write(FRAMEBUFFER_ADDRESS + offset, data);
+        self.log_memory_write(FRAMEBUFFER_ADDRESS.wrapping_add(offset), data);
         self.vga.vram().write(offset, data);
     }
 
@@ -249,7 +256,7 @@ impl Guest {
 
     #[track_caller]
     pub fn expect_vram<const N: usize>(&self, offset: u64, expected: [u8; N]) {
-        let access = format_args!("{N} bytes of VRAM at {offset:#x}");
+        let access = format!("{N} bytes of VRAM at {offset:#x}");
         expect(access, self.vram_read(offset), expected);
     }
 

@@ -4,15 +4,17 @@
 #![allow(dead_code)]
 
 pub mod program;
+pub mod screens;
 mod writer;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -50,7 +52,7 @@ pub const SETUPS: [Setup; 14] = [
     },
 ];
 
-const fn pc(device: &'static str) -> Setup {
+pub const fn pc(device: &'static str) -> Setup {
     Setup {
         machine: "pc",
         device,
@@ -100,6 +102,26 @@ fn arguments(machine: &str, device: &str) -> [String; 4] {
         None => format!("{device},addr=02.0"),
     };
     ["-M".into(), machine.into(), "-device".into(), device]
+}
+
+/// The number in an environment variable.
+pub fn environment(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    let number = value.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name}={value} is no number")))
+}
+
+/// The run's seed: that in `STDVGA_SEED`, or a fresh one.
+pub fn seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| {
+        environment("STDVGA_SEED").unwrap_or_else(|| {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .expect("a clock after 1970");
+            now.as_nanos() as u64 >> 10
+        })
+    })
 }
 
 /// A program that answers qtest lines.
@@ -175,17 +197,23 @@ impl Peer {
 
     /// Puts lines to the program, and gives its answers.
     pub fn ask(&mut self, lines: &[String]) -> Vec<String> {
+        self.try_ask(lines)
+            .unwrap_or_else(|error| panic!("the program answers: {error}"))
+    }
+
+    /// Puts lines to a program that may end at them.
+    pub fn try_ask(&mut self, lines: &[String]) -> io::Result<Vec<String>> {
         let mut answers = Vec::with_capacity(lines.len());
         for part in lines.chunk_by(|a, b| is_qtest(a) && is_qtest(b)) {
             match (&mut self.monitor, part) {
-                (Some(monitor), [line]) if !is_qtest(line) => answers.push(monitor.execute(line)),
-                _ => self.ask_qtest(part, &mut answers),
+                (Some(monitor), [line]) if !is_qtest(line) => answers.push(monitor.execute(line)?),
+                _ => self.ask_qtest(part, &mut answers)?,
             }
         }
-        answers
+        Ok(answers)
     }
 
-    fn ask_qtest(&mut self, lines: &[String], answers: &mut Vec<String>) {
+    fn ask_qtest(&mut self, lines: &[String], answers: &mut Vec<String>) -> io::Result<()> {
         let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
         let (input, output) = (&mut self.input, &mut self.output);
         // Written on a thread of its own: neither side ever waits for the other to read.
@@ -193,17 +221,19 @@ impl Peer {
             let writer = scope.spawn(move || input.write_all(text.as_bytes()));
             for line in lines {
                 let mut answer = String::new();
-                let len = output.read_line(&mut answer).expect("an answer in text");
-                assert_ne!(len, 0, "the program ended at `{line}`");
+                if output.read_line(&mut answer)? == 0 {
+                    return Err(ended(format!("the program ended at `{line}`")));
+                }
                 answer.truncate(answer.trim_end().len());
                 answers.push(answer);
             }
-            writer
-                .join()
-                .expect("a writer that doesn't panic")
-                .expect("a program that reads");
-        });
+            writer.join().expect("a writer that doesn't panic")
+        })
     }
+}
+
+fn ended(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, message)
 }
 
 impl Drop for Peer {
@@ -278,40 +308,43 @@ impl Monitor {
             reset_seen: false,
             _files: files,
         };
-        monitor.wait_for("QMP", None);
-        monitor.call(json!({"execute": "qmp_capabilities"}));
+        monitor
+            .wait_for("QMP", None)
+            .and_then(|()| monitor.call(json!({"execute": "qmp_capabilities"})))
+            .expect("a monitor that answers");
         monitor
     }
 
-    fn execute(&mut self, line: &str) -> String {
+    fn execute(&mut self, line: &str) -> io::Result<String> {
         match line.split_once(' ').unwrap_or((line, "")) {
-            (command @ ("cont" | "stop"), _) => self.call(json!({"execute": command})),
+            (command @ ("cont" | "stop"), _) => self.call(json!({"execute": command}))?,
             ("system_reset", _) => {
                 self.reset_seen = false;
-                self.call(json!({"execute": "system_reset"}));
+                self.call(json!({"execute": "system_reset"}))?;
                 if !self.reset_seen {
-                    self.wait_for("event", Some("RESET"));
+                    self.wait_for("event", Some("RESET"))?;
                 }
             }
             ("screendump", path) => {
-                self.call(json!({"execute": "screendump", "arguments": {"filename": path}}));
+                self.call(json!({"execute": "screendump", "arguments": {"filename": path}}))?;
             }
             _ => panic!("QEMU's monitor has no `{line}`"),
         }
-        "OK".into()
+        Ok("OK".into())
     }
 
-    fn call(&mut self, command: Value) {
-        writeln!(self.stream.get_mut(), "{command}").expect("a monitor that reads");
-        self.wait_for("return", None);
+    fn call(&mut self, command: Value) -> io::Result<()> {
+        writeln!(self.stream.get_mut(), "{command}")?;
+        self.wait_for("return", None)
     }
 
     /// Reads messages up to one with the given member, and with the given value of it.
-    fn wait_for(&mut self, member: &str, value: Option<&str>) {
+    fn wait_for(&mut self, member: &str, value: Option<&str>) -> io::Result<()> {
         loop {
             let mut line = String::new();
-            let len = self.stream.read_line(&mut line).expect("a message");
-            assert_ne!(len, 0, "QEMU's monitor closed");
+            if self.stream.read_line(&mut line)? == 0 {
+                return Err(ended("QEMU's monitor closed".into()));
+            }
             let message: Value = serde_json::from_str(&line).expect("a message in JSON");
             assert!(
                 message.get("error").is_none(),
@@ -322,7 +355,7 @@ impl Monitor {
                 .get(member)
                 .is_some_and(|found| value.is_none_or(|value| found == value))
             {
-                return;
+                return Ok(());
             }
         }
     }

@@ -114,7 +114,7 @@ impl Writer {
     }
 
     /// Puts the BARs where memory accesses may follow, and enables them.
-    fn place_bars(&mut self) {
+    pub fn place_bars(&mut self) {
         if !self.setup.is_pci() {
             return;
         }
