@@ -2,7 +2,7 @@
 //!
 //! Needs QEMU 10.0. Environment:
 //!
-//! - `STDVGA_SCREENS`: how many pictures at least, over all tests; 2,200 where it isn't set.
+//! - `STDVGA_SCREENS`: how many pictures at least, over all tests; 1,760 where it isn't set.
 //! - `STDVGA_SEED`: where to start; a fresh one where it isn't set. It's printed in either case.
 //!
 //! On a difference, both pictures and one of the differing pixels are left in `target/tmp/screens`.
@@ -122,7 +122,7 @@ fn screens_are_qemus(name: &str, families: &[Family]) {
     if !has_qemu() {
         return;
     }
-    let pictures = environment("STDVGA_SCREENS").unwrap_or(2200) as usize;
+    let pictures = environment("STDVGA_SCREENS").unwrap_or(1760) as usize;
     let programs = pictures.div_ceil(TESTS).div_ceil(PICTURES);
     let mut ends = 0;
     for (number, setup) in (0..programs as u64).zip(SETUPS.iter().cycle()) {
