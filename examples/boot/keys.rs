@@ -1,6 +1,6 @@
 //! Text to scan codes: what `--type` takes, for a US keyboard.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 const SHIFT: u8 = 0x2a;
 const RELEASE: u8 = 0x80;
@@ -55,9 +55,13 @@ pub fn scan_codes(text: &str) -> Result<Vec<Vec<u8>>> {
     let mut keys = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let (codes, used) = match (first, rest.find('>')) {
-            ('<', Some(end)) if end > 1 => (named(&rest[1..end])?, end + 1),
-            _ => (character(first)?, first.len_utf8()),
+        let (codes, used) = if first == '<' {
+            let end = rest
+                .find('>')
+                .with_context(|| format!("--type: {rest:?} lacks a '>': <lt> types a '<'"))?;
+            (named(&rest[1..end])?, end + 1)
+        } else {
+            (character(first)?, first.len_utf8())
         };
         keys.push(codes);
         rest = &rest[used..];
@@ -67,13 +71,16 @@ pub fn scan_codes(text: &str) -> Result<Vec<Vec<u8>>> {
 
 fn named(name: &str) -> Result<Vec<u8>> {
     let wanted = name.to_ascii_lowercase();
+    if wanted == "lt" {
+        return character('<');
+    }
     match NAMED.iter().find(|(name, ..)| *name == wanted) {
         Some(&(_, true, code)) => Ok(vec![EXTENDED, code, EXTENDED, code | RELEASE]),
         Some(&(_, false, code)) => Ok(vec![code, code | RELEASE]),
         None => {
             let names: Vec<_> = NAMED.iter().map(|(name, ..)| format!("<{name}>")).collect();
             bail!(
-                "--type: there's no key <{name}>: there are {}",
+                "--type: there's no key <{name}>: there are <lt> {}",
                 names.join(" ")
             )
         }
@@ -115,17 +122,31 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_angle_bracket_is_itself() {
-        assert_eq!(scan_codes("<").unwrap(), scan_codes("<>").unwrap()[..1]);
+    fn lt_types_the_angle_bracket_that_starts_names() {
+        let comma = vec![0x2a, 0x33, 0xb3, 0xaa];
+        let period = vec![0x2a, 0x34, 0xb4, 0xaa];
+        assert_eq!(scan_codes("<lt>>").unwrap(), [comma, period]);
+    }
+
+    #[test]
+    fn a_name_without_an_end_is_refused() {
+        for text in ["<enter", "<", "dir<"] {
+            let message = scan_codes(text).unwrap_err().to_string();
+            assert!(message.contains("lacks a '>'"), "{text}: {message}");
+        }
     }
 
     #[test]
     fn an_unknown_name_lists_what_there_is() {
-        let message = scan_codes("<f13>").unwrap_err().to_string();
-        assert!(
-            message.contains("<f13>") && message.contains("<enter>"),
-            "{message}"
-        );
+        for unknown in ["<f13>", "<>"] {
+            let message = scan_codes(unknown).unwrap_err().to_string();
+            assert!(
+                [unknown, "<lt>", "<enter>"]
+                    .iter()
+                    .all(|key| message.contains(key)),
+                "{message}"
+            );
+        }
         assert!(scan_codes("ü").is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use kvm_bindings::{
     KVM_API_VERSION, KVM_MAX_CPUID_ENTRIES, KVM_MEM_READONLY, KVM_MP_STATE_HALTED,
     KVM_PIT_SPEAKER_DUMMY, kvm_pit_config, kvm_userspace_memory_region,
@@ -28,7 +28,7 @@ pub fn open(path: &Path) -> Result<Kvm> {
     let kvm = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())
         .map_err(io::Error::from)
         .and_then(|path| Kvm::new_with_path(path).map_err(io::Error::from))
-        .map_err(|error| anyhow::anyhow!("{name}: {error}; {}", advice(error.kind())))?;
+        .map_err(|error| anyhow!("{name}: {error}{}", advice(error.kind(), path)))?;
     if kvm.get_api_version() != KVM_API_VERSION as i32 {
         bail!("{name} isn't a KVM of API version {KVM_API_VERSION}");
     }
@@ -48,13 +48,24 @@ pub fn open(path: &Path) -> Result<Kvm> {
     Ok(kvm)
 }
 
-/// What to do when KVM can't be opened.
-fn advice(error: io::ErrorKind) -> &'static str {
+/// What to do when KVM can't be opened, if there's something to try: the end of a message.
+fn advice(error: io::ErrorKind, path: &Path) -> &'static str {
     match error {
-        io::ErrorKind::PermissionDenied => "add your user to the group that owns it (`kvm`)",
-        io::ErrorKind::NotFound => "load kvm_intel or kvm_amd, and switch virtualization on",
-        _ => "look at whether another hypervisor has the CPU",
+        io::ErrorKind::PermissionDenied => "; add your user to the group that owns it (`kvm`)",
+        io::ErrorKind::NotFound if path == Path::new("/dev/kvm") => {
+            "; load kvm_intel or kvm_amd, and switch virtualization on"
+        }
+        _ => "",
     }
+}
+
+/// Why there's no machine. KVM takes the CPU at the first one, not when it's opened.
+fn no_machine(error: &io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::ResourceBusy => "; look at whether another hypervisor has the CPU",
+        _ => "",
+    };
+    anyhow!("KVM can't create a machine: {error}{advice}")
 }
 
 /// Host memory that a slot can show to the guest.
@@ -121,7 +132,7 @@ pub struct Vm {
 impl Vm {
     /// An empty machine, with interrupt controllers and timer in the kernel, and its vCPU.
     pub fn new(kvm: &Kvm) -> Result<(Self, Vcpu)> {
-        let fd = kvm.create_vm().context("KVM can't create a machine")?;
+        let fd = kvm.create_vm().map_err(|error| no_machine(&error.into()))?;
         fd.set_tss_address(TSS_ADDRESS)
             .context("KVM refuses the TSS address")?;
         fd.create_irq_chip()
@@ -331,5 +342,27 @@ impl Vcpu {
             (KVM_MP_STATE_HALTED, _) => Some(Sleep::UntilInterrupt),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_kvm_leads_to_its_modules_only_where_they_would_put_it() {
+        let advice = |path| advice(ErrorKind::NotFound, Path::new(path));
+        assert!(advice("/dev/kvm").contains("kvm_intel"));
+        assert_eq!(advice("/tmp/kvm"), "");
+    }
+
+    #[test]
+    fn another_hypervisor_is_suspected_only_where_kvm_is_busy() {
+        let message = |kind: ErrorKind| no_machine(&kind.into()).to_string();
+        assert!(message(ErrorKind::ResourceBusy).contains("another hypervisor"));
+        assert!(!message(ErrorKind::OutOfMemory).contains("hypervisor"));
+        assert_eq!(advice(ErrorKind::InvalidInput, Path::new("/dev/kvm")), "");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use kvm_ioctls::Kvm;
 use stdvga::{Effects, Mappings, WINDOW};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
@@ -81,9 +81,10 @@ pub fn ram(bytes: u64) -> Result<GuestMemoryMmap> {
         (GuestAddress(0), LOW_RAM_END as usize),
         (GuestAddress(HIGH_RAM), (bytes - HIGH_RAM) as usize),
     ];
-    GuestMemoryMmap::from_ranges(&regions).with_context(|| {
-        format!(
-            "the host has no {} MiB of memory for the guest",
+    // The error's text has its cause in it: as a source of ours, it would say that twice.
+    GuestMemoryMmap::from_ranges(&regions).map_err(|error| {
+        anyhow!(
+            "the host has no {} MiB of memory for the guest: {error}",
             bytes / MIB
         )
     })
@@ -325,6 +326,12 @@ mod tests {
             ..Mappings::default()
         };
         assert_eq!(planned(both), [Some(0xe000_0000), None, None]);
+    }
+
+    #[test]
+    fn a_lack_of_memory_is_said_once() {
+        let message = format!("{:#}", ram(1 << 62).unwrap_err());
+        assert_eq!(message.matches("os error").count(), 1, "{message}");
     }
 
     #[test]
