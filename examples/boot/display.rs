@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use stdvga::{Scanout, Screen, Size, Surface, Vram};
 
+use crate::terminal;
+
 /// The host's side of the VGA. A VMM with a window would show `pixels` in it.
 pub struct Display {
     screen: Screen,
@@ -68,6 +70,7 @@ impl Display {
 
     /// Tells the user what happens.
     pub fn say(&self, what: &str) {
-        eprintln!("boot: {:7.2} s  {what}", self.start.elapsed().as_secs_f64());
+        let seconds = self.start.elapsed().as_secs_f64();
+        terminal::say(format_args!("{seconds:7.2} s  {what}"));
     }
 }

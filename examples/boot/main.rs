@@ -41,13 +41,15 @@ mod machine;
 )]
 mod vmm;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum, value_parser};
 use stdvga::{Config, StdVga};
 use vm_memory::{GuestAddress, GuestMemoryMmap};
 
@@ -61,9 +63,9 @@ use crate::picture::Picture;
 
 const MIB: u64 = 1 << 20;
 /// RAM ends below the addresses that firmware gives to PCI devices.
-const MEMORY_MIB: std::ops::RangeInclusive<u32> = 2..=3584;
+const MEMORY_MIB: RangeInclusive<i64> = 2..=3584;
 /// A larger BAR doesn't fit between those and the chipset's own addresses.
-const VGAMEM_MIB: std::ops::RangeInclusive<u32> = 1..=256;
+const VGAMEM_MIB: RangeInclusive<i64> = 1..=256;
 const MAX_SECONDS: f64 = 86_400.0;
 
 /// Boots a small machine with a standard VGA, and shows its screen.
@@ -83,11 +85,13 @@ struct Args {
     /// Floppy image or boot sector to boot from, up to 2.88 MB
     #[arg(long, value_name = "IMAGE")]
     floppy: Option<PathBuf>,
-    /// The guest's RAM
+    /// The guest's RAM: 2 to 3584 MiB
     #[arg(long, value_name = "MIB", default_value_t = 32)]
+    #[arg(value_parser = value_parser!(u32).range(MEMORY_MIB))]
     memory: u32,
-    /// The VGA's memory
+    /// The VGA's memory: 1 to 256 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
+    #[arg(value_parser = value_parser!(u32).range(VGAMEM_MIB))]
     vgamem: u32,
     /// Show the screen after so many seconds
     #[arg(long, value_name = "N", conflicts_with_all = ["until_stable", "until_text"])]
@@ -96,9 +100,10 @@ struct Args {
     #[arg(long, conflicts_with = "until_text")]
     until_stable: bool,
     /// Show the screen once its text contains TEXT, 300 seconds at most
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     until_text: Option<String>,
-    /// Keys to type once the screen stands still: text, and <enter>, <esc>, <up>, <f12> and so on
+    /// Keys to type once the screen stands still: text, and <enter>, <esc>, <up>, <f12> and so on;
+    /// <lt> for a '<'
     #[arg(long = "type", value_name = "KEYS")]
     keys: Option<String>,
     /// Whether text can blink, as on hardware and in QEMU since 11.1
@@ -140,7 +145,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("boot: {error:#}");
+            terminal::say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -148,7 +153,6 @@ fn main() -> ExitCode {
 
 /// Runs the guest that was asked for.
 fn run(args: &Args) -> Result<Outcome> {
-    check_sizes(args)?;
     let keys = keys::scan_codes(args.keys.as_deref().unwrap_or(""))?;
     let until = until(args)?;
     match choose(args)? {
@@ -184,21 +188,6 @@ fn run(args: &Args) -> Result<Outcome> {
     }
 }
 
-/// Refuses sizes that no machine can have.
-fn check_sizes(args: &Args) -> Result<()> {
-    for (option, value, range) in [
-        ("--memory", args.memory, MEMORY_MIB),
-        ("--vgamem", args.vgamem, VGAMEM_MIB),
-    ] {
-        let (start, end) = (range.start(), range.end());
-        ensure!(
-            range.contains(&value),
-            "{option} {value}: give {start} to {end} MiB"
-        );
-    }
-    Ok(())
-}
-
 fn until(args: &Args) -> Result<Until> {
     match (args.seconds, &args.until_text) {
         (Some(seconds), _) => {
@@ -222,9 +211,15 @@ fn choose(args: &Args) -> Result<Guest> {
     if wants_firmware && args.guest.is_some_and(|guest| guest != Guest::Firmware) {
         conflict("--bios, --vgabios and --floppy are for --guest firmware");
     }
-    let waits = args.until_text.is_some() || args.keys.is_some();
-    if waits && args.guest == Some(Guest::Scripted) {
-        conflict("--guest scripted ends by itself and has no keyboard: no --until-text, no --type");
+    let wants_cpu = args.seconds.is_some()
+        || args.until_text.is_some()
+        || args.keys.is_some()
+        || args.debug_console;
+    if wants_cpu && args.guest == Some(Guest::Scripted) {
+        conflict(
+            "--guest scripted ends by itself, types nothing and writes no debug messages: no \
+             --seconds, --until-text, --type, --debug-console",
+        );
     }
     let guest = match args.guest {
         Some(Guest::Scripted) => Guest::Scripted,
@@ -232,7 +227,7 @@ fn choose(args: &Args) -> Result<Guest> {
             vmm::check(&args.kvm)?;
             guest
         }
-        None if wants_firmware || waits => {
+        None if wants_firmware || wants_cpu => {
             vmm::check(&args.kvm)?;
             if wants_firmware || firmware::find().is_some() {
                 Guest::Firmware
@@ -242,32 +237,25 @@ fn choose(args: &Args) -> Result<Guest> {
         }
         None => match (vmm::check(&args.kvm), firmware::find()) {
             (Err(error), _) => {
-                eprintln!("boot: no KVM, so no CPU: {error:#}");
+                terminal::say(format_args!("no KVM, so no CPU: {error:#}"));
                 Guest::Scripted
             }
             (Ok(()), None) => {
-                eprintln!(
-                    "boot: {}",
-                    firmware::missing(
-                        "SeaBIOS",
-                        "bios-256k.bin or \
-                    vgabios-stdvga.bin",
-                        "--bios and --vgabios"
-                    )
-                );
+                terminal::say(firmware::missing(
+                    "SeaBIOS",
+                    "bios-256k.bin or vgabios-stdvga.bin",
+                    "--bios and --vgabios",
+                ));
                 Guest::Embedded
             }
             (Ok(()), Some(_)) => Guest::Firmware,
         },
     };
-    eprintln!(
-        "boot: {}",
-        match guest {
-            Guest::Firmware => "guest: firmware under KVM",
-            Guest::Embedded => "guest: embedded (a real-mode program of our own under KVM)",
-            Guest::Scripted => "guest: scripted (the embedded guest's program, without a CPU)",
-        }
-    );
+    terminal::say(match guest {
+        Guest::Firmware => "guest: firmware under KVM",
+        Guest::Embedded => "guest: embedded (a real-mode program of our own under KVM)",
+        Guest::Scripted => "guest: scripted (the embedded guest's program, without a CPU)",
+    });
     if guest != Guest::Firmware {
         let (given, least) = (args.vgamem, demo::VRAM_MIB);
         ensure!(
@@ -333,6 +321,21 @@ fn run_script(args: &Args) -> Result<Outcome> {
     })
 }
 
+/// Writes the picture to a file, if one is wanted.
+fn save(args: &Args, picture: &Picture) -> Result<()> {
+    let default = (!args.text).then_some(Path::new("boot.png"));
+    let Some(path) = args.screenshot.as_deref().or(default) else {
+        return Ok(());
+    };
+    picture.save(path)?;
+    let (width, height) = (picture.width, picture.height);
+    terminal::say(format_args!(
+        "{width}x{height} pixels written to {}",
+        path.display()
+    ));
+    Ok(())
+}
+
 /// Shows the screen, and says how the run went. It's an error if that wasn't what was asked for.
 fn show(args: &Args, outcome: &Outcome) -> Result<()> {
     let Outcome {
@@ -344,28 +347,23 @@ fn show(args: &Args, outcome: &Outcome) -> Result<()> {
     } = outcome;
     let picture = Picture::of(scanout, vram)?;
     let text = scanout.text(vram);
-    match &text {
-        Some(text) => terminal::print_text(text)?,
-        None if args.text => {}
-        None => terminal::print_picture(&picture)?,
-    }
-    let default = (!args.text).then_some(Path::new("boot.png"));
-    if let Some(path) = args.screenshot.as_deref().or(default) {
-        picture.save(path)?;
-        let (width, height) = (picture.width, picture.height);
-        eprintln!(
-            "boot: {width}x{height} pixels written to {}",
-            path.display()
-        );
-    }
-    eprintln!(
-        "boot: {:.2} s, {counts}; {}",
+    // Where one of them fails, the other one is there.
+    let saved = save(args, &picture);
+    let printed = match &text {
+        Some(text) => terminal::print_text(text),
+        None if args.text => Ok(()),
+        None => terminal::print_picture(&picture),
+    };
+    saved?;
+    printed.context("writing to standard output")?;
+    terminal::say(format_args!(
+        "{:.2} s, {counts}; {}",
         elapsed.as_secs_f64(),
         scanout.mode()
-    );
+    ));
     match end {
         End::Reached => {}
-        End::Stopped(Ok(what)) => eprintln!("boot: {what}"),
+        End::Stopped(Ok(what)) => terminal::say(what),
         End::Stopped(Err(what)) => bail!("{what}"),
         End::TimedOut(time) => {
             let wanted = match &args.until_text {

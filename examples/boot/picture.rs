@@ -53,8 +53,11 @@ impl Picture {
     }
 
     /// The picture in `columns` character cells a line, two pixels a cell: in 24-bit colours where
-    /// `colour` is set, and as shades otherwise.
+    /// `colour` is set, and as shades otherwise. Nothing at all where it's black.
     pub fn preview(&self, columns: u32, colour: bool) -> String {
+        if self.is_black() {
+            return String::new();
+        }
         let columns = columns.clamp(1, self.width.max(1));
         let rows = (self.height * columns / self.width.max(1))
             .div_ceil(2)
@@ -124,6 +127,16 @@ mod tests {
         };
         assert_eq!(picture.preview(4, false), "████\n████\n");
         assert!(picture.preview(2, true).contains("\x1b[38;2;255;255;255m"));
+    }
+
+    #[test]
+    fn a_black_picture_has_no_preview() {
+        let picture = Picture {
+            width: 4,
+            height: 4,
+            pixels: vec![0; 16],
+        };
+        assert_eq!(picture.preview(4, false), "");
     }
 
     #[test]

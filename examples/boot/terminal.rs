@@ -1,5 +1,6 @@
-//! What the terminal shows: a text screen as text, any other picture as a preview.
+//! What the terminal shows: a text screen as text, any other picture as a preview; and messages.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use codepage_437::{CP437_WINGDINGS, FromCp437};
@@ -33,6 +34,11 @@ pub fn lines(text: &TextScreen) -> Vec<String> {
     lines
 }
 
+/// Tells the user something, on stderr. A closed stderr is no reason to stop.
+pub fn say(message: impl Display) {
+    let _ = writeln!(io::stderr(), "boot: {message}");
+}
+
 /// Prints a text screen.
 pub fn print_text(text: &TextScreen) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -41,7 +47,7 @@ pub fn print_text(text: &TextScreen) -> io::Result<()> {
         .try_for_each(|line| writeln!(out, "{line}"))
 }
 
-/// Prints a preview of a picture.
+/// Prints a preview of a picture, if there's something to see.
 pub fn print_picture(picture: &Picture) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let colour = out.is_terminal();
