@@ -32,7 +32,8 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("qtest: {error:#}");
+            // That it can't be said changes nothing.
+            let _ = writeln!(io::stderr(), "qtest: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -40,6 +41,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let options = Options::parse_from(options::with_long_flags(std::env::args_os()));
+    if let Some(help) = options.device_help() {
+        let written = io::stdout().write_all(help.as_bytes());
+        return written.context("writing to standard output");
+    }
     let machine = Machine::new(&options)?;
     let mut session = Session::new(machine, options.trace);
 

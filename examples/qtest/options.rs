@@ -1,7 +1,7 @@
 //! The command line: QEMU's own strings for machine and device.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::io::Write;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
@@ -17,15 +17,25 @@ const DEFAULT_ROMS: [&str; 3] = [
 const DEFAULT_ROM_BYTES: usize = 64 << 10;
 /// The one address that the device can have, as QEMU's `addr` property.
 const ADDRESSES: [&str; 4] = ["02.0", "2.0", "02", "2"];
+/// The devices by QEMU's names.
+const DEVICES: [(&str, Variant); 3] = [
+    ("VGA", Variant::Vga),
+    ("secondary-vga", Variant::SecondaryVga),
+    ("isa-vga", Variant::IsaVga),
+];
 
 /// Answers QEMU's qtest protocol for a standard VGA device, on standard input and output.
 #[derive(Parser)]
-#[command(name = "qtest")]
+#[command(
+    name = "qtest",
+    after_help = "-machine and -device work as well, as in QEMU."
+)]
 pub struct Options {
     /// The machine: `pc` or `isapc`
     #[arg(short = 'M', long = "machine", value_enum, default_value_t = MachineKind::Pc)]
     pub machine: MachineKind,
-    /// The device and its properties, as QEMU's `-device`: `VGA`, `secondary-vga` or `isa-vga`
+    /// The device and its properties, as QEMU's `-device`: `VGA`, `secondary-vga` or `isa-vga`;
+    /// `help` lists them all, and `NAME,help` one device's properties
     #[arg(long, value_name = "NAME[,PROPERTY=VALUE...]", default_value = "VGA")]
     pub device: String,
     /// Whether text can blink, as on hardware and in QEMU since 11.1
@@ -58,6 +68,57 @@ pub enum RetraceMethod {
     Precise,
 }
 
+/// A property of a device, by QEMU's name.
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Property {
+    VgamemMb,
+    Romfile,
+    Addr,
+    Mmio,
+    #[value(name = "qemu-extended-regs")]
+    QemuExtendedRegs,
+    Edid,
+    Xres,
+    Yres,
+    Xmax,
+    Ymax,
+    RefreshRate,
+    #[value(name = "big-endian-framebuffer")]
+    BigEndianFramebuffer,
+}
+
+impl Property {
+    fn is_of(self, variant: Variant) -> bool {
+        match self {
+            Self::VgamemMb => true,
+            Self::Mmio => variant == Variant::Vga,
+            _ => variant.is_pci(),
+        }
+    }
+
+    fn named(name: &str, variant: Variant) -> Result<Self> {
+        Self::from_str(name, false)
+            .ok()
+            .filter(|property| property.is_of(variant))
+            .with_context(|| {
+                let names = Self::names(variant);
+                format!("there's no such property, only {names}")
+            })
+    }
+
+    /// All properties of a device.
+    fn names(variant: Variant) -> String {
+        let names: Vec<_> = Self::value_variants()
+            .iter()
+            .filter(|property| property.is_of(variant))
+            .filter_map(|property| property.to_possible_value())
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        names.join(", ")
+    }
+}
+
 /// Gives QEMU's long options their second dash, which our argument parser wants.
 pub fn with_long_flags(
     arguments: impl Iterator<Item = OsString>,
@@ -69,15 +130,23 @@ pub fn with_long_flags(
 }
 
 impl Options {
+    /// What `-device help` asks for, or `help` as a device's property: a line for each device.
+    pub fn device_help(&self) -> Option<String> {
+        let lines: String = DEVICES
+            .iter()
+            .filter(|(name, _)| self.device == "help" || self.device == format!("{name},help"))
+            .map(|(name, variant)| format!("{name}: {}\n", Property::names(*variant)))
+            .collect();
+        Some(lines).filter(|lines| !lines.is_empty())
+    }
+
     /// The device's configuration. `clock` is for the precise retrace.
     pub fn config(&self, clock: Clock) -> Result<Config> {
         let (name, properties) = self.device.split_once(',').unwrap_or((&self.device, ""));
-        let variant = match name {
-            "VGA" => Variant::Vga,
-            "secondary-vga" => Variant::SecondaryVga,
-            "isa-vga" => Variant::IsaVga,
-            _ => bail!("-device {name}: not VGA, secondary-vga or isa-vga"),
-        };
+        let (_, variant) = DEVICES
+            .into_iter()
+            .find(|(device, _)| *device == name)
+            .with_context(|| format!("-device {name}: not VGA, secondary-vga or isa-vga"))?;
         match (self.machine, variant) {
             (MachineKind::Pc, Variant::IsaVga) => bail!("-device isa-vga: needs -M isapc"),
             (MachineKind::Isapc, Variant::Vga | Variant::SecondaryVga) => {
@@ -102,13 +171,10 @@ impl Options {
             let (key, value) = property
                 .split_once('=')
                 .with_context(|| format!("-device {name}: property '{property}' has no value"))?;
-            if key == "romfile" {
-                has_default_rom = false;
-                config.rom = read_rom(value)?;
-            } else {
-                set(&mut config, key, value)
-                    .with_context(|| format!("-device {name}: property '{property}'"))?;
-            }
+            let failed = || format!("-device {name}: property '{property}'");
+            let property = Property::named(key, variant).with_context(failed)?;
+            set(&mut config, property, value).with_context(failed)?;
+            has_default_rom &= !matches!(property, Property::Romfile);
         }
         if has_default_rom {
             config.rom = Some(default_rom(self.trace));
@@ -117,28 +183,25 @@ impl Options {
     }
 }
 
-/// Sets a property that is a field of the configuration.
-fn set(config: &mut Config, key: &str, value: &str) -> Result<()> {
-    let is_pci = config.variant.is_pci();
-    match key {
-        "vgamem_mb" => config.vram_mib = Some(number(value)?),
-        "addr" if is_pci => {
-            ensure!(
-                ADDRESSES.contains(&value),
-                "the device is at 02.0 here, and nowhere else"
-            );
-        }
-        "mmio" if config.variant == Variant::Vga => config.mmio = switch(value)?,
-        "qemu-extended-regs" if is_pci => config.qemu_extended_regs = switch(value)?,
-        "edid" if is_pci => config.edid = switch(value)?,
-        "xres" if is_pci => config.monitor.xres = number(value)?,
-        "yres" if is_pci => config.monitor.yres = number(value)?,
-        "xmax" if is_pci => config.monitor.xmax = number(value)?,
-        "ymax" if is_pci => config.monitor.ymax = number(value)?,
-        "refresh_rate" if is_pci => config.monitor.refresh_rate = number(value)?,
+/// Sets a property in the configuration.
+fn set(config: &mut Config, property: Property, value: &str) -> Result<()> {
+    match property {
+        Property::VgamemMb => config.vram_mib = Some(number(value)?),
+        Property::Romfile => config.rom = read_rom(value)?,
+        Property::Addr => ensure!(
+            ADDRESSES.contains(&value),
+            "the device is at 02.0 here, and nowhere else"
+        ),
+        Property::Mmio => config.mmio = switch(value)?,
+        Property::QemuExtendedRegs => config.qemu_extended_regs = switch(value)?,
+        Property::Edid => config.edid = switch(value)?,
+        Property::Xres => config.monitor.xres = number(value)?,
+        Property::Yres => config.monitor.yres = number(value)?,
+        Property::Xmax => config.monitor.xmax = number(value)?,
+        Property::Ymax => config.monitor.ymax = number(value)?,
+        Property::RefreshRate => config.monitor.refresh_rate = number(value)?,
         // QEMU takes it, and creation then sets the target's default.
-        "big-endian-framebuffer" if is_pci => drop(switch(value)?),
-        _ => bail!("there's no such property"),
+        Property::BigEndianFramebuffer => drop(switch(value)?),
     }
     Ok(())
 }
@@ -164,8 +227,7 @@ fn read_rom(path: &str) -> Result<Option<Vec<u8>>> {
     if path.is_empty() {
         return Ok(None);
     }
-    let rom = std::fs::read(PathBuf::from(path)).with_context(|| format!("romfile '{path}'"))?;
-    Ok(Some(rom))
+    Ok(Some(std::fs::read(path)?))
 }
 
 /// QEMU's default ROM, padded with zeros; nothing but zeros where it isn't installed. With a trace,
@@ -173,10 +235,12 @@ fn read_rom(path: &str) -> Result<Option<Vec<u8>>> {
 fn default_rom(is_quiet: bool) -> Vec<u8> {
     let mut rom = DEFAULT_ROMS
         .iter()
-        .find_map(|path| std::fs::read(Path::new(path)).ok())
+        .find_map(|path| std::fs::read(path).ok())
         .unwrap_or_else(|| {
             if !is_quiet {
-                eprintln!("qtest: no vgabios-stdvga.bin is installed: the ROM is all zeros");
+                // That it can't be said is no reason to stop.
+                let message = "qtest: no vgabios-stdvga.bin is installed: the ROM is all zeros";
+                let _ = writeln!(std::io::stderr(), "{message}");
             }
             Vec::new()
         });
@@ -188,9 +252,27 @@ fn default_rom(is_quiet: bool) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn config(arguments: &[&str]) -> Result<Config> {
+    fn options(arguments: &[&str]) -> Result<Options> {
         let arguments = ["qtest"].iter().chain(arguments).map(OsString::from);
-        Options::try_parse_from(with_long_flags(arguments))?.config(Clock::new(|| 0))
+        Ok(Options::try_parse_from(with_long_flags(arguments))?)
+    }
+
+    fn config(arguments: &[&str]) -> Result<Config> {
+        options(arguments)?.config(Clock::new(|| 0))
+    }
+
+    #[test]
+    fn help_lists_devices_and_their_properties() {
+        let help = |device| options(&["-device", device]).unwrap().device_help();
+        let lines = |device| help(device).unwrap_or_default();
+        assert_eq!(lines("isa-vga,help"), "isa-vga: vgamem_mb\n");
+        assert!(lines("VGA,help").contains("mmio, qemu-extended-regs, edid, xres"));
+        assert!(!lines("secondary-vga,help").contains("mmio"));
+        let devices = ["VGA,help", "secondary-vga,help", "isa-vga,help"];
+        assert_eq!(lines("help"), devices.map(lines).concat());
+        for device in ["VGA", "cirrus-vga,help"] {
+            assert_eq!(help(device), None, "{device}");
+        }
     }
 
     #[test]
@@ -233,6 +315,10 @@ mod tests {
             (&["-M", "isapc", "-device", "VGA"], "needs -M pc"),
             (
                 &["-M", "isapc", "-device", "isa-vga,edid=on"],
+                "there's no such property, only vgamem_mb",
+            ),
+            (
+                &["-M", "isapc", "-device", "isa-vga,romfile="],
                 "there's no such property",
             ),
             (
@@ -248,7 +334,7 @@ mod tests {
             (&["-device", "VGA,edid"], "has no value"),
             (
                 &["-device", "VGA,romfile=/nowhere/rom"],
-                "romfile '/nowhere/rom'",
+                "'romfile=/nowhere/rom': No such file",
             ),
         ] {
             let error = format!("{:#}", config(arguments).unwrap_err());
