@@ -501,6 +501,20 @@ impl Guest {
         }
     }
 
+    pub fn start_address(&mut self, address: u16) {
+        let [high, low] = address.to_be_bytes();
+        self.crtc(START_ADDRESS_HIGH, high);
+        self.crtc(START_ADDRESS_LOW, low);
+    }
+
+    /// Splits a screen of at most 256 lines behind a line: below it, VRAM shows from 0 on.
+    pub fn split(&mut self, line: u8) {
+        let scan_line = self.read_crtc(MAXIMUM_SCAN_LINE);
+        self.crtc(OVERFLOW, 0x00);
+        self.crtc(MAXIMUM_SCAN_LINE, scan_line & !0x40);
+        self.crtc(LINE_COMPARE, line);
+    }
+
     /// Loads a character's lines into font 0, through VRAM.
     pub fn load_glyph(&mut self, character: u8, lines: &[u8]) {
         for (y, dots) in (0_u64..).zip(lines) {

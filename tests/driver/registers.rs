@@ -43,11 +43,31 @@ pub const COLOR_ADDRESSES: u8 = 0x01;
 /// Attribute Controller index: the palette feeds the display.
 pub const PALETTE_ADDRESS_SOURCE: u8 = 0x20;
 
+// Attribute Controller, behind the 16 palette registers.
+pub const ATTRIBUTE_MODE_CONTROL: u8 = 0x10;
+pub const COLOR_PLANE_ENABLE: u8 = 0x12;
+pub const PIXEL_PANNING: u8 = 0x13;
+pub const COLOR_SELECT: u8 = 0x14;
+
+/// Attribute Mode Control: line graphics characters go on in their ninth dot.
+pub const LINE_GRAPHICS: u8 = 0x04;
+/// Attribute Mode Control: attribute bit 7 blinks.
+pub const BLINK: u8 = 0x08;
+/// Attribute Mode Control: the lower part of a split screen isn't panned.
+pub const PANNING_RESET: u8 = 0x20;
+/// Attribute Mode Control: bits 5:4 of colours come from Color Select, too.
+pub const COLOR_SELECT_5_4: u8 = 0x80;
+
 // Sequencer.
 pub const CLOCKING_MODE: u8 = 0x01;
 pub const MAP_MASK: u8 = 0x02;
+pub const CHARACTER_MAP_SELECT: u8 = 0x03;
 pub const MEMORY_MODE: u8 = 0x04;
 
+/// Clocking Mode: cells of 8 dots, not 9.
+pub const EIGHT_DOTS: u8 = 0x01;
+/// Clocking Mode: each dot is as wide as two.
+pub const DOT_CLOCK_HALF: u8 = 0x08;
 /// Map Mask.
 pub const ALL_PLANES: u8 = 0x0f;
 /// Memory Mode: addresses aren't spread over odd and even planes.
@@ -68,6 +88,10 @@ pub const BIT_MASK: u8 = 0x08;
 
 /// Graphics Mode: reads compare colours.
 pub const READ_MODE_1: u8 = 0x08;
+/// Graphics Mode: pixels of two bits, as CGA has them.
+pub const SHIFT_CGA: u8 = 0x20;
+/// Graphics Mode: pixels of eight bits.
+pub const SHIFT_256: u8 = 0x40;
 /// Graphics Mode: bit 0 of an address selects the plane that is read.
 pub const HOST_ODD_EVEN: u8 = 0x10;
 /// Miscellaneous: bit 0 of an address doesn't reach memory.
@@ -109,6 +133,8 @@ pub const LINE_COMPARE: u8 = 0x18;
 pub const CRTC_PROTECT: u8 = 0x80;
 /// Underline Location: addresses of the CPU lose two bits.
 pub const DOUBLE_WORD: u8 = 0x40;
+/// Maximum Scan Line: each row is shown twice.
+pub const DOUBLE_SCAN: u8 = 0x80;
 /// Mode Control: addresses of the CPU don't lose a bit.
 pub const BYTE_MODE: u8 = 0x40;
 

@@ -2,13 +2,13 @@
 
 use crate::driver::*;
 use crate::expect_picture;
-use crate::planar::{draw_planes, pan, split, start_address};
+use crate::planar::{draw_planes, pan};
 
 /// Sets a 4-colour mode in the given size, with its rows one after the other.
 fn cga(guest: &mut Guest, width: u16, height: u16) {
     guest.planar_mode(width, height);
     draw_planes(guest);
-    guest.graphics(GRAPHICS_MODE, 0x20);
+    guest.graphics(GRAPHICS_MODE, SHIFT_CGA);
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn pixels_take_two_bits_of_two_planes() {
 fn two_planes_make_four_colors() {
     expect_picture("cga-plane-enable", |guest| {
         cga(guest, 64, 32);
-        guest.attribute(0x12, 0x03);
+        guest.attribute(COLOR_PLANE_ENABLE, 0x03);
         guest.unblank();
     });
 }
@@ -29,8 +29,8 @@ fn two_planes_make_four_colors() {
 fn mode_04h_has_odd_rows_in_another_bank_and_doubles_pixels() {
     expect_picture("cga-mode-04h", |guest| {
         cga(guest, 64, 32);
-        guest.sequencer(CLOCKING_MODE, 0x09);
-        guest.attribute(0x12, 0x03);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
+        guest.attribute(COLOR_PLANE_ENABLE, 0x03);
         guest.unblank();
         guest.crtc(MAXIMUM_SCAN_LINE, 0xc1);
         guest.crtc(MODE_CONTROL, 0xa2);
@@ -41,7 +41,7 @@ fn mode_04h_has_odd_rows_in_another_bank_and_doubles_pixels() {
 fn pixels_are_panned() {
     expect_picture("cga-panned", |guest| {
         cga(guest, 64, 16);
-        pan(guest, 3, true);
+        pan(guest, 3);
     });
 }
 
@@ -49,8 +49,8 @@ fn pixels_are_panned() {
 fn doubled_pixels_are_panned_as_wholes() {
     expect_picture("cga-doubled-panned", |guest| {
         cga(guest, 64, 16);
-        guest.sequencer(CLOCKING_MODE, 0x09);
-        pan(guest, 6, true);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
+        pan(guest, 6);
     });
 }
 
@@ -58,7 +58,7 @@ fn doubled_pixels_are_panned_as_wholes() {
 fn rows_wrap_at_256_kib() {
     expect_picture("cga-wrap", |guest| {
         cga(guest, 64, 16);
-        start_address(guest, 0xffc5);
+        guest.start_address(0xffc5);
     });
 }
 
@@ -67,7 +67,7 @@ fn banks_go_on_in_the_lower_part_of_a_split_screen() {
     expect_picture("cga-split", |guest| {
         cga(guest, 64, 32);
         guest.crtc(MODE_CONTROL, 0xa2);
-        start_address(guest, 0x400);
-        split(guest, 14);
+        guest.start_address(0x400);
+        guest.split(14);
     });
 }

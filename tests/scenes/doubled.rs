@@ -1,7 +1,7 @@
 //! 256 colours, each pixel shown as two: mode 13h and its relatives.
 
 use crate::driver::*;
-use crate::planar::{pan, split, start_address};
+use crate::planar::{pan, pan_upper_part};
 use crate::{expect_picture, pattern};
 
 /// Sets a 256-colour mode that is these many dots wide, twice its pixels, in rows of their number. Each
@@ -80,7 +80,7 @@ fn a_width_of_8_dots_shows_4_pixels() {
 fn the_start_address_counts_four_pixels() {
     expect_picture("doubled-start-address", |guest| {
         doubled(guest, 128, 16);
-        start_address(guest, 0x1237);
+        guest.start_address(0x1237);
     });
 }
 
@@ -88,7 +88,7 @@ fn the_start_address_counts_four_pixels() {
 fn panning_by_2_moves_by_four_pixels() {
     expect_picture("doubled-panned-2", |guest| {
         doubled(guest, 128, 16);
-        pan(guest, 2, true);
+        pan(guest, 2);
     });
 }
 
@@ -96,8 +96,8 @@ fn panning_by_2_moves_by_four_pixels() {
 fn rows_across_256_kib_are_panned_by_single_pixels() {
     expect_picture("doubled-wrap-panned", |guest| {
         doubled(guest, 128, 16);
-        start_address(guest, 0xff88);
-        pan(guest, 6, true);
+        guest.start_address(0xff88);
+        pan(guest, 6);
     });
 }
 
@@ -105,7 +105,7 @@ fn rows_across_256_kib_are_panned_by_single_pixels() {
 fn rows_wrap_at_256_kib() {
     expect_picture("doubled-wrap", |guest| {
         doubled(guest, 128, 16);
-        start_address(guest, 0xff83);
+        guest.start_address(0xff83);
     });
 }
 
@@ -113,9 +113,9 @@ fn rows_wrap_at_256_kib() {
 fn the_lower_part_of_a_split_screen_starts_at_0() {
     expect_picture("doubled-split", |guest| {
         doubled(guest, 128, 32);
-        start_address(guest, 0x800);
-        split(guest, 11);
-        pan(guest, 4, false);
+        guest.start_address(0x800);
+        guest.split(11);
+        pan_upper_part(guest, 4);
     });
 }
 
@@ -131,7 +131,7 @@ fn mode_control_bit_0_puts_odd_rows_into_another_bank() {
 fn clocking_mode_bit_3_doesnt_double_again() {
     expect_picture("doubled-clocking-mode", |guest| {
         doubled(guest, 128, 16);
-        guest.sequencer(CLOCKING_MODE, 0x09);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
     });
 }
 
@@ -139,7 +139,7 @@ fn clocking_mode_bit_3_doesnt_double_again() {
 fn shift_mode_3_is_shift_mode_2() {
     expect_picture("doubled-shift-mode-3", |guest| {
         doubled(guest, 128, 16);
-        guest.graphics(GRAPHICS_MODE, 0x60);
+        guest.graphics(GRAPHICS_MODE, SHIFT_256 | SHIFT_CGA);
     });
 }
 

@@ -22,25 +22,16 @@ pub fn draw_planes(guest: &mut Guest) {
     guest.sequencer(MAP_MASK, ALL_PLANES);
 }
 
-pub fn start_address(guest: &mut Guest, address: u16) {
-    let [high, low] = address.to_be_bytes();
-    guest.crtc(START_ADDRESS_HIGH, high);
-    guest.crtc(START_ADDRESS_LOW, low);
-}
-
-/// Pans by pixels, and says whether a split screen's lower part is panned, too.
-pub fn pan(guest: &mut Guest, pixels: u8, lower_part: bool) {
-    guest.attribute(0x10, if lower_part { 0x01 } else { 0x21 });
-    guest.attribute(0x13, pixels);
+/// Pans by pixels, in both parts of a split screen.
+pub fn pan(guest: &mut Guest, pixels: u8) {
+    guest.attribute(PIXEL_PANNING, pixels);
     guest.unblank();
 }
 
-/// Splits the screen behind a line under 256.
-pub fn split(guest: &mut Guest, line: u8) {
-    guest.crtc(OVERFLOW, 0x00);
-    let scan_line = guest.read_crtc(MAXIMUM_SCAN_LINE);
-    guest.crtc(MAXIMUM_SCAN_LINE, scan_line & !0x40);
-    guest.crtc(LINE_COMPARE, line);
+/// Pans by pixels, in the upper part of a split screen only.
+pub fn pan_upper_part(guest: &mut Guest, pixels: u8) {
+    guest.attribute(ATTRIBUTE_MODE_CONTROL, PANNING_RESET);
+    pan(guest, pixels);
 }
 
 #[test]
@@ -52,7 +43,7 @@ fn a_pixel_takes_a_bit_of_each_plane() {
 fn color_plane_enable_leaves_planes_out() {
     expect_picture("planar-plane-enable", |guest| {
         planar(guest, 64, 32);
-        guest.attribute(0x12, 0x0a);
+        guest.attribute(COLOR_PLANE_ENABLE, 0x0a);
         guest.unblank();
     });
 }
@@ -61,7 +52,7 @@ fn color_plane_enable_leaves_planes_out() {
 fn clocking_mode_bit_3_doubles_pixels() {
     expect_picture("planar-doubled", |guest| {
         planar(guest, 64, 32);
-        guest.sequencer(CLOCKING_MODE, 0x09);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
     });
 }
 
@@ -93,7 +84,7 @@ fn double_scan_and_maximum_scan_line_multiply() {
 fn the_start_address_counts_groups_of_pixels() {
     expect_picture("planar-start-address", |guest| {
         planar(guest, 64, 32);
-        start_address(guest, 0x1235);
+        guest.start_address(0x1235);
     });
 }
 
@@ -109,7 +100,7 @@ fn rows_have_a_pitch_of_their_own() {
 fn pixels_are_panned_by_1() {
     expect_picture("planar-panned-1", |guest| {
         planar(guest, 64, 16);
-        pan(guest, 1, true);
+        pan(guest, 1);
     });
 }
 
@@ -117,7 +108,7 @@ fn pixels_are_panned_by_1() {
 fn pixels_are_panned_by_7() {
     expect_picture("planar-panned-7", |guest| {
         planar(guest, 64, 16);
-        pan(guest, 7, true);
+        pan(guest, 7);
     });
 }
 
@@ -125,7 +116,7 @@ fn pixels_are_panned_by_7() {
 fn panning_by_8_or_more_ignores_bit_3() {
     expect_picture("planar-panned-13", |guest| {
         planar(guest, 64, 16);
-        pan(guest, 13, true);
+        pan(guest, 13);
     });
 }
 
@@ -133,8 +124,8 @@ fn panning_by_8_or_more_ignores_bit_3() {
 fn doubled_pixels_are_panned_as_wholes() {
     expect_picture("planar-doubled-panned", |guest| {
         planar(guest, 64, 16);
-        guest.sequencer(CLOCKING_MODE, 0x09);
-        pan(guest, 3, true);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
+        pan(guest, 3);
     });
 }
 
@@ -142,8 +133,8 @@ fn doubled_pixels_are_panned_as_wholes() {
 fn the_lower_part_of_a_split_screen_starts_at_0() {
     expect_picture("planar-split", |guest| {
         planar(guest, 64, 32);
-        start_address(guest, 0x400);
-        split(guest, 19);
+        guest.start_address(0x400);
+        guest.split(19);
     });
 }
 
@@ -151,9 +142,9 @@ fn the_lower_part_of_a_split_screen_starts_at_0() {
 fn the_lower_part_is_panned_with_the_upper() {
     expect_picture("planar-split-panned", |guest| {
         planar(guest, 64, 32);
-        start_address(guest, 0x400);
-        split(guest, 19);
-        pan(guest, 5, true);
+        guest.start_address(0x400);
+        guest.split(19);
+        pan(guest, 5);
     });
 }
 
@@ -161,9 +152,9 @@ fn the_lower_part_is_panned_with_the_upper() {
 fn the_lower_part_isnt_panned_where_mode_control_bit_5_is_set() {
     expect_picture("planar-split-pan-reset", |guest| {
         planar(guest, 64, 32);
-        start_address(guest, 0x400);
-        split(guest, 19);
-        pan(guest, 5, false);
+        guest.start_address(0x400);
+        guest.split(19);
+        pan_upper_part(guest, 5);
     });
 }
 
@@ -172,8 +163,8 @@ fn a_split_between_repeated_rows_counts_on() {
     expect_picture("planar-split-repeated", |guest| {
         planar(guest, 64, 32);
         guest.crtc(MAXIMUM_SCAN_LINE, 0x02);
-        start_address(guest, 0x400);
-        split(guest, 10);
+        guest.start_address(0x400);
+        guest.split(10);
     });
 }
 
@@ -181,8 +172,8 @@ fn a_split_between_repeated_rows_counts_on() {
 fn a_split_behind_line_0_shows_one_line_of_the_upper_part() {
     expect_picture("planar-split-at-0", |guest| {
         planar(guest, 64, 16);
-        start_address(guest, 0x400);
-        split(guest, 0);
+        guest.start_address(0x400);
+        guest.split(0);
     });
 }
 
@@ -190,7 +181,7 @@ fn a_split_behind_line_0_shows_one_line_of_the_upper_part() {
 fn rows_wrap_at_256_kib() {
     expect_picture("planar-wrap", |guest| {
         planar(guest, 64, 32);
-        start_address(guest, 0xffa3);
+        guest.start_address(0xffa3);
     });
 }
 
@@ -198,8 +189,8 @@ fn rows_wrap_at_256_kib() {
 fn panned_rows_wrap_at_256_kib() {
     expect_picture("planar-wrap-panned", |guest| {
         planar(guest, 64, 16);
-        start_address(guest, 0xfff8);
-        pan(guest, 6, true);
+        guest.start_address(0xfff8);
+        pan(guest, 6);
     });
 }
 
@@ -257,7 +248,7 @@ fn color_select_gives_the_upper_two_bits() {
         for index in 0..16 {
             guest.dac(0xc0 + index, [4 * index, index, 63 - index]);
         }
-        guest.attribute(0x14, 0x0f);
+        guest.attribute(COLOR_SELECT, 0x0f);
         guest.unblank();
     });
 }
@@ -292,7 +283,7 @@ fn set_reset_draws_through_the_bit_mask() {
 fn two_colors_come_from_one_plane_in_cgas_banks() {
     expect_picture("planar-two-colors", |guest| {
         planar(guest, 64, 32);
-        guest.attribute(0x12, 0x01);
+        guest.attribute(COLOR_PLANE_ENABLE, 0x01);
         guest.unblank();
         guest.crtc(MODE_CONTROL, 0xc2);
         guest.crtc(MAXIMUM_SCAN_LINE, 0xc0);

@@ -51,20 +51,6 @@ fn cursor(guest: &mut Guest, cell: u16, start: u8, end: u8) {
     guest.crtc(CURSOR_END, end);
 }
 
-fn start_address(guest: &mut Guest, cell: u16) {
-    let [high, low] = cell.to_be_bytes();
-    guest.crtc(START_ADDRESS_HIGH, high);
-    guest.crtc(START_ADDRESS_LOW, low);
-}
-
-/// Splits the screen behind a line under 256.
-fn split(guest: &mut Guest, line: u8) {
-    guest.crtc(OVERFLOW, 0x00);
-    let scan_line = guest.read_crtc(MAXIMUM_SCAN_LINE);
-    guest.crtc(MAXIMUM_SCAN_LINE, scan_line & !0x40);
-    guest.crtc(LINE_COMPARE, line);
-}
-
 #[test]
 fn cells_are_9_dots_wide() {
     expect_picture("text-9-dots", |guest| text_mode(guest, 16, 64, 16));
@@ -74,7 +60,7 @@ fn cells_are_9_dots_wide() {
 fn cells_are_8_dots_wide_with_clocking_mode_bit_0() {
     expect_picture("text-8-dots", |guest| {
         text_mode(guest, 16, 64, 16);
-        guest.sequencer(CLOCKING_MODE, 0x01);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS);
     });
 }
 
@@ -82,7 +68,7 @@ fn cells_are_8_dots_wide_with_clocking_mode_bit_0() {
 fn cells_are_16_dots_wide_with_clocking_mode_bit_3() {
     expect_picture("text-16-dots", |guest| {
         text_mode(guest, 8, 64, 16);
-        guest.sequencer(CLOCKING_MODE, 0x09);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
     });
 }
 
@@ -117,7 +103,7 @@ fn attribute_bit_3_selects_the_second_of_two_fonts() {
         text_mode(guest, 16, 64, 16);
         load_font(guest, 2, |character, y| character ^ (0x11 * y) as u8);
         // Character map A is 1, at 16 KiB of the plane; B is 0.
-        guest.sequencer(3, 0x04);
+        guest.sequencer(CHARACTER_MAP_SELECT, 0x04);
     });
 }
 
@@ -128,7 +114,7 @@ fn fonts_lie_at_eight_places() {
         load_font(guest, 5, |character, y| character.wrapping_add(y as u8));
         load_font(guest, 7, |character, y| character ^ (0x11 * y) as u8);
         // Bits 2 of the map numbers are bits 4 and 5, and mean 8 KiB each.
-        guest.sequencer(3, 0x3e);
+        guest.sequencer(CHARACTER_MAP_SELECT, 0x3e);
     });
 }
 
@@ -136,7 +122,7 @@ fn fonts_lie_at_eight_places() {
 fn line_graphics_go_on_in_the_ninth_dot() {
     expect_picture("text-line-graphics", |guest| {
         text_mode(guest, 16, 128, 8);
-        guest.attribute(0x10, 0x04);
+        guest.attribute(ATTRIBUTE_MODE_CONTROL, LINE_GRAPHICS);
         guest.unblank();
     });
 }
@@ -194,7 +180,7 @@ fn the_cursor_of_a_cell_shown_twice_shows_twice() {
     expect_picture("text-cursor-twice", |guest| {
         text_mode(guest, 8, 64, 16);
         cursor(guest, 3, 4, 6);
-        split(guest, 31);
+        guest.split(31);
     });
 }
 
@@ -202,7 +188,7 @@ fn the_cursor_of_a_cell_shown_twice_shows_twice() {
 fn the_start_address_counts_cells() {
     expect_picture("text-start-address", |guest| {
         text_mode(guest, 16, 64, 16);
-        start_address(guest, 0x123);
+        guest.start_address(0x123);
     });
 }
 
@@ -210,8 +196,8 @@ fn the_start_address_counts_cells() {
 fn a_split_screen_starts_again_with_a_row() {
     expect_picture("text-split", |guest| {
         text_mode(guest, 16, 80, 16);
-        start_address(guest, 0x80);
-        split(guest, 40);
+        guest.start_address(0x80);
+        guest.split(40);
     });
 }
 
@@ -219,8 +205,8 @@ fn a_split_screen_starts_again_with_a_row() {
 fn a_split_at_the_last_line_of_a_row_is_before_the_next() {
     expect_picture("text-split-at-row", |guest| {
         text_mode(guest, 16, 80, 16);
-        start_address(guest, 0x80);
-        split(guest, 32);
+        guest.start_address(0x80);
+        guest.split(32);
     });
 }
 
@@ -267,7 +253,7 @@ fn vertical_total_of_100_means_100_rows() {
 fn blinking_attributes_show_as_bright_backgrounds() {
     expect_picture("text-blink", |guest| {
         text_mode(guest, 16, 32, 8);
-        guest.attribute(0x10, 0x08);
+        guest.attribute(ATTRIBUTE_MODE_CONTROL, BLINK);
         guest.unblank();
     });
 }
@@ -279,8 +265,8 @@ fn palette_bits_come_from_color_select() {
         for index in 0x50..0x60 {
             guest.dac(index, [index, 0x60 - index, 2 * index]);
         }
-        guest.attribute(0x10, 0x80);
-        guest.attribute(0x14, 0x05);
+        guest.attribute(ATTRIBUTE_MODE_CONTROL, COLOR_SELECT_5_4);
+        guest.attribute(COLOR_SELECT, 0x05);
         guest.unblank();
     });
 }
@@ -300,7 +286,7 @@ fn text_colors_have_six_bits_in_an_8_bit_dac() {
 fn text_is_not_panned() {
     expect_picture("text-panned", |guest| {
         text_mode(guest, 16, 32, 8);
-        guest.attribute(0x13, 0x05);
+        guest.attribute(PIXEL_PANNING, 0x05);
         guest.unblank();
     });
 }
@@ -315,7 +301,7 @@ fn rows_end_where_vram_ends() {
             guest.vram_write(0xf_fff0, &[0x5a, 0x1f, 0xff, 0x00, 0xa5, 0x2e, 0xff, 0x00]);
             guest.vram_write(0xf_fff8, &[0x3c, 0x4d, 0xff, 0x00, 0xc3, 0x6b, 0xff, 0x00]);
             guest.crtc(OFFSET, 0xff);
-            start_address(guest, 0xfffe);
+            guest.start_address(0xfffe);
         }],
     );
 }

@@ -329,7 +329,7 @@ fn vga_registers_dont_bend_a_dispi_mode() {
     expect_picture("vbe-8-vga-registers", |guest| {
         small_mode(guest, 8);
         palette_256(guest);
-        guest.sequencer(CLOCKING_MODE, 0x09);
+        guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
         guest.graphics(GRAPHICS_MODE, 0x00);
         guest.graphics(MISCELLANEOUS, 0x00);
         for (index, value) in [
@@ -343,7 +343,7 @@ fn vga_registers_dont_bend_a_dispi_mode() {
         ] {
             guest.crtc(index, value);
         }
-        guest.attribute(0x13, 0x03);
+        guest.attribute(PIXEL_PANNING, 0x03);
         guest.unblank();
     });
 }
