@@ -102,6 +102,15 @@ fn rows_across_256_kib_are_panned_by_single_pixels() {
 }
 
 #[test]
+fn so_is_a_row_that_ends_at_256_kib() {
+    expect_picture("doubled-end-panned", |guest| {
+        doubled(guest, 128, 16);
+        guest.start_address(0xff80);
+        pan(guest, 2);
+    });
+}
+
+#[test]
 fn rows_wrap_at_256_kib() {
     expect_picture("doubled-wrap", |guest| {
         doubled(guest, 128, 16);

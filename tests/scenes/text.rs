@@ -111,10 +111,10 @@ fn attribute_bit_3_selects_the_second_of_two_fonts() {
 fn fonts_lie_at_eight_places() {
     expect_picture("text-eighth-font", |guest| {
         text_mode(guest, 16, 64, 16);
-        load_font(guest, 5, |character, y| character.wrapping_add(y as u8));
+        load_font(guest, 4, |character, y| character.wrapping_add(y as u8));
         load_font(guest, 7, |character, y| character ^ (0x11 * y) as u8);
-        // Bits 2 of the map numbers are bits 4 and 5, and mean 8 KiB each.
-        guest.sequencer(CHARACTER_MAP_SELECT, 0x3e);
+        // Map A is 2 of 16 KiB each; B is 3, and 8 KiB more by bit 5.
+        guest.sequencer(CHARACTER_MAP_SELECT, 0x2e);
     });
 }
 
@@ -132,6 +132,14 @@ fn the_cursor_shows_from_its_first_to_its_last_line() {
     expect_picture("text-cursor", |guest| {
         text_mode(guest, 8, 32, 16);
         cursor(guest, 11, 3, 12);
+    });
+}
+
+#[test]
+fn the_cursor_can_be_one_line() {
+    expect_picture("text-cursor-one-line", |guest| {
+        text_mode(guest, 8, 32, 16);
+        cursor(guest, 11, 7, 7);
     });
 }
 
