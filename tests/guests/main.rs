@@ -13,6 +13,8 @@
 
 #[path = "../picture/mod.rs"]
 mod picture;
+#[path = "../skip/mod.rs"]
+mod skip;
 
 mod boot_sectors;
 mod machine;
