@@ -46,9 +46,10 @@ impl Picture {
         assert_eq!(line(), b"255", "a byte for each component");
         let rows = line();
         let row_len = 3 * width as usize;
-        let stride = match rows.len() == row_len * height as usize {
-            true => row_len,
-            false => row_len.next_multiple_of(4),
+        let stride = if rows.len() == row_len * height as usize {
+            row_len
+        } else {
+            row_len.next_multiple_of(4)
         };
         assert_eq!(rows.len(), stride * height as usize, "{width} x {height}");
         let pixels = rows
