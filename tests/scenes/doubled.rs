@@ -44,11 +44,11 @@ fn mode_x_draws_to_one_of_four_pixels() {
     expect_picture("doubled-mode-x", |guest| {
         guest.mode_13h();
         guest.sequencer(MEMORY_MODE, 0x06);
-        guest.crtc_mode(39, 239, 20, 0x41, 0xe3);
+        guest.crtc_mode(79, 479, 40, 0x41, 0xe3);
         for plane in 0..4 {
             guest.sequencer(MAP_MASK, 1 << plane);
-            let bytes: Vec<u8> = (0..40 * 120)
-                .map(|at| (at / 40 + 60 * plane) as u8)
+            let bytes: Vec<u8> = (0..80 * 240)
+                .map(|at| (at / 80 + 60 * plane) as u8)
                 .collect();
             guest.window_write(0, &bytes);
         }
