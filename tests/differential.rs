@@ -9,33 +9,11 @@
 mod qtest;
 
 use std::io::Write;
-use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use qtest::{Peer, SETUPS, Setup, decode, has_qemu, program};
+use qtest::{Peer, SETUPS, Setup, decode, environment, has_qemu, program, seed};
 
 /// Lines of a program. Each starts with fresh machines, so a difference is found again from its seed.
 const LINES: usize = 20_000;
-
-/// The number in an environment variable.
-fn environment(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    let number = value.parse();
-    Some(number.unwrap_or_else(|_| panic!("{name}={value} is no number")))
-}
-
-/// The run's seed.
-fn seed() -> u64 {
-    static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| {
-        environment("STDVGA_SEED").unwrap_or_else(|| {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .expect("a clock after 1970");
-            now.as_nanos() as u64 >> 10
-        })
-    })
-}
 
 /// What both sides answered to the same lines, up to the first difference.
 struct Difference {
