@@ -79,11 +79,7 @@ impl<B: Bitmap> StdVga<B> {
         }
         match range_end(u32::from(port)) {
             Some(end) => self.read_ports(port, end, data),
-            None => {
-                for (port, end, piece) in pieces_in_ranges(port, data.len()) {
-                    self.read_ports(port, end, &mut data[piece]);
-                }
-            }
+            None => self.read_from_outside(port, data),
         }
     }
 
@@ -96,15 +92,27 @@ impl<B: Bitmap> StdVga<B> {
         }
         let effects = match range_end(u32::from(port)) {
             Some(end) => self.write_ports(port, end, data),
-            None => {
-                let mut effects = Effects::empty();
-                for (port, end, piece) in pieces_in_ranges(port, data.len()) {
-                    effects |= self.write_ports(port, end, &data[piece]);
-                }
-                effects
-            }
+            None => self.write_from_outside(port, data),
         };
         self.settle(effects)
+    }
+
+    /// Reads the device's part of an access that starts outside its ports.
+    #[cold]
+    fn read_from_outside(&mut self, port: u16, data: &mut [u8]) {
+        for (port, end, piece) in pieces_in_ranges(port, data.len()) {
+            self.read_ports(port, end, &mut data[piece]);
+        }
+    }
+
+    /// Writes the device's part of an access that starts outside its ports.
+    #[cold]
+    fn write_from_outside(&mut self, port: u16, data: &[u8]) -> Effects {
+        let mut effects = Effects::empty();
+        for (port, end, piece) in pieces_in_ranges(port, data.len()) {
+            effects |= self.write_ports(port, end, &data[piece]);
+        }
+        effects
     }
 
     /// Reads a piece that starts in the range of ports up to `end`, which takes it whole. What isn't read
