@@ -51,11 +51,26 @@ fn a_vga_bios_without_a_pci_header_is_run_from_fw_cfg() {
         a.set_label(&mut end)?;
         a.nop()
     };
-    let image = temporary("name.img");
-    fs::write(&image, sector(name)).expect("the image can be written");
-    let options = ["--floppy", text(&image), "--text"];
-    let screen = boot_ok(&[&files[..], &options].concat());
+    let screen = boot_sector("name", PLEX86_VGABIOS, name, &[]).0;
     assert!(screen.contains("Bochs VBE"), "{screen}");
+}
+
+/// Boots a sector, which must succeed. Gives the text screen, and what the example said.
+fn boot_sector(
+    name: &str,
+    vgabios: &str,
+    draw: fn(&mut CodeAssembler) -> Result<(), IcedError>,
+    options: &[&str],
+) -> (String, String) {
+    let image = temporary(&format!("{name}.img"));
+    fs::write(&image, sector(draw)).expect("the image can be written");
+    let files = ["--bios", SEABIOS, "--vgabios", vgabios];
+    let own = ["--floppy", text(&image), "--text"];
+    let output = boot(&[&files[..], &own, options].concat());
+    let [screen, stderr] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{stderr}");
+    (screen, stderr)
 }
 
 #[test]
@@ -78,17 +93,8 @@ fn typed_keys_reach_the_guest() {
     if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
         return;
     }
-    let image = temporary("echo.img");
-    fs::write(&image, sector(echo)).expect("the image can be written");
-    let files = [
-        "--bios",
-        SEABIOS,
-        "--vgabios",
-        SEAVGABIOS,
-        "--floppy",
-        text(&image),
-    ];
-    let screen = boot_ok(&[&files[..], &["--text", "--type", "Hello, VGA <enter>"]].concat());
+    let keys = ["--type", "Hello, VGA <enter>"];
+    let screen = boot_sector("echo", SEAVGABIOS, echo, &keys).0;
     assert_eq!(screen, "?Hello, VGA\n");
 }
 
@@ -124,20 +130,8 @@ fn a_bar_that_is_moved_over_ram_does_not_hurt_the_guest() {
     if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
         return;
     }
-    let image = temporary("moves.img");
-    fs::write(&image, sector(moves)).expect("the image can be written");
-    let files = [
-        "--bios",
-        SEABIOS,
-        "--vgabios",
-        SEAVGABIOS,
-        "--floppy",
-        text(&image),
-    ];
-    let output = boot(&[&files[..], &["--text"]].concat());
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "!\n");
+    let (screen, stderr) = boot_sector("moves", SEAVGABIOS, moves, &[]);
+    assert_eq!(screen, "!\n");
     assert!(
         stderr.contains("the framebuffer isn't mapped: 0x1000000 is taken"),
         "{stderr}"
