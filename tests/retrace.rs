@@ -34,12 +34,13 @@ fn random_timing(rng: &mut SmallRng) -> (Vec<String>, u16) {
         // Write protection off.
         format!("outw {crtc:#x} 0x0011"),
     ];
+    // Small frames have retraces for a good part of their time.
+    let is_small: bool = rng.random();
     for index in [0x00, 0x04, 0x05, 0x06, 0x07, 0x10, 0x11] {
-        // Often small, so that retraces take a good part of a frame.
-        let value = if rng.random() {
-            rng.random()
-        } else {
-            rng.random_range(0..32)
+        let value = match index {
+            _ if !is_small => rng.random(),
+            0x07 => 0,
+            _ => rng.random_range(0..32),
         };
         lines.push(format!(
             "outw {crtc:#x} {:#x}",
