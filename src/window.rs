@@ -47,7 +47,7 @@ pub(crate) fn read<B: Bitmap>(
     for (byte, offset) in data.iter_mut().zip(offset..) {
         *byte = match routes.ram.address(offset) {
             Some(address) => vram.byte(address),
-            None => read_byte(regs, vram, &routes.read, offset),
+            None => read_byte(regs, vram, routes, offset),
         };
     }
 }
@@ -74,7 +74,11 @@ pub(crate) fn write<B: Bitmap>(
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
     read: Route,
+    /// The planes that even and odd addresses are read from, but in chain 4.
+    read_planes: [u32; 2],
     write: Route,
+    /// The planes that writes to even and odd addresses change, as masks of their bytes.
+    write_masks: [u32; 2],
     alu: Alu,
     /// The part that is plain RAM, if any.
     ram: Part,
@@ -82,9 +86,27 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub fn new(regs: &Registers) -> Self {
+        let sequencer = regs.effective_sequencer();
+        // QEMU takes odd/even addressing of reads from the Graphics Controller, of writes from the
+        // Sequencer.
+        let odd_even_reads = regs.graphics.data[graphics::MODE] & graphics::HOST_ODD_EVEN != 0;
+        let odd_even_writes = sequencer[sequencer::MEMORY_MODE] & sequencer::ODD_EVEN_OFF == 0;
+        let write = Route::new(regs, odd_even_writes);
+        let read_map = u32::from(regs.graphics.data[graphics::READ_MAP] & 3);
+        let map_mask = sequencer[sequencer::MAP_MASK];
         Self {
-            read: Route::of_reads(regs),
-            write: Route::of_writes(regs),
+            read: Route::new(regs, odd_even_reads),
+            read_planes: if odd_even_reads {
+                [read_map & 2, read_map & 2 | 1]
+            } else {
+                [read_map; 2]
+            },
+            write_masks: if odd_even_writes && !write.chain_4 {
+                [0b0101, 0b1010].map(|reached| plane_bytes(map_mask & reached))
+            } else {
+                [plane_bytes(map_mask); 2]
+            },
+            write,
             alu: Alu::new(&regs.graphics),
             ram: regs.window_ram.map_or(Part::NONE, Part::new),
         }
@@ -129,8 +151,6 @@ struct Route {
     part: Part,
     /// Whether the low two address bits select the plane.
     chain_4: bool,
-    /// The planes that even and odd addresses reach: numbers for reads, masks for writes.
-    planes: [u32; 2],
     /// The address bits that count, once the plane is known.
     mask: u32,
     /// Address bits that are dropped then: one in word mode, two in double-word mode.
@@ -138,33 +158,7 @@ struct Route {
 }
 
 impl Route {
-    /// QEMU takes odd/even addressing from the Graphics Controller for reads.
-    fn of_reads(regs: &Registers) -> Self {
-        let odd_even = regs.graphics.data[graphics::MODE] & graphics::HOST_ODD_EVEN != 0;
-        let read_map = u32::from(regs.graphics.data[graphics::READ_MAP] & 3);
-        let planes = if odd_even {
-            [read_map & 2, read_map & 2 | 1]
-        } else {
-            [read_map; 2]
-        };
-        Self::new(regs, odd_even, planes)
-    }
-
-    /// And from the Sequencer for writes.
-    fn of_writes(regs: &Registers) -> Self {
-        let sequencer = regs.effective_sequencer();
-        let odd_even = sequencer[sequencer::MEMORY_MODE] & sequencer::ODD_EVEN_OFF == 0;
-        let map_mask = sequencer[sequencer::MAP_MASK];
-        let [even, odd] = if odd_even {
-            [0b0101, 0b1010]
-        } else {
-            [0b1111; 2]
-        };
-        let planes = [even, odd].map(|reached| plane_bytes(map_mask & reached));
-        Self::new(regs, odd_even, planes)
-    }
-
-    fn new(regs: &Registers, odd_even: bool, planes: [u32; 2]) -> Self {
+    fn new(regs: &Registers, odd_even: bool) -> Self {
         let chain_4 = regs.effective_sequencer()[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
         let chain_odd_even =
             regs.graphics.data[graphics::MISCELLANEOUS] & graphics::CHAIN_ODD_EVEN != 0;
@@ -181,7 +175,6 @@ impl Route {
         Self {
             part: Part::new(regs.window_part()),
             chain_4,
-            planes,
             mask,
             shift,
         }
@@ -196,14 +189,15 @@ impl Route {
 }
 
 #[inline]
-fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, route: &Route, offset: u32) -> u8 {
+fn read_byte<B: Bitmap>(regs: &mut Registers, vram: &Vram<B>, routes: &Routes, offset: u32) -> u8 {
+    let route = &routes.read;
     let Some(address) = route.part.address(offset) else {
         return 0xff;
     };
     let plane = if route.chain_4 {
         address & 3
     } else {
-        route.planes[address as usize & 1]
+        routes.read_planes[address as usize & 1]
     };
     let Some(planar) = route.planar(vram, address) else {
         return 0xff;
@@ -234,12 +228,12 @@ fn write_byte<B: Bitmap>(vram: &Vram<B>, routes: &Routes, latch: u32, offset: u3
     };
     if route.chain_4 {
         let plane = address & 3;
-        if (route.planes[0] | route.planes[1]) >> (8 * plane) & 1 != 0 {
+        if routes.write_masks[0] >> (8 * plane) & 1 != 0 {
             vram.set_byte(planar << 2 | plane, value);
         }
         return;
     }
-    let mask = route.planes[address as usize & 1];
+    let mask = routes.write_masks[address as usize & 1];
     if mask != 0 {
         let data = routes.alu.data(value, latch);
         vram.update_planes(planar, |old| (old & !mask) | (data & mask));
