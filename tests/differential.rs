@@ -10,7 +10,7 @@ mod qtest;
 
 use std::io::Write;
 
-use qtest::{Peer, SETUPS, Setup, decode, environment, has_qemu, program, seed};
+use qtest::{Peer, SETUPS, Setup, decode, environment, has_qemu, program, seed, shrink};
 
 /// Lines of a program. Each starts with fresh machines, so a difference is found again from its seed.
 const LINES: usize = 20_000;
@@ -34,26 +34,6 @@ fn compare(setup: &Setup, lines: &[String]) -> Option<Difference> {
     })
 }
 
-/// Leaves out all lines that the difference doesn't need.
-fn shrink(setup: &Setup, mut lines: Vec<String>) -> Vec<String> {
-    let mut piece = lines.len().div_ceil(2);
-    loop {
-        let mut start = 0;
-        while start < lines.len() {
-            let end = (start + piece).min(lines.len());
-            let without: Vec<String> = [&lines[..start], &lines[end..]].concat();
-            match compare(setup, &without) {
-                Some(difference) => lines = without[..=difference.line].to_vec(),
-                None => start = end,
-            }
-        }
-        if piece == 1 {
-            return lines;
-        }
-        piece = piece.div_ceil(2);
-    }
-}
-
 /// Compares random programs of one setup, its share of all accesses.
 fn answers_as_qemu(setup: &Setup) {
     if !has_qemu() {
@@ -67,7 +47,9 @@ fn answers_as_qemu(setup: &Setup) {
         let Some(difference) = compare(setup, &lines) else {
             continue;
         };
-        let minimal = shrink(setup, lines[..=difference.line].to_vec());
+        let minimal = shrink(lines[..=difference.line].to_vec(), |lines| {
+            compare(setup, lines).map(|difference| difference.line + 1)
+        });
         let Difference { qemu, ours, .. } =
             compare(setup, &minimal).expect("the difference that shrank");
         panic!(

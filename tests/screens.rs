@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use picture::Picture;
 use qtest::screens::{self, Family, SCREENDUMP};
-use qtest::{Peer, Setup, decode, environment, has_qemu, pc, seed};
+use qtest::{Peer, Setup, decode, environment, has_qemu, pc, seed, shrink};
 
 const SETUPS: [Setup; 4] = [
     pc("VGA,vgamem_mb=1"),
@@ -89,32 +89,23 @@ fn with_file(lines: &[String], file: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Leaves out lines that the difference doesn't need, as long as there's time.
-fn shrink(setup: &Setup, lines: &mut Vec<String>, difference: &mut Difference) {
-    let start_time = Instant::now();
+/// Leaves out lines that the difference doesn't need, as long as there's time. Gives the lines that are
+/// left, and the difference that they lead to.
+fn shrink_for_a_while(
+    setup: &Setup,
+    mut lines: Vec<String>,
+    mut difference: Difference,
+) -> (Vec<String>, Difference) {
+    let start = Instant::now();
     lines.truncate(difference.lines);
-    let mut piece = lines.len().div_ceil(2);
-    loop {
-        let mut start = 0;
-        while start < lines.len() {
-            if start_time.elapsed() > SHRINK_FOR {
-                return;
-            }
-            let end = (start + piece).min(lines.len());
-            let without = [&lines[..start], &lines[end..]].concat();
-            if let Ok(Some(smaller)) = compare(setup, &without) {
-                *lines = without;
-                lines.truncate(smaller.lines);
-                *difference = smaller;
-            } else {
-                start = end;
-            }
+    let lines = shrink(lines, |lines| {
+        if start.elapsed() > SHRINK_FOR {
+            return None;
         }
-        if piece == 1 {
-            return;
-        }
-        piece = piece.div_ceil(2);
-    }
+        difference = compare(setup, lines).ok()??;
+        Some(difference.lines)
+    });
+    (lines, difference)
 }
 
 /// Compares random pictures of these families: one test's share of all.
@@ -127,11 +118,11 @@ fn screens_are_qemus(name: &str, families: &[Family]) {
     let mut ends = 0;
     for (number, setup) in (0..programs as u64).zip(SETUPS.iter().cycle()) {
         let seed = seed().wrapping_add(number);
-        let mut lines = screens::random(setup, seed, families, PICTURES);
+        let lines = screens::random(setup, seed, families, PICTURES);
         match compare(setup, &lines) {
             Ok(None) => {}
-            Ok(Some(mut difference)) => {
-                shrink(setup, &mut lines, &mut difference);
+            Ok(Some(difference)) => {
+                let (lines, difference) = shrink_for_a_while(setup, lines, difference);
                 panic!("{}", describe(name, setup, seed, &lines, &difference));
             }
             Err(_) => ends += 1,

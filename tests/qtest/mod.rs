@@ -260,6 +260,33 @@ fn example(arguments: &[String]) -> Command {
     command
 }
 
+/// Leaves out the lines that a difference doesn't need. `differs` tells how many of the lines it's given
+/// lead to the difference, if they still do.
+pub fn shrink(
+    mut lines: Vec<String>,
+    mut differs: impl FnMut(&[String]) -> Option<usize>,
+) -> Vec<String> {
+    let mut piece = lines.len().div_ceil(2);
+    loop {
+        let mut start = 0;
+        while start < lines.len() {
+            let end = (start + piece).min(lines.len());
+            let mut without = [&lines[..start], &lines[end..]].concat();
+            match differs(&without) {
+                Some(len) => {
+                    without.truncate(len);
+                    lines = without;
+                }
+                None => start = end,
+            }
+        }
+        if piece <= 1 {
+            return lines;
+        }
+        piece = piece.div_ceil(2);
+    }
+}
+
 /// The lines, each with what it does in the terms of the VGA references.
 pub fn decode(machine: &str, device: &str, lines: &[String]) -> String {
     let trace = ["--trace".to_owned()];
