@@ -48,7 +48,7 @@ pub enum ConfigError {
     },
 }
 
-/// Why a picture can't be drawn into a surface. The surface is left as it was.
+/// Why a picture can't be drawn into a surface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SurfaceError {
@@ -68,6 +68,18 @@ pub enum SurfaceError {
         /// Length needed, in pixels.
         needed: usize,
     },
+}
+
+/// Why a [`Screen`](crate::Screen) can't be refreshed. The surface is left as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RefreshError {
+    /// The surface can't hold the picture.
+    #[error(transparent)]
+    Surface(#[from] SurfaceError),
+    /// The dirty words aren't as many as VRAM has.
+    #[error(transparent)]
+    Dirty(#[from] BitmapLengthError),
 }
 
 /// A slice of dirty words whose length isn't that of the bitmap.

@@ -20,7 +20,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use stdvga::{Config, Effects, Screen, StdVga, Surface};
+//! use stdvga::{Config, Dirty, Effects, Screen, StdVga, Surface};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut vga = StdVga::new(Config { vram_mib: Some(16), ..Config::default() })?;
@@ -52,7 +52,8 @@
 //! let size = screen.size(&scanout);
 //! let mut pixels = vec![0; (size.width * size.height) as usize];
 //! let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
-//! let damage = screen.refresh(&scanout, &vram, Duration::ZERO, surface)?;
+//! // The first refresh draws it all. Those that follow draw what changed.
+//! let damage = screen.refresh(&scanout, &vram, Dirty::Compare, Duration::ZERO, surface)?;
 //! assert!(!damage.is_empty());
 //! assert_eq!(pixels[..2], [0x00ff_ffff, 0]);
 //! # Ok(())
@@ -80,11 +81,11 @@ mod window;
 pub use config::{ByteOrder, Clock, Config, Monitor, Retrace, Variant};
 pub use device::StdVga;
 pub use effects::Effects;
-pub use error::{BitmapLengthError, ConfigError, SurfaceError};
+pub use error::{BitmapLengthError, ConfigError, RefreshError, SurfaceError};
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
 pub use mmio::BAR2_BYTES;
 pub use scanout::{Cursor, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode};
-pub use screen::{Damage, Rect, Screen, Surface};
+pub use screen::{Damage, Dirty, Kernels, Rect, Screen, Surface};
 pub use text::{Cell, TextScreen};
 pub use vram::{DirtyBitmap, Vram};
 

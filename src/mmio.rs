@@ -39,7 +39,7 @@ enum Area {
 fn piece_len(offset: u64, len: usize) -> usize {
     [4, 2]
         .into_iter()
-        .find(|size| *size <= len && offset % *size as u64 == 0)
+        .find(|size| *size <= len && offset.is_multiple_of(*size as u64))
         .unwrap_or(1)
 }
 

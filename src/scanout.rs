@@ -7,7 +7,7 @@ use std::fmt;
 use vm_memory::bitmap::Bitmap;
 
 use crate::config::ByteOrder;
-use crate::text::{self, TextScreen};
+use crate::text::{self, CELL_BYTES, TextScreen};
 use crate::vram::Vram;
 
 pub(crate) use decode::shape;
@@ -24,6 +24,13 @@ pub struct Size {
     pub width: u32,
     /// Rows.
     pub height: u32,
+}
+
+impl Size {
+    /// Width times height.
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
 }
 
 impl fmt::Display for Size {
@@ -124,6 +131,15 @@ pub struct Cursor {
     pub last: u32,
 }
 
+impl Cursor {
+    /// Its column, if it's in the row of cells at `address`.
+    pub(crate) fn column(&self, address: u32, columns: u32) -> Option<u32> {
+        let within = self.address.checked_sub(address)?;
+        let column = within / CELL_BYTES as u32;
+        (within.is_multiple_of(CELL_BYTES as u32) && column < columns).then_some(column)
+    }
+}
+
 /// How bytes of VRAM become pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -164,15 +180,29 @@ impl Format {
         }
     }
 
-    /// Whether pixels are in VRAM in a format that a surface can have, so that QEMU shows VRAM itself.
-    pub(crate) fn is_stored_as_shown(&self) -> bool {
-        matches!(
-            self,
-            Self::Rgb555(ByteOrder::Little)
-                | Self::Rgb565(ByteOrder::Little)
-                | Self::Rgb888(_)
-                | Self::Xrgb8888(_)
-        )
+    /// The DRM code of the format, where pixels are in VRAM as they show: of direct colours, but for
+    /// big-endian words of 15 and 16 bits, whose low bits QEMU shows otherwise.
+    pub fn fourcc(&self) -> Option<u32> {
+        let code = match self {
+            Self::Rgb555(ByteOrder::Little) => b"XR15",
+            Self::Rgb565(ByteOrder::Little) => b"RG16",
+            Self::Rgb888(ByteOrder::Little) => b"RG24",
+            Self::Rgb888(ByteOrder::Big) => b"BG24",
+            Self::Xrgb8888(ByteOrder::Little) => b"XR24",
+            Self::Xrgb8888(ByteOrder::Big) => b"BX24",
+            _ => return None,
+        };
+        Some(u32::from_le_bytes(*code))
+    }
+
+    /// Whether pixels are indices of a palette.
+    pub(crate) fn has_palette(&self) -> bool {
+        self.bits_per_pixel() <= 8
+    }
+
+    /// Whether addresses wrap at the end of VGA's address space, not of VRAM.
+    pub(crate) fn is_within_vga(&self) -> bool {
+        self.has_16_colors() || *self == Self::Indexed8Doubled
     }
 
     /// Whether pixels are indices of the 16-colour palette.

@@ -1,9 +1,14 @@
 //! A text screen read as text: characters, attributes and the cursor's place.
 
+use std::ops::Range;
+
 use vm_memory::bitmap::Bitmap;
 
 use crate::scanout::TextMode;
 use crate::vram::Vram;
+
+/// Bytes of VRAM that a cell takes: character, attribute, and two of other planes.
+pub(crate) const CELL_BYTES: usize = 4;
 
 /// A character cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,22 +65,27 @@ pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<
     })
 }
 
-/// Reads a row of cells into `bytes`, four bytes a cell: character, attribute and two of other planes.
-/// Tells how many of the cells lie in VRAM.
-pub(crate) fn read_row<B: Bitmap>(vram: &Vram<B>, address: u32, bytes: &mut [u8]) -> usize {
-    vram.read(u64::from(address), bytes);
-    let inside = vram.len().saturating_sub(u64::from(address)).div_ceil(4);
-    inside.min(bytes.len() as u64 / 4) as usize
+/// The part of VRAM that the row of cells at `address` lies in.
+pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) -> Range<u64> {
+    let start = u64::from(address);
+    let end = start + u64::from(columns) * CELL_BYTES as u64;
+    start..end.min(vram.len()).max(start)
+}
+
+/// How many cells lie in such a part, the last one perhaps not wholly.
+pub(crate) fn cells_in(span: &Range<u64>) -> usize {
+    (span.end - span.start).div_ceil(CELL_BYTES as u64) as usize
 }
 
 /// Reads the screen of a drawable mode.
 pub(crate) fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
     let mut cells = Vec::with_capacity((mode.columns * mode.rows) as usize);
-    let mut bytes = vec![0; mode.columns as usize * 4];
+    let mut bytes = vec![0; mode.columns as usize * CELL_BYTES];
     let mut cursor = None;
     for (row, address) in (0..).zip(row_addresses(mode)) {
-        let inside = read_row(vram, address, &mut bytes);
-        for (column, cell) in (0_u32..).zip(bytes.chunks_exact(4)) {
+        vram.read(u64::from(address), &mut bytes);
+        let inside = cells_in(&row_span(vram, address, mode.columns));
+        for (column, cell) in (0_u32..).zip(bytes.chunks_exact(CELL_BYTES)) {
             cells.push(if (column as usize) < inside {
                 Cell {
                     character: cell[0],
@@ -84,13 +94,11 @@ pub(crate) fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
             } else {
                 Cell::default()
             });
-            let is_here = mode
-                .cursor
-                .is_some_and(|cursor| cursor.address == address + 4 * column);
-            if is_here && cursor.is_none() {
-                cursor = Some((column, row));
-            }
         }
+        let column = mode
+            .cursor
+            .and_then(|cursor| cursor.column(address, mode.columns));
+        cursor = cursor.or(column.map(|column| (column, row)));
     }
     TextScreen {
         columns: mode.columns,

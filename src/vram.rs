@@ -28,6 +28,11 @@ impl DirtyBitmap {
         self.words.len()
     }
 
+    /// How many words the pages of `len` bytes take.
+    fn words_for(len: usize) -> usize {
+        len.div_ceil(Self::PAGE_SIZE).div_ceil(Self::PAGES_PER_WORD)
+    }
+
     /// Marks a page, where there's one of that number.
     #[inline]
     fn mark(&self, page: usize) {
@@ -100,9 +105,10 @@ impl Bitmap for DirtyBitmap {
 
 impl NewBitmap for DirtyBitmap {
     fn with_len(len: usize) -> Self {
-        let words = len.div_ceil(Self::PAGE_SIZE).div_ceil(Self::PAGES_PER_WORD);
         Self {
-            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            words: (0..Self::words_for(len))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
         }
     }
 }
@@ -175,6 +181,12 @@ impl<B: Bitmap> Vram<B> {
     /// Length in bytes, less one: the mask that keeps an address inside.
     pub(crate) fn mask(&self) -> u32 {
         self.mask
+    }
+
+    /// Length of a dirty bitmap of this memory, in 64-bit words: a bit for each page of
+    /// [`DirtyBitmap::PAGE_SIZE`] bytes.
+    pub fn dirty_words(&self) -> usize {
+        DirtyBitmap::words_for(self.region.size())
     }
 
     /// Reads from `offset` bytes on. What lies behind the end reads as all ones.

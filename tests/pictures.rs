@@ -5,7 +5,7 @@ mod driver;
 use std::time::Duration;
 
 use driver::{DAC_8BIT, ENABLE, ENABLED, Guest, Monitor, NO_CLEAR, X_OFFSET, Y_OFFSET};
-use stdvga::{Config, Mode, Screen, Surface, SurfaceError, Variant};
+use stdvga::{Config, Dirty, Mode, RefreshError, Screen, Surface, SurfaceError, Variant};
 
 /// Colour `index` of [`Guest::palette_16`], as the screen shows it.
 fn color(index: u8) -> u32 {
@@ -522,6 +522,7 @@ fn a_surface_that_is_too_small_is_refused_and_left_alone() {
         screen.refresh(
             &scanout,
             guest.vga.vram(),
+            Dirty::Compare,
             Duration::ZERO,
             Surface { pixels, stride },
         )
@@ -529,16 +530,19 @@ fn a_surface_that_is_too_small_is_refused_and_left_alone() {
     let mut pixels = [7; 200];
     assert_eq!(
         refresh(&mut pixels, 63),
-        Err(SurfaceError::Stride {
+        Err(RefreshError::Surface(SurfaceError::Stride {
             stride: 63,
             width: 64
-        })
+        }))
     );
     let too_small = SurfaceError::TooSmall {
         pixels: 163,
         needed: 164,
     };
-    assert_eq!(refresh(&mut pixels[..163], 100), Err(too_small));
+    assert_eq!(
+        refresh(&mut pixels[..163], 100),
+        Err(RefreshError::Surface(too_small))
+    );
     assert_eq!(pixels, [7; 200]);
     let damage = refresh(&mut pixels[..164], 100).expect("the last row needs no stride");
     assert_eq!(

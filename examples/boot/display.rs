@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use stdvga::{Scanout, Screen, Size, Surface, Vram};
+use stdvga::{Dirty, Scanout, Screen, Size, Surface, Vram};
 
 use crate::terminal;
 
@@ -12,8 +12,6 @@ pub struct Display {
     screen: Screen,
     size: Size,
     pixels: Vec<u32>,
-    /// The pixels of the refresh before.
-    before: Vec<u32>,
     mode: String,
     start: Instant,
 }
@@ -28,14 +26,12 @@ impl Display {
                 height: 0,
             },
             pixels: Vec::new(),
-            before: Vec::new(),
             mode: String::new(),
             start,
         }
     }
 
-    /// Draws what changed. Returns whether the picture is another one than before: that's less than
-    /// damage, which may be drawn with the same pixels again.
+    /// Draws what changed. Returns whether anything did.
     pub fn refresh(&mut self, scanout: &Scanout, vram: &Vram) -> Result<bool> {
         let mode = scanout.mode().to_string();
         let new_mode = mode != self.mode;
@@ -55,12 +51,9 @@ impl Display {
             pixels: &mut self.pixels,
             stride: size.width as usize,
         };
-        let damage = self.screen.refresh(scanout, vram, now, surface)?;
-        let changed = !damage.is_empty() && self.pixels != self.before;
-        if changed {
-            self.before.clone_from(&self.pixels);
-        }
-        Ok(new_mode || changed)
+        let dirty = Dirty::Compare;
+        let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
+        Ok(new_mode || !damage.is_empty())
     }
 
     /// Whether there's nothing to see.

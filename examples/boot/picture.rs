@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use stdvga::{Scanout, Screen, Surface, Vram};
+use stdvga::{Dirty, Scanout, Screen, Surface, Vram};
 
 /// Pixels as 0x00RRGGBB, row by row.
 pub struct Picture {
@@ -26,7 +27,7 @@ impl Picture {
             pixels: &mut pixels,
             stride: width as usize,
         };
-        let _ = screen.refresh(scanout, vram, std::time::Duration::ZERO, surface)?;
+        let _ = screen.refresh(scanout, vram, Dirty::All, Duration::ZERO, surface)?;
         Ok(Self {
             width,
             height,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use stdvga::{Clock, Effects, MappedRange, Mode, Screen, Size, StdVga, Surface, WINDOW};
+use stdvga::{Clock, Dirty, Effects, MappedRange, Mode, Screen, Size, StdVga, Surface, WINDOW};
 
 use crate::options::Options;
 
@@ -251,8 +251,12 @@ impl Machine {
             stride: size.width as usize,
         };
         let now = Duration::from_nanos(self.now.load(Ordering::Relaxed));
+        // Nobody but the device writes VRAM here, so its own marks are all there are.
+        let vram = self.vga.vram();
+        let mut dirty = vec![0; vram.dirty_words()];
+        vram.region().bitmap().drain_into(&mut dirty)?;
         self.screen
-            .refresh(&scanout, self.vga.vram(), now, surface)?;
+            .refresh(&scanout, vram, Dirty::Pages(&dirty), now, surface)?;
         picture.mode = *scanout.mode();
         Ok(picture)
     }
@@ -352,6 +356,6 @@ impl Machine {
 pub fn aligned_len(address: u64, len: usize) -> usize {
     [4, 2]
         .into_iter()
-        .find(|size| *size <= len && address % *size as u64 == 0)
+        .find(|size| *size <= len && address.is_multiple_of(*size as u64))
         .unwrap_or(1)
 }

@@ -1,42 +1,29 @@
 //! Graphics: rows of VRAM as planes, palette indices or direct colours.
 
+use std::ops::Range;
+
 use vm_memory::bitmap::Bitmap;
 
-use super::Surface;
-use crate::config::ByteOrder;
+use super::Frame;
+use super::damage::Damage;
+use super::dirty::Dirty;
+use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette};
 use crate::regs::crtc;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
 use crate::vram::Vram;
 
-/// Pixels that four bytes, one a plane, hold.
-const GROUP_PIXELS: usize = 8;
-/// Bytes of such a group.
-const GROUP_BYTES: usize = 4;
+/// Rows whose part of VRAM is looked at as a whole before each of them is.
+const BAND: usize = 32;
 
-/// A byte's bits spread over eight bytes, the highest bit in the first.
-const SPREAD: [[u8; 8]; 256] = {
-    let mut table = [[0; 8]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut bit = 0;
-        while bit < 8 {
-            table[byte][bit] = (byte >> (7 - bit) & 1) as u8;
-            bit += 1;
-        }
-        byte += 1;
-    }
-    table
-};
-
-/// A row as it lies in VRAM: its address, and by how many pixels it's shifted.
+/// A line's row in VGA's terms: its address, and by how many pixels it's shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Row {
-    address: u32,
+struct Address {
+    bytes: u32,
     panning: u32,
 }
 
-/// The row that each line of the picture shows, from the top down.
-fn rows(mode: &GraphicsMode) -> impl Iterator<Item = Row> + use<> {
+/// The address that each line of the picture shows, from the top down.
+fn addresses(mode: &GraphicsMode) -> impl Iterator<Item = Address> + use<> {
     let mode = *mode;
     // The row counter's bits that must be set for the address to move on: those that are folded in.
     let folded = u32::from(!mode.crtc_mode & crtc::NO_ROW_ADDRESSING);
@@ -45,8 +32,8 @@ fn rows(mode: &GraphicsMode) -> impl Iterator<Item = Row> + use<> {
     let mut repeats = 0;
     let mut panning = mode.panning;
     (0..mode.size.height).map(move |line| {
-        let row = Row {
-            address: fold(base, counter, mode.crtc_mode),
+        let address = Address {
+            bytes: fold(base, counter, mode.crtc_mode),
             panning,
         };
         repeats += 1;
@@ -63,7 +50,7 @@ fn rows(mode: &GraphicsMode) -> impl Iterator<Item = Row> + use<> {
                 panning = 0;
             }
         }
-        row
+        address
     })
 }
 
@@ -84,233 +71,318 @@ fn fold(address: u32, counter: u32, crtc_mode: u8) -> u32 {
     address
 }
 
-/// Draws the whole picture.
-pub(super) fn draw<B: Bitmap>(
-    mode: &GraphicsMode,
-    palette: &[u32; 256],
-    vram: &Vram<B>,
-    surface: &mut Surface<'_>,
-) {
-    let mut source = Source {
-        vram,
-        bytes: Vec::new(),
-        pixels: Vec::new(),
-    };
-    let mut above: Option<(Row, &[u32])> = None;
-    for (row, line) in rows(mode).zip(surface.rows(mode.size)) {
-        match above {
-            Some((drawn, pixels)) if drawn == row => line.copy_from_slice(pixels),
-            _ => source.draw_row(mode, row, palette, line),
-        }
-        above = Some((row, line));
-    }
+/// Bytes of VRAM that make one or more equal lines of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    /// The first line, and how many follow one another.
+    line: u32,
+    lines: u32,
+    /// The first byte, and how many there are.
+    start: u32,
+    len: u32,
+    /// By how many pixels the row is shifted after it was fetched.
+    panning: u32,
 }
 
-/// Where rows come from, and room for one.
-struct Source<'a, B: Bitmap> {
-    vram: &'a Vram<B>,
-    bytes: Vec<u8>,
-    /// Palette indices of planar formats.
-    pixels: Vec<u8>,
-}
-
-impl<B: Bitmap> Source<'_, B> {
-    fn draw_row(&mut self, mode: &GraphicsMode, row: Row, palette: &[u32; 256], line: &mut [u32]) {
-        let color = |index: &u8| palette[usize::from(*index)];
-        match mode.format {
-            Format::Planar { doubled } => {
-                self.draw_groups(row, mode.planes, doubled, planar_pixels, palette, line);
-            }
-            Format::Cga { doubled } => {
-                self.draw_groups(row, mode.planes, doubled, cga_pixels, palette, line);
+impl Row {
+    fn new(mode: &GraphicsMode, line: u32, address: Address, wrap: u32) -> Self {
+        let Address { bytes, panning } = address;
+        let width = mode.size.width;
+        let (start, len, panning) = match mode.format {
+            Format::Planar { doubled } | Format::Cga { doubled } => {
+                let pixels = if doubled { width / 2 } else { width };
+                // A shifted row needs a part of the next group.
+                let groups = pixels / GROUP_PIXELS as u32 + u32::from(panning != 0);
+                (bytes & !3, groups * GROUP_BYTES as u32, panning)
             }
             Format::Indexed8Doubled => {
-                let bytes = self.fetch_doubled(row, line.len() / 2);
-                for (pair, index) in line.chunks_exact_mut(2).zip(bytes) {
-                    pair.fill(color(index));
-                }
+                // QEMU shifts such a row by four pixels for two steps of panning, but by one where the
+                // row crosses the end of VGA's address space.
+                let len = width / 2;
+                let steps = panning >> 1;
+                let crosses = bytes.saturating_add(len) >= VGA_BYTES;
+                let skipped = if crosses { steps } else { 4 * steps };
+                (bytes.wrapping_add(skipped), len, 0)
             }
-            Format::Indexed8 => {
-                convert::<1>(self.fetch(row.address, line.len()), line, |[index]| {
-                    color(&index)
-                })
-            }
-            Format::Rgb555(ByteOrder::Little) => {
-                convert(self.fetch(row.address, line.len() * 2), line, |bytes| {
-                    rgb555(u16::from_le_bytes(bytes), replicate5)
-                });
-            }
-            Format::Rgb555(ByteOrder::Big) => {
-                convert(self.fetch(row.address, line.len() * 2), line, |bytes| {
-                    rgb555(u16::from_be_bytes(bytes), |value| value << 3)
-                });
-            }
-            Format::Rgb565(ByteOrder::Little) => {
-                convert(self.fetch(row.address, line.len() * 2), line, |bytes| {
-                    rgb565(u16::from_le_bytes(bytes), replicate5, |green| {
-                        green << 2 | green >> 4
-                    })
-                });
-            }
-            Format::Rgb565(ByteOrder::Big) => {
-                convert(self.fetch(row.address, line.len() * 2), line, |bytes| {
-                    rgb565(
-                        u16::from_be_bytes(bytes),
-                        |value| value << 3,
-                        |green| green << 2,
-                    )
-                });
-            }
-            Format::Rgb888(ByteOrder::Little) => {
-                convert(
-                    self.fetch(row.address, line.len() * 3),
-                    line,
-                    |[blue, green, red]| u32::from_be_bytes([0, red, green, blue]),
-                );
-            }
-            Format::Rgb888(ByteOrder::Big) => {
-                convert(
-                    self.fetch(row.address, line.len() * 3),
-                    line,
-                    |[red, green, blue]| u32::from_be_bytes([0, red, green, blue]),
-                );
-            }
-            Format::Xrgb8888(ByteOrder::Little) => {
-                convert(self.fetch(row.address, line.len() * 4), line, |bytes| {
-                    u32::from_le_bytes(bytes) & 0x00ff_ffff
-                });
-            }
-            Format::Xrgb8888(ByteOrder::Big) => {
-                convert(self.fetch(row.address, line.len() * 4), line, |bytes| {
-                    u32::from_be_bytes(bytes) & 0x00ff_ffff
-                });
-            }
+            Format::Indexed8 => (bytes, width, 0),
+            Format::Rgb555(_) | Format::Rgb565(_) => (bytes, width * 2, 0),
+            Format::Rgb888(_) => (bytes, width * 3, 0),
+            Format::Xrgb8888(_) => (bytes, width * 4, 0),
+        };
+        Self {
+            line,
+            lines: 1,
+            start: start & (wrap - 1),
+            len,
+            panning,
         }
     }
 
-    /// Draws a row of groups of eight pixels in four planes.
-    fn draw_groups(
-        &mut self,
-        row: Row,
-        planes: u8,
-        doubled: bool,
-        pixels: fn([u8; GROUP_BYTES]) -> [u8; GROUP_PIXELS],
-        palette: &[u32; 256],
-        line: &mut [u32],
-    ) {
-        let width = if doubled { line.len() / 2 } else { line.len() };
-        // A shifted row needs a part of the next group.
-        let groups = width / GROUP_PIXELS + usize::from(row.panning != 0);
-        let enabled: [u8; GROUP_BYTES] =
-            std::array::from_fn(|plane| if planes >> plane & 1 != 0 { 0xff } else { 0 });
-        fetch(
-            self.vram,
-            row.address & !3,
-            VGA_BYTES,
-            groups * GROUP_BYTES,
-            &mut self.bytes,
+    /// Its part of VRAM: all up to `wrap` where it wraps there.
+    fn bytes(&self, wrap: u32) -> Range<u64> {
+        let (start, end) = (
+            u64::from(self.start),
+            u64::from(self.start) + u64::from(self.len),
         );
-        self.pixels.clear();
-        for group in self.bytes.chunks_exact(GROUP_BYTES) {
-            let group = std::array::from_fn(|plane| group[plane] & enabled[plane]);
-            self.pixels.extend(pixels(group));
-        }
-
-        let colors = self
-            .pixels
-            .iter()
-            .skip(row.panning as usize)
-            .map(|index| palette[usize::from(*index)]);
-        if doubled {
-            for (pair, color) in line.chunks_exact_mut(2).zip(colors) {
-                pair.fill(color);
-            }
+        if end > u64::from(wrap) {
+            0..u64::from(wrap)
         } else {
-            for (pixel, color) in line.iter_mut().zip(colors) {
-                *pixel = color;
+            start..end
+        }
+    }
+
+    /// Whether it may have changed.
+    fn is_dirty(&self, dirty: Dirty<'_>, wrap: u32) -> bool {
+        let end = u64::from(self.start) + u64::from(self.len);
+        match end.checked_sub(u64::from(wrap)) {
+            None | Some(0) => dirty.touches(u64::from(self.start)..end),
+            Some(wrapped) => {
+                dirty.touches(u64::from(self.start)..u64::from(wrap))
+                    || dirty.touches(0..wrapped.min(u64::from(wrap)))
             }
         }
     }
 
-    /// Fetches the `len` palette indices of a 256-colour row whose pixels show twice.
-    ///
-    /// QEMU shifts such a row by four pixels for two steps of panning, but by one where the row
-    /// crosses the end of VGA's address space.
-    fn fetch_doubled(&mut self, row: Row, len: usize) -> &[u8] {
-        let steps = row.panning >> 1;
-        let crosses = row.address.saturating_add(len as u32) >= VGA_BYTES;
-        let skipped = if crosses { steps } else { 4 * steps };
-        fetch(
-            self.vram,
-            row.address.wrapping_add(skipped),
-            VGA_BYTES,
-            len,
-            &mut self.bytes,
-        );
-        &self.bytes
-    }
-
-    /// Fetches `len` bytes of a linear mode, wrapping at the end of VRAM.
-    fn fetch(&mut self, address: u32, len: usize) -> &[u8] {
-        fetch(
-            self.vram,
-            address,
-            self.vram.mask() + 1,
-            len,
-            &mut self.bytes,
-        );
-        &self.bytes
+    /// Fetches it.
+    fn fetch<B: Bitmap>(&self, vram: &Vram<B>, wrap: u32, bytes: &mut [u8]) {
+        let mut start = self.start;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let inside = rest.len().min((wrap - start) as usize);
+            let (piece, behind) = rest.split_at_mut(inside);
+            vram.read(u64::from(start), piece);
+            rest = behind;
+            start = 0;
+        }
     }
 }
 
-/// Reads `len` bytes from `address` on, which wraps at `wrap`, a power of two within VRAM.
-fn fetch<B: Bitmap>(vram: &Vram<B>, address: u32, wrap: u32, len: usize, bytes: &mut Vec<u8>) {
-    bytes.resize(len, 0);
-    let mut at = 0;
-    while at < len {
-        let start = address.wrapping_add(at as u32) & (wrap - 1);
-        let piece = (len - at).min((wrap - start) as usize);
-        vram.read(u64::from(start), &mut bytes[at..at + piece]);
-        at += piece;
+/// A picture's rows, and where in VRAM they lie.
+#[derive(Debug, Default)]
+struct Rows {
+    rows: Vec<Row>,
+    /// The part of VRAM that each [`BAND`] of rows lies in.
+    bands: Vec<Range<u64>>,
+    /// The part that all lie in.
+    all: Range<u64>,
+    /// Where addresses wrap: a power of two within VRAM.
+    wrap: u32,
+    /// Bytes of the longest row.
+    len: usize,
+}
+
+impl Rows {
+    fn lay_out<B: Bitmap>(&mut self, mode: &GraphicsMode, vram: &Vram<B>) {
+        self.wrap = if mode.format.is_within_vga() {
+            VGA_BYTES
+        } else {
+            vram.mask() + 1
+        };
+        self.rows.clear();
+        for (line, address) in (0..).zip(addresses(mode)) {
+            let row = Row::new(mode, line, address, self.wrap);
+            match self.rows.last_mut() {
+                Some(last) if (last.start, last.panning) == (row.start, row.panning) => {
+                    last.lines += 1;
+                }
+                _ => self.rows.push(row),
+            }
+        }
+        let around =
+            |one: Range<u64>, other: Range<u64>| one.start.min(other.start)..one.end.max(other.end);
+        let wrap = self.wrap;
+        self.bands.clear();
+        self.bands.extend(self.rows.chunks(BAND).filter_map(|band| {
+            let bytes = band.iter().map(|row| row.bytes(wrap));
+            bytes.reduce(around)
+        }));
+        self.all = self
+            .bands
+            .iter()
+            .cloned()
+            .reduce(around)
+            .unwrap_or_default();
+        self.len = self
+            .rows
+            .iter()
+            .map(|row| row.len as usize)
+            .max()
+            .unwrap_or(0);
     }
 }
 
-fn convert<const N: usize>(bytes: &[u8], line: &mut [u32], pixel: impl Fn([u8; N]) -> u32) {
-    for (place, bytes) in line.iter_mut().zip(bytes.chunks_exact(N)) {
-        *place = pixel(std::array::from_fn(|index| bytes[index]));
+/// Draws graphics, and remembers what it drew.
+#[derive(Debug)]
+pub(super) struct Renderer {
+    /// The mode of the picture on the surface, if it's one of this renderer's.
+    mode: Option<GraphicsMode>,
+    palette: Palette,
+    rows: Rows,
+    /// The rows as they were drawn, if that was to compare; as many bytes for each as the longest has.
+    shown: Vec<u8>,
+    /// Room for a row's bytes, and for its palette indices.
+    bytes: Vec<u8>,
+    indices: Vec<u8>,
+}
+
+impl Renderer {
+    pub fn new() -> Self {
+        Self {
+            mode: None,
+            palette: Palette::new(&[0; 256]),
+            rows: Rows::default(),
+            shown: Vec::new(),
+            bytes: Vec::new(),
+            indices: Vec::new(),
+        }
+    }
+
+    /// The mode of the picture on the surface, if it's one of this renderer's.
+    pub fn mode(&self) -> Option<&GraphicsMode> {
+        self.mode.as_ref()
+    }
+
+    /// Takes note that its picture isn't on the surface any more.
+    pub fn forget(&mut self) {
+        self.mode = None;
+    }
+
+    /// Brings the picture up to date.
+    pub fn refresh<B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        mode: &GraphicsMode,
+        palette: &[u32; 256],
+    ) -> Damage {
+        let is_another = self.mode != Some(*mode);
+        if is_another {
+            self.mode = Some(*mode);
+            self.rows.lay_out(mode, frame.vram);
+            self.bytes.resize(self.rows.len, 0);
+        }
+        let is_recolored = mode.format.has_palette() && self.palette.colors() != palette;
+        if is_recolored {
+            self.palette = Palette::new(palette);
+        }
+        let all = is_another || is_recolored;
+        match frame.dirty {
+            Dirty::Compare => self.draw_changed(frame, mode, all),
+            Dirty::Pages(_) if !all => self.draw_dirty(frame, mode),
+            Dirty::Pages(_) | Dirty::All => self.draw_all(frame, mode),
+        }
+    }
+
+    fn draw_all<B: Bitmap>(&mut self, frame: &mut Frame<'_, '_, B>, mode: &GraphicsMode) -> Damage {
+        self.shown.clear();
+        frame.tier = frame.tier.for_picture(mode.size.pixels());
+        let Rows { rows, wrap, .. } = &self.rows;
+        for row in rows {
+            let bytes = &mut self.bytes[..row.len as usize];
+            row.fetch(frame.vram, *wrap, bytes);
+            draw_row(frame, mode, &self.palette, row, bytes, &mut self.indices);
+        }
+        Damage::whole(mode.size)
+    }
+
+    /// Draws the rows that lie in dirty pages.
+    fn draw_dirty<B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        mode: &GraphicsMode,
+    ) -> Damage {
+        self.shown.clear();
+        let mut damage = Damage::NONE;
+        let Rows {
+            rows,
+            bands,
+            all,
+            wrap,
+            ..
+        } = &self.rows;
+        let dirty = frame.dirty;
+        if !dirty.touches(all.clone()) {
+            return damage;
+        }
+        for (rows, band) in rows.chunks(BAND).zip(bands) {
+            if !dirty.touches(band.clone()) {
+                continue;
+            }
+            for row in rows.iter().filter(|row| row.is_dirty(dirty, *wrap)) {
+                let bytes = &mut self.bytes[..row.len as usize];
+                row.fetch(frame.vram, *wrap, bytes);
+                draw_row(frame, mode, &self.palette, row, bytes, &mut self.indices);
+                damage.add_lines(row.line, row.lines, mode.size.width);
+            }
+        }
+        damage
+    }
+
+    /// Draws the rows whose bytes aren't those that were drawn, or all.
+    fn draw_changed<B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        mode: &GraphicsMode,
+        all: bool,
+    ) -> Damage {
+        let Rows {
+            rows, wrap, len, ..
+        } = &self.rows;
+        let all = all || self.shown.is_empty();
+        self.shown.resize(rows.len() * len, 0);
+        let mut damage = Damage::NONE;
+        for (row, shown) in rows.iter().zip(self.shown.chunks_exact_mut((*len).max(1))) {
+            let bytes = &mut self.bytes[..row.len as usize];
+            let shown = &mut shown[..row.len as usize];
+            row.fetch(frame.vram, *wrap, bytes);
+            if all || bytes != shown {
+                shown.copy_from_slice(bytes);
+                draw_row(frame, mode, &self.palette, row, bytes, &mut self.indices);
+                damage.add_lines(row.line, row.lines, mode.size.width);
+            }
+        }
+        damage
     }
 }
 
-/// 16 colours: a bit of each plane, the highest bit first.
-fn planar_pixels(group: [u8; GROUP_BYTES]) -> [u8; GROUP_PIXELS] {
-    let [a, b, c, d] = group.map(|byte| SPREAD[usize::from(byte)]);
-    std::array::from_fn(|pixel| a[pixel] | b[pixel] << 1 | c[pixel] << 2 | d[pixel] << 3)
-}
-
-/// CGA: two bits of planes 0 and 2 for the first four pixels, of planes 1 and 3 for the others.
-fn cga_pixels([a, b, c, d]: [u8; GROUP_BYTES]) -> [u8; GROUP_PIXELS] {
-    std::array::from_fn(|pixel| {
-        let (low, high) = if pixel < 4 { (a, c) } else { (b, d) };
-        let shift = 6 - 2 * (pixel & 3);
-        (low >> shift & 3) | (high >> shift & 3) << 2
-    })
-}
-
-/// Five bits as eight, with the high bits repeated below.
-fn replicate5(value: u8) -> u8 {
-    value << 3 | value >> 2
-}
-
-fn rgb555(value: u16, widen: impl Fn(u8) -> u8) -> u32 {
-    let field = |shift: u32| widen((value >> shift & 0x1f) as u8);
-    u32::from_be_bytes([0, field(10), field(5), field(0)])
-}
-
-fn rgb565(value: u16, widen5: impl Fn(u8) -> u8, widen6: impl Fn(u8) -> u8) -> u32 {
-    let red = widen5((value >> 11) as u8);
-    let green = widen6((value >> 5 & 0x3f) as u8);
-    let blue = widen5((value & 0x1f) as u8);
-    u32::from_be_bytes([0, red, green, blue])
+/// Draws the lines of a row of which the bytes were fetched.
+fn draw_row<B: Bitmap>(
+    frame: &mut Frame<'_, '_, B>,
+    mode: &GraphicsMode,
+    palette: &Palette,
+    row: &Row,
+    bytes: &[u8],
+    indices: &mut Vec<u8>,
+) {
+    let tier = frame.tier;
+    let draw_16_colors = |indices: &[u8], doubled: bool, line: &mut [u32]| {
+        let indices = indices.get(row.panning as usize..).unwrap_or_default();
+        if doubled {
+            tier.colors_16_doubled(indices, palette, line);
+        } else {
+            tier.colors_16(indices, palette, line);
+        }
+    };
+    let draw = |line: &mut [u32]| match mode.format {
+        Format::Planar { doubled } => {
+            indices.resize(bytes.len() / GROUP_BYTES * GROUP_PIXELS, 0);
+            tier.planar(bytes, mode.planes, indices);
+            draw_16_colors(indices, doubled, line);
+        }
+        Format::Cga { doubled } => {
+            indices.resize(bytes.len() / GROUP_BYTES * GROUP_PIXELS, 0);
+            tier.cga(bytes, mode.planes, indices);
+            draw_16_colors(indices, doubled, line);
+        }
+        Format::Indexed8Doubled => tier.colors_256_doubled(bytes, palette, line),
+        Format::Indexed8 => tier.colors_256(bytes, palette, line),
+        Format::Rgb555(order) => tier.rgb555(bytes, order, line),
+        Format::Rgb565(order) => tier.rgb565(bytes, order, line),
+        Format::Rgb888(order) => tier.rgb888(bytes, order, line),
+        Format::Xrgb8888(order) => tier.xrgb8888(bytes, order, line),
+    };
+    frame
+        .surface
+        .draw_rows(row.line, row.lines, mode.size.width, draw);
 }
 
 #[cfg(test)]
@@ -337,27 +409,21 @@ mod tests {
         }
     }
 
-    fn addresses(mode: &GraphicsMode) -> Vec<u32> {
-        rows(mode).map(|row| row.address).collect()
+    fn bytes(mode: &GraphicsMode) -> Vec<u32> {
+        addresses(mode).map(|address| address.bytes).collect()
     }
 
     #[test]
     fn rows_repeat_before_the_next() {
-        assert_eq!(
-            addresses(&mode(5, 1, NORMAL)),
-            [1000, 1080, 1160, 1240, 1320]
-        );
-        assert_eq!(
-            addresses(&mode(5, 2, NORMAL)),
-            [1000, 1000, 1080, 1080, 1160]
-        );
+        assert_eq!(bytes(&mode(5, 1, NORMAL)), [1000, 1080, 1160, 1240, 1320]);
+        assert_eq!(bytes(&mode(5, 2, NORMAL)), [1000, 1000, 1080, 1080, 1160]);
     }
 
     #[test]
     fn the_line_after_the_line_compare_restarts_at_0_without_restarting_the_repeats() {
         let mut mode = mode(6, 2, NORMAL);
         mode.layout.line_compare = 2;
-        assert_eq!(addresses(&mode), [1000, 1000, 1080, 0, 80, 80]);
+        assert_eq!(bytes(&mode), [1000, 1000, 1080, 0, 80, 80]);
     }
 
     #[test]
@@ -365,7 +431,11 @@ mod tests {
         let mut mode = mode(3, 1, NORMAL);
         mode.panning = 5;
         mode.layout.line_compare = 1;
-        let panning = |mode: &GraphicsMode| rows(mode).map(|row| row.panning).collect::<Vec<_>>();
+        let panning = |mode: &GraphicsMode| {
+            addresses(mode)
+                .map(|address| address.panning)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(panning(&mode), [5, 5, 5]);
         mode.panning_reset = true;
         assert_eq!(panning(&mode), [5, 5, 0]);
@@ -376,55 +446,65 @@ mod tests {
         let mut mode = mode(5, 1, crtc::ROW_BIT_1_OFF);
         mode.layout.start = 0;
         assert_eq!(
-            addresses(&mode),
+            bytes(&mode),
             [0, 0x4000, 80, 0x4000 + 80, 160],
             "word mode: bit 14"
         );
         mode.crtc_mode |= crtc::BYTE_MODE;
-        assert_eq!(addresses(&mode)[..2], [0, 0x8000], "byte mode: bit 15");
+        assert_eq!(bytes(&mode)[..2], [0, 0x8000], "byte mode: bit 15");
     }
 
     #[test]
     fn four_row_interleave_moves_on_after_four_rows() {
         let mut mode = mode(6, 1, 0);
         mode.layout.start = 0;
-        assert_eq!(
-            addresses(&mode),
-            [0, 0x4000, 0x8000, 0xc000, 80, 0x4000 + 80]
-        );
+        assert_eq!(bytes(&mode), [0, 0x4000, 0x8000, 0xc000, 80, 0x4000 + 80]);
+    }
+
+    fn rows(mode: &GraphicsMode) -> Rows {
+        let mut rows = Rows::default();
+        rows.lay_out(mode, &Vram::allocate(1 << 20).unwrap());
+        rows
     }
 
     #[test]
-    fn planes_give_a_bit_each_and_cga_two() {
-        assert_eq!(
-            planar_pixels([0x80, 0xc0, 0xe0, 0xf1]),
-            [15, 14, 12, 8, 0, 0, 0, 8]
-        );
-        assert_eq!(
-            cga_pixels([0b00_01_10_11, 0b11_00_00_00, 0b01_00_00_00, 0b10_00_00_11]),
-            [4, 1, 2, 3, 11, 0, 0, 12]
-        );
+    fn lines_of_the_same_bytes_are_one_row() {
+        let lines = |mode| {
+            let rows = rows(&mode).rows;
+            rows.iter()
+                .map(|row| (row.line, row.lines))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines(mode(5, 2, NORMAL)), [(0, 2), (2, 2), (4, 1)]);
+        assert_eq!(lines(mode(3, 1, NORMAL)), [(0, 1), (1, 1), (2, 1)]);
     }
 
     #[test]
-    fn fetches_wrap() {
+    fn rows_wrap_at_the_end_of_their_address_space() {
         let vram = Vram::allocate(1 << 20).unwrap();
         vram.write(0, &[1, 2]);
         vram.write(u64::from(VGA_BYTES) - 2, &[8, 9]);
-        let mut bytes = Vec::new();
-        fetch(&vram, VGA_BYTES - 2, VGA_BYTES, 4, &mut bytes);
+        let row = Row {
+            line: 0,
+            lines: 1,
+            start: VGA_BYTES - 2,
+            len: 4,
+            panning: 0,
+        };
+        let mut bytes = [0; 4];
+        row.fetch(&vram, VGA_BYTES, &mut bytes);
         assert_eq!(bytes, [8, 9, 1, 2]);
-        fetch(&vram, 5 * VGA_BYTES - 2, VGA_BYTES, 3, &mut bytes);
-        assert_eq!(bytes, [8, 9, 1]);
-    }
+        assert_eq!(row.bytes(VGA_BYTES), 0..u64::from(VGA_BYTES));
 
-    #[test]
-    fn colours_are_widened_by_repeating_their_high_bits() {
-        // 10000, 00001, 11111; and 10000, 100001, 00001.
-        assert_eq!(rgb555(0xc03f, replicate5), 0x84_08_ff);
+        let is_dirty = |page: u32| {
+            let mut words = [0; 4];
+            words[page as usize / 64] |= 1 << (page % 64);
+            row.is_dirty(Dirty::Pages(&words), VGA_BYTES)
+        };
+        let last = VGA_BYTES / 4096 - 1;
         assert_eq!(
-            rgb565(0x8421, replicate5, |green| green << 2 | green >> 4),
-            0x84_86_08
+            [0, 1, last - 1, last, last + 1].map(is_dirty),
+            [true, false, false, true, false]
         );
     }
 }

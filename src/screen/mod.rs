@@ -1,6 +1,10 @@
 //! What the screen shows -> pixels: the host's side of the device.
 
+pub(crate) mod damage;
+pub(crate) mod dirty;
 mod graphics;
+mod kernels;
+mod surface;
 mod text;
 
 use std::mem::{Discriminant, discriminant};
@@ -8,9 +12,15 @@ use std::time::Duration;
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::error::SurfaceError;
+use self::kernels::Tier;
+use crate::error::RefreshError;
 use crate::scanout::{GraphicsMode, Mode, Scanout, Size};
 use crate::vram::Vram;
+
+pub use self::damage::{Damage, Rect};
+pub use self::dirty::Dirty;
+pub use self::kernels::Kernels;
+pub use self::surface::Surface;
 
 /// The surface's size before any picture.
 const INITIAL_SIZE: Size = Size {
@@ -22,82 +32,12 @@ const CURSOR_HALF_PERIOD: Duration = Duration::from_millis(266);
 /// How long blinking text stays visible, and then hidden.
 const TEXT_HALF_PERIOD: Duration = Duration::from_millis(533);
 
-/// Where a picture is drawn: the caller's memory, 0x00RRGGBB in a 32-bit pixel.
-///
-/// Its rows are `stride` pixels apart. The pixels between a row's end and the next row aren't
-/// touched.
-#[derive(Debug)]
-pub struct Surface<'a> {
-    /// The pixels, row by row from the top.
-    pub pixels: &'a mut [u32],
-    /// Distance between the starts of two rows, in pixels.
-    pub stride: usize,
-}
-
-impl Surface<'_> {
-    fn check(&self, size: Size) -> Result<(), SurfaceError> {
-        let (width, height) = (size.width as usize, size.height as usize);
-        if self.stride < width {
-            return Err(SurfaceError::Stride {
-                stride: self.stride,
-                width: size.width,
-            });
-        }
-        let needed = (height.saturating_sub(1))
-            .saturating_mul(self.stride)
-            .saturating_add(width);
-        if self.pixels.len() < needed {
-            return Err(SurfaceError::TooSmall {
-                pixels: self.pixels.len(),
-                needed,
-            });
-        }
-        Ok(())
-    }
-
-    /// The picture's rows, for a size that was checked.
-    fn rows(&mut self, size: Size) -> impl Iterator<Item = &mut [u32]> {
-        let width = size.width as usize;
-        self.pixels
-            .chunks_mut(self.stride)
-            .take(size.height as usize)
-            .map(move |row| &mut row[..width])
-    }
-
-    fn clear(&mut self, size: Size) {
-        self.rows(size).for_each(|row| row.fill(0));
-    }
-}
-
-/// A rectangle of pixels on a surface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rect {
-    /// Pixels from the left edge.
-    pub x: u32,
-    /// Rows from the top.
-    pub y: u32,
-    /// Width and height.
-    pub size: Size,
-}
-
-/// The parts of the surface that a refresh drew.
-///
-/// At present a refresh draws the whole picture, or nothing where the old one stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Damage {
-    whole: Option<Size>,
-}
-
-impl Damage {
-    /// The rectangles that were drawn. They don't overlap.
-    pub fn iter(&self) -> impl Iterator<Item = Rect> {
-        self.whole.map(|size| Rect { x: 0, y: 0, size }).into_iter()
-    }
-
-    /// Whether nothing was drawn.
-    pub fn is_empty(&self) -> bool {
-        self.whole.is_none()
-    }
+/// What a picture is drawn by, from and to.
+struct Frame<'a, 's, B> {
+    tier: Tier,
+    vram: &'a Vram<B>,
+    dirty: Dirty<'a>,
+    surface: &'a mut Surface<'s>,
 }
 
 /// A phase that changes by itself: visible or hidden.
@@ -117,30 +57,53 @@ impl Blinker {
     }
 }
 
-/// Draws what a [`Scanout`] says into a surface.
+/// Draws what a [`Scanout`] says into a surface, as far as it changed.
 ///
-/// One `Screen` belongs to one device and one surface: it remembers the surface's size and the
+/// One `Screen` belongs to one device and one surface: it remembers what's on the surface, and the
 /// cursor's phase. It needs no lock on the device: a guest that writes VRAM while a picture is drawn
 /// gets at worst a mixture of the old and the new.
-#[derive(Debug, Default)]
+///
+/// It keeps room for a row, for the cells and fonts of a text screen, and with [`Dirty::Compare`] for
+/// a copy of the VRAM that's visible. A refresh allocates only when that grows.
+#[derive(Debug)]
 pub struct Screen {
+    tier: Tier,
     /// What the last refresh found: resets until then, and the kind of screen.
     seen: Option<(u64, Discriminant<Mode>)>,
     /// Size of the surface, once there was something on it.
     drawn: Option<Size>,
     /// Whether what's on the surface was drawn since the device's last reset.
     current: bool,
-    /// The mode of the picture on the surface, if VRAM holds it as it is shown. QEMU's surface is VRAM
-    /// itself then: the picture follows VRAM even while no mode is drawn.
-    live: Option<GraphicsMode>,
-    cursor: Blinker,
-    text: Blinker,
+    text: text::Renderer,
+    graphics: graphics::Renderer,
+    cursor_blinker: Blinker,
+    text_blinker: Blinker,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self::with_kernels(Kernels::default())
+    }
 }
 
 impl Screen {
-    /// A screen on which nothing was drawn.
+    /// A screen on which nothing was drawn, and which draws as fast as this CPU can.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A screen on which nothing was drawn, and which draws by the loops given.
+    pub fn with_kernels(kernels: Kernels) -> Self {
+        Self {
+            tier: Tier::new(kernels),
+            seen: None,
+            drawn: None,
+            current: false,
+            text: text::Renderer::default(),
+            graphics: graphics::Renderer::new(),
+            cursor_blinker: Blinker::default(),
+            text_blinker: Blinker::default(),
+        }
     }
 
     /// The size of the picture that a refresh with `scanout` leaves on the surface.
@@ -160,71 +123,96 @@ impl Screen {
         }
     }
 
-    /// Draws the picture that `scanout` and `vram` make at time `now`, and tells what it drew.
+    /// Brings the surface up to date with the picture that `scanout` and `vram` make at time `now`, and
+    /// tells what it drew.
     ///
-    /// `now` is any clock that doesn't go back; it moves the blinking of cursor and text. The surface
-    /// must hold [`Screen::size`] pixels, and what was drawn before: after a reset of the device, and
-    /// for a text mode of an impossible size, the old picture stays. (Where it was one of direct colours,
-    /// it goes on to follow VRAM, as QEMU's does.)
+    /// `dirty` says what may have changed in VRAM since the last refresh of this screen; changes of
+    /// `scanout` and of time it sees by itself. `now` is any clock that doesn't go back; it moves the
+    /// blinking of cursor and text.
+    ///
+    /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
+    /// hold that, draw with [`Dirty::All`]. After a reset of the device, and for a text mode of an
+    /// impossible size, the old picture stays. (Where it was one of direct colours, it goes on to
+    /// follow VRAM, as QEMU's does.)
     ///
     /// # Errors
     ///
-    /// [`SurfaceError`] where the surface can't hold the picture. Nothing is drawn then, and the
-    /// screen is as it was.
+    /// [`RefreshError`] where the surface can't hold the picture, or the dirty words aren't those of
+    /// `vram`. Nothing is drawn then, and the screen is as it was: `dirty` must be in the next refresh
+    /// again.
     pub fn refresh<B: Bitmap>(
         &mut self,
         scanout: &Scanout,
         vram: &Vram<B>,
+        dirty: Dirty<'_>,
         now: Duration,
         mut surface: Surface<'_>,
-    ) -> Result<Damage, SurfaceError> {
+    ) -> Result<Damage, RefreshError> {
         let size = self.size(scanout);
         surface.check(size)?;
+        dirty.check(vram.dirty_words())?;
 
         let entered = self.notice(scanout, now);
         let first = self.drawn.is_none();
         if first {
             surface.clear(size);
         }
-        let drew = match &scanout.mode {
+        let mut frame = Frame {
+            tier: self.tier,
+            vram,
+            dirty,
+            surface: &mut surface,
+        };
+        let damage = match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => {
-                if self.drawn != Some(size) || self.live.is_some() {
+                if self.drawn != Some(size) || self.followed_mode().is_some() {
                     // Cells that don't lie in VRAM aren't drawn.
-                    surface.clear(size);
+                    frame.surface.clear(size);
                 }
-                self.cursor.advance(now, CURSOR_HALF_PERIOD);
-                self.text.advance(now, TEXT_HALF_PERIOD);
+                self.cursor_blinker.advance(now, CURSOR_HALF_PERIOD);
+                self.text_blinker.advance(now, TEXT_HALF_PERIOD);
                 let phases = text::Phases {
-                    cursor: self.cursor.visible,
-                    text: self.text.visible,
+                    cursor: self.cursor_blinker.visible,
+                    text: self.text_blinker.visible,
                 };
-                text::draw(mode, phases, &scanout.palette, vram, &mut surface);
                 self.current = true;
-                self.live = None;
-                true
+                self.graphics.forget();
+                self.text
+                    .refresh(&mut frame, mode, &scanout.palette, phases)
             }
             Mode::Graphics(mode) => {
-                graphics::draw(mode, &scanout.palette, vram, &mut surface);
                 self.current = true;
-                self.live = mode.format.is_stored_as_shown().then_some(*mode);
-                true
+                self.text.forget();
+                self.graphics.refresh(&mut frame, mode, &scanout.palette)
             }
             Mode::Blank if entered && self.current => {
-                surface.clear(size);
-                self.live = None;
-                true
+                frame.surface.clear(size);
+                self.text.forget();
+                self.graphics.forget();
+                Damage::whole(size)
             }
             Mode::Blank | Mode::Text(_) => {
-                if let Some(mode) = &self.live {
-                    graphics::draw(mode, &scanout.palette, vram, &mut surface);
+                self.text.forget();
+                match self.followed_mode() {
+                    Some(mode) => self.graphics.refresh(&mut frame, &mode, &scanout.palette),
+                    None => {
+                        self.graphics.forget();
+                        Damage::NONE
+                    }
                 }
-                self.live.is_some()
             }
         };
         self.drawn = Some(size);
-        Ok(Damage {
-            whole: (drew || first).then_some(size),
-        })
+        Ok(if first { Damage::whole(size) } else { damage })
+    }
+
+    /// The mode of the picture on the surface, if VRAM holds it as it is shown. QEMU's surface is VRAM
+    /// itself then: the picture follows VRAM even while no mode is drawn.
+    fn followed_mode(&self) -> Option<GraphicsMode> {
+        self.graphics
+            .mode()
+            .filter(|mode| mode.format.fourcc().is_some())
+            .copied()
     }
 
     /// Takes note of what kind of screen it is, and whether there was a reset. Tells whether the kind is
@@ -241,7 +229,7 @@ impl Screen {
             self.current = false;
         }
         self.seen = Some(seen);
-        self.cursor.deadline = now;
+        self.cursor_blinker.deadline = now;
         true
     }
 }

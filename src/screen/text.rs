@@ -1,14 +1,21 @@
 //! Text: characters in the guest's own fonts, and the cursor.
 
+use std::ops::Range;
+
 use vm_memory::bitmap::Bitmap;
 
-use super::Surface;
-use crate::scanout::TextMode;
-use crate::text;
-use crate::vram::Vram;
+use super::Frame;
+use super::damage::{Damage, Rect};
+use super::dirty::Dirty;
+use super::kernels::Glyph;
+use crate::scanout::{Cursor, Size, TextMode};
+use crate::text::{self, CELL_BYTES};
+use crate::vram::{DirtyBitmap, Vram};
 
 /// Lines that a character has in a font, whether they show or not.
 const GLYPH_LINES: usize = 32;
+/// Bytes of a font, once it was taken out of its plane.
+const FONT_BYTES: usize = 256 * GLYPH_LINES;
 /// Bytes of VRAM between two lines of a character: one for each plane.
 const PLANES: usize = 4;
 /// The plane that fonts are in.
@@ -27,94 +34,284 @@ pub(super) struct Phases {
     pub text: bool,
 }
 
-/// A font's plane of VRAM, a byte for each line of each character.
-type Font = Vec<u8>;
-
-fn load_font<B: Bitmap>(vram: &Vram<B>, start: u32) -> Font {
-    let mut planes = vec![0; 256 * GLYPH_LINES * PLANES];
-    vram.read(u64::from(start), &mut planes);
-    planes
-        .into_iter()
-        .skip(FONT_PLANE)
-        .step_by(PLANES)
-        .collect()
+/// All that a picture depends on, but VRAM and the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    /// The mode without its cursor.
+    mode: TextMode,
+    colors: [u32; 16],
 }
 
-/// Draws the whole screen of a drawable mode, but for cells that don't lie in VRAM.
-pub(super) fn draw<B: Bitmap>(
-    mode: &TextMode,
-    phases: Phases,
-    palette: &[u32; 256],
-    vram: &Vram<B>,
-    surface: &mut Surface<'_>,
-) {
-    let fonts = mode.fonts.map(|start| load_font(vram, start));
-    let cursor = mode.cursor.filter(|_| phases.cursor);
-    let width = mode.cell_width as usize;
-    let mut cells = vec![0; mode.columns as usize * 4];
-    let mut lines = surface.rows(mode.size());
-    for address in text::row_addresses(mode) {
-        let inside = text::read_row(vram, address, &mut cells);
-        for (y, line) in (0..mode.cell_height).zip(&mut lines) {
-            let places = line
-                .chunks_exact_mut(width)
-                .zip(cells.chunks_exact(4))
-                .take(inside);
-            for (column, (place, cell)) in places.enumerate() {
-                let (character, attribute) = (cell[0], cell[1]);
-                let (foreground, background) = colors(mode, phases, palette, attribute);
-                let under_cursor = cursor.is_some_and(|cursor| {
-                    cursor.address == address + 4 * column as u32
-                        && (cursor.first..=cursor.last).contains(&y)
-                });
-                if under_cursor {
-                    place.fill(foreground);
-                } else {
-                    let font = &fonts[usize::from(attribute & SECOND_FONT != 0)];
-                    let dots = font[usize::from(character) * GLYPH_LINES + y as usize];
-                    let ninth = mode.line_graphics && LINE_GRAPHICS.contains(&character);
-                    draw_dots(place, dots, ninth, foreground, background);
+/// What is visible at times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Visible {
+    cursor: Option<Cursor>,
+    /// Whether blinking text is.
+    text: bool,
+}
+
+/// Why cells are drawn that weren't written.
+struct Change {
+    /// All are.
+    all: bool,
+    /// Blinking text was shown or hidden.
+    blinked: bool,
+    /// The cursor that was, and the one that is, if they differ.
+    cursors: [Option<Cursor>; 2],
+}
+
+/// Draws text, and remembers what it drew.
+#[derive(Debug, Default)]
+pub(super) struct Renderer {
+    /// How the picture on the surface was drawn, if it's one of this renderer's.
+    drawn: Option<(Look, Visible)>,
+    /// The fonts in use, a byte for each line of each character.
+    fonts: [Vec<u8>; 2],
+    /// The cells that were drawn, as they lay in VRAM, row by row.
+    cells: Vec<u8>,
+    /// The part of VRAM that they lie in.
+    span: Range<u64>,
+    /// Room for a row of cells.
+    row: Vec<u8>,
+}
+
+impl Renderer {
+    /// Takes note that its picture isn't on the surface any more.
+    pub fn forget(&mut self) {
+        self.drawn = None;
+    }
+
+    /// Brings the picture of a drawable mode up to date, but for cells that don't lie in VRAM.
+    pub fn refresh<B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        mode: &TextMode,
+        palette: &[u32; 256],
+        phases: Phases,
+    ) -> Damage {
+        let look = Look {
+            mode: TextMode {
+                cursor: None,
+                ..*mode
+            },
+            colors: std::array::from_fn(|index| palette[index]),
+        };
+        let visible = Visible {
+            cursor: mode.cursor.filter(|_| phases.cursor),
+            text: phases.text,
+        };
+        let last = self.drawn.replace((look, visible));
+        let last = last.filter(|(drawn, _)| *drawn == look);
+        let is_another = last.is_none() || matches!(frame.dirty, Dirty::All);
+        if is_another {
+            self.lay_out(mode, frame.vram);
+        }
+        let all = self.load_fonts(frame, mode, is_another) || is_another;
+        let old = last.map_or(visible, |(_, visible)| visible);
+        let change = Change {
+            all,
+            blinked: mode.blink && old.text != visible.text,
+            cursors: if old.cursor == visible.cursor {
+                [None; 2]
+            } else {
+                [old.cursor, visible.cursor]
+            },
+        };
+        if !change.any() && !frame.dirty.touches(self.span.clone()) {
+            return Damage::NONE;
+        }
+
+        let mut damage = Damage::NONE;
+        for (number, address) in (0..).zip(text::row_addresses(mode)) {
+            self.refresh_row(
+                frame,
+                &look,
+                visible,
+                &change,
+                (number, address),
+                &mut damage,
+            );
+        }
+        if all {
+            Damage::whole(mode.size())
+        } else {
+            damage
+        }
+    }
+
+    fn lay_out<B: Bitmap>(&mut self, mode: &TextMode, vram: &Vram<B>) {
+        let row_bytes = mode.columns as usize * CELL_BYTES;
+        self.row.resize(row_bytes, 0);
+        self.cells.resize(mode.rows as usize * row_bytes, 0);
+        let spans =
+            text::row_addresses(mode).map(|address| text::row_span(vram, address, mode.columns));
+        self.span = spans
+            .reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
+            .unwrap_or_default();
+    }
+
+    /// Loads the fonts' pages that may have changed, or all. Tells whether a font changed.
+    fn load_fonts<B: Bitmap>(
+        &mut self,
+        frame: &Frame<'_, '_, B>,
+        mode: &TextMode,
+        all: bool,
+    ) -> bool {
+        let may_differ =
+            |start: u64, len: usize| all || frame.dirty.touches(start..start + len as u64);
+        let mut changed = false;
+        for (font, start) in self.fonts.iter_mut().zip(mode.fonts) {
+            font.resize(FONT_BYTES, 0);
+            let start = u64::from(start);
+            if !may_differ(start, FONT_BYTES * PLANES) {
+                continue;
+            }
+            let pages = font.chunks_exact_mut(DirtyBitmap::PAGE_SIZE / PLANES);
+            for (page, start) in pages.zip((start..).step_by(DirtyBitmap::PAGE_SIZE)) {
+                if may_differ(start, DirtyBitmap::PAGE_SIZE) {
+                    changed |= load_font_page(frame.vram, start, page);
                 }
             }
         }
+        changed
     }
-}
 
-/// Foreground and background of a cell.
-fn colors(mode: &TextMode, phases: Phases, palette: &[u32; 256], attribute: u8) -> (u32, u32) {
-    let color = |index: u8| palette[usize::from(index & 0x0f)];
-    if !mode.blink {
-        return (color(attribute), color(attribute >> 4));
-    }
-    let background = color(attribute >> 4 & 7);
-    let hidden = attribute & BLINKS != 0 && !phases.text;
-    (
-        if hidden { background } else { color(attribute) },
-        background,
-    )
-}
+    /// Draws the cells of a row that changed, and adds them to the damage.
+    fn refresh_row<B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        look: &Look,
+        visible: Visible,
+        change: &Change,
+        (number, address): (u32, u32),
+        damage: &mut Damage,
+    ) {
+        let columns = look.mode.columns;
+        let column_of = |cursor: Option<Cursor>| cursor?.column(address, columns);
+        let moved = change.cursors.map(column_of);
+        let clean_too = change.all || change.blinked || moved != [None; 2];
 
-/// Draws a line of a character into as many pixels as a cell is wide: 8, 9 or 16.
-fn draw_dots(place: &mut [u32], dots: u8, ninth: bool, foreground: u32, background: u32) {
-    let color = |dot: usize| {
-        if dots & 0x80 >> dot != 0 {
-            foreground
+        let span = text::row_span(frame.vram, address, columns);
+        let inside = text::cells_in(&span);
+        let row_bytes = self.row.len();
+        let drawn = &mut self.cells[number as usize * row_bytes..][..row_bytes];
+        if frame.dirty.touches(span) || change.all {
+            frame.vram.read(u64::from(address), &mut self.row);
+        } else if clean_too {
+            self.row.copy_from_slice(drawn);
         } else {
-            background
+            return;
         }
-    };
-    match place.len() {
-        16 => {
-            for (dot, pair) in place.chunks_exact_mut(2).enumerate() {
-                pair.fill(color(dot));
+        if self.row == drawn && !clean_too {
+            return;
+        }
+
+        let cells = self.row.chunks_exact(CELL_BYTES).take(inside);
+        let mut run: Option<Rect> = None;
+        for ((column, new), old) in (0..).zip(cells).zip(drawn.chunks_exact(CELL_BYTES)) {
+            let is_drawn = change.all
+                || new[..2] != old[..2]
+                || change.blinked && new[1] & BLINKS != 0
+                || moved.contains(&Some(column));
+            if is_drawn {
+                let place = look.place(column, number);
+                let font = &self.fonts[usize::from(new[1] & SECOND_FONT != 0)];
+                let glyph = look.glyph(font, new[0], new[1], visible.text);
+                let cursor = visible
+                    .cursor
+                    .filter(|_| column_of(visible.cursor) == Some(column));
+                draw_cell(frame, glyph, cursor, place);
+                run = Some(run.map_or(place, |run| run.around(&place)));
+            } else if let Some(run) = run.take() {
+                damage.add(run);
             }
         }
-        _ => {
-            let (eight, rest) = place.split_at_mut(8);
-            for (dot, pixel) in eight.iter_mut().enumerate() {
-                *pixel = color(dot);
-            }
-            rest.fill(if ninth { color(7) } else { background });
+        if let Some(run) = run {
+            damage.add(run);
+        }
+        drawn.copy_from_slice(&self.row);
+    }
+}
+
+impl Change {
+    fn any(&self) -> bool {
+        self.all || self.blinked || self.cursors != [None; 2]
+    }
+}
+
+impl Look {
+    /// Where a cell is.
+    fn place(&self, column: u32, row: u32) -> Rect {
+        let (width, height) = (self.mode.cell_width, self.mode.cell_height);
+        Rect {
+            x: column * width,
+            y: row * height,
+            size: Size { width, height },
         }
     }
+
+    /// What a cell shows.
+    fn glyph<'a>(
+        &self,
+        font: &'a [u8],
+        character: u8,
+        attribute: u8,
+        text_visible: bool,
+    ) -> Glyph<'a> {
+        let color = |index: u8| self.colors[usize::from(index & 0x0f)];
+        let mut foreground = color(attribute);
+        let mut background = color(attribute >> 4);
+        if self.mode.blink {
+            background = color(attribute >> 4 & 7);
+            if attribute & BLINKS != 0 && !text_visible {
+                foreground = background;
+            }
+        }
+        let lines = &font[usize::from(character) * GLYPH_LINES..];
+        Glyph {
+            lines: &lines[..self.mode.cell_height as usize],
+            width: self.mode.cell_width as usize,
+            repeats_eighth: self.mode.line_graphics && LINE_GRAPHICS.contains(&character),
+            foreground,
+            background,
+        }
+    }
+}
+
+/// Draws a cell, and the cursor over it if it's there.
+fn draw_cell<B: Bitmap>(
+    frame: &mut Frame<'_, '_, B>,
+    glyph: Glyph<'_>,
+    cursor: Option<Cursor>,
+    place: Rect,
+) {
+    let stride = frame.surface.stride;
+    let pixels = frame.surface.from(place.x, place.y);
+    frame.tier.glyph(glyph, pixels, stride);
+    if let Some(cursor) = cursor {
+        let first = cursor.first as usize * stride;
+        let lines = pixels[first..].chunks_mut(stride);
+        for line in lines.take((cursor.last - cursor.first + 1) as usize) {
+            line[..glyph.width].fill(glyph.foreground);
+        }
+    }
+}
+
+/// Loads a page's part of a font. Tells whether it changed.
+fn load_font_page<B: Bitmap>(vram: &Vram<B>, start: u64, font: &mut [u8]) -> bool {
+    let mut page = [0; DirtyBitmap::PAGE_SIZE];
+    vram.read(start, &mut page);
+    let lines = || page.chunks_exact(PLANES).map(|planes| planes[FONT_PLANE]);
+    // It doesn't end early, so that it's compiled to vectors.
+    let difference = font
+        .iter()
+        .zip(lines())
+        .fold(0, |bits, (old, new)| bits | (old ^ new));
+    if difference == 0 {
+        return false;
+    }
+    for (old, new) in font.iter_mut().zip(lines()) {
+        *old = new;
+    }
+    true
 }

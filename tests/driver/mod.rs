@@ -9,8 +9,8 @@ use std::fmt::{Arguments, Debug, Display};
 use std::time::Duration;
 
 use stdvga::{
-    Config, Damage, Effects, GraphicsMode, Mode, Scanout, Screen, Size, StdVga, Surface, Variant,
-    WINDOW,
+    Config, Damage, Dirty, Effects, GraphicsMode, Mode, Scanout, Screen, Size, StdVga, Surface,
+    Variant, WINDOW,
 };
 
 pub use registers::*;
@@ -553,6 +553,7 @@ impl Monitor {
             .refresh(
                 scanout,
                 guest.vga.vram(),
+                Dirty::Compare,
                 Duration::from_millis(milliseconds),
                 surface,
             )

@@ -1,0 +1,70 @@
+//! Where pictures are drawn.
+
+use crate::error::SurfaceError;
+use crate::scanout::Size;
+
+/// Where a picture is drawn: the caller's memory, 0x00RRGGBB in a 32-bit pixel (DRM's `XRGB8888` on a
+/// little-endian host).
+///
+/// Its rows are `stride` pixels apart. The pixels between a row's end and the next row aren't
+/// touched.
+#[derive(Debug)]
+pub struct Surface<'a> {
+    /// The pixels, row by row from the top.
+    pub pixels: &'a mut [u32],
+    /// Distance between the starts of two rows, in pixels.
+    pub stride: usize,
+}
+
+impl Surface<'_> {
+    pub(super) fn check(&self, size: Size) -> Result<(), SurfaceError> {
+        let (width, height) = (size.width as usize, size.height as usize);
+        if self.stride < width {
+            return Err(SurfaceError::Stride {
+                stride: self.stride,
+                width: size.width,
+            });
+        }
+        let needed = (height.saturating_sub(1))
+            .saturating_mul(self.stride)
+            .saturating_add(width);
+        if self.pixels.len() < needed {
+            return Err(SurfaceError::TooSmall {
+                pixels: self.pixels.len(),
+                needed,
+            });
+        }
+        Ok(())
+    }
+
+    /// The pixels from column `x` of row `y` on, of a picture whose size was checked.
+    pub(super) fn from(&mut self, x: u32, y: u32) -> &mut [u32] {
+        &mut self.pixels[y as usize * self.stride + x as usize..]
+    }
+
+    /// Draws `lines` equal rows of `width` pixels from row `y` on: the first by `draw`.
+    pub(super) fn draw_rows(
+        &mut self,
+        y: u32,
+        lines: u32,
+        width: u32,
+        draw: impl FnOnce(&mut [u32]),
+    ) {
+        let (width, stride) = (width as usize, self.stride);
+        let pixels = self.from(0, y);
+        draw(&mut pixels[..width]);
+        for line in 1..lines as usize {
+            pixels.copy_within(..width, line * stride);
+        }
+    }
+
+    pub(super) fn clear(&mut self, size: Size) {
+        for row in self
+            .pixels
+            .chunks_mut(self.stride.max(1))
+            .take(size.height as usize)
+        {
+            row[..size.width as usize].fill(0);
+        }
+    }
+}
