@@ -61,7 +61,9 @@
 //! ```
 
 mod config;
+mod damage;
 mod device;
+mod dirty;
 mod edid;
 mod effects;
 mod error;
@@ -79,13 +81,17 @@ mod vram;
 mod window;
 
 pub use config::{ByteOrder, Clock, Config, Monitor, Retrace, Variant};
+pub use damage::{Damage, Rect};
 pub use device::StdVga;
+pub use dirty::Dirty;
 pub use effects::Effects;
 pub use error::{BitmapLengthError, ConfigError, RefreshError, SurfaceError};
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
 pub use mmio::BAR2_BYTES;
-pub use scanout::{Cursor, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode};
-pub use screen::{Damage, Dirty, Kernels, Rect, Screen, Surface};
+pub use scanout::{
+    Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode,
+};
+pub use screen::{Kernels, Screen, Surface};
 pub use text::{Cell, TextScreen};
 pub use vram::{DirtyBitmap, Vram};
 

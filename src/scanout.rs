@@ -1,6 +1,7 @@
 //! What the screen shows, as a value.
 
 mod decode;
+mod direct;
 
 use std::fmt;
 
@@ -11,6 +12,7 @@ use crate::text::{self, CELL_BYTES, TextScreen};
 use crate::vram::Vram;
 
 pub(crate) use decode::shape;
+pub use direct::DirectScanout;
 
 /// The most cells that a text screen can have: 160 columns of 100 rows.
 pub(crate) const MAX_CELLS: u32 = 16_000;
@@ -178,6 +180,11 @@ impl Format {
             Self::Rgb888(_) => 24,
             Self::Xrgb8888(_) => 32,
         }
+    }
+
+    /// Bytes of VRAM that a pixel takes, at least.
+    pub(crate) fn bytes_per_pixel(&self) -> u32 {
+        self.bits_per_pixel().div_ceil(8)
     }
 
     /// The DRM code of the format, where pixels are in VRAM as they show: of direct colours, but for

@@ -5,9 +5,9 @@ use std::ops::Range;
 use vm_memory::bitmap::Bitmap;
 
 use super::Frame;
-use super::damage::Damage;
-use super::dirty::Dirty;
 use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette};
+use crate::damage::Damage;
+use crate::dirty::Dirty;
 use crate::regs::crtc;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
 use crate::vram::Vram;
@@ -104,10 +104,11 @@ impl Row {
                 let skipped = if crosses { steps } else { 4 * steps };
                 (bytes.wrapping_add(skipped), len, 0)
             }
-            Format::Indexed8 => (bytes, width, 0),
-            Format::Rgb555(_) | Format::Rgb565(_) => (bytes, width * 2, 0),
-            Format::Rgb888(_) => (bytes, width * 3, 0),
-            Format::Xrgb8888(_) => (bytes, width * 4, 0),
+            Format::Indexed8
+            | Format::Rgb555(_)
+            | Format::Rgb565(_)
+            | Format::Rgb888(_)
+            | Format::Xrgb8888(_) => (bytes, width * mode.format.bytes_per_pixel(), 0),
         };
         Self {
             line,

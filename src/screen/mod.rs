@@ -1,7 +1,5 @@
 //! What the screen shows -> pixels: the host's side of the device.
 
-pub(crate) mod damage;
-pub(crate) mod dirty;
 mod graphics;
 mod kernels;
 mod surface;
@@ -13,12 +11,12 @@ use std::time::Duration;
 use vm_memory::bitmap::Bitmap;
 
 use self::kernels::Tier;
+use crate::damage::Damage;
+use crate::dirty::Dirty;
 use crate::error::RefreshError;
 use crate::scanout::{GraphicsMode, Mode, Scanout, Size};
 use crate::vram::Vram;
 
-pub use self::damage::{Damage, Rect};
-pub use self::dirty::Dirty;
 pub use self::kernels::Kernels;
 pub use self::surface::Surface;
 

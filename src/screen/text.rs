@@ -5,9 +5,9 @@ use std::ops::Range;
 use vm_memory::bitmap::Bitmap;
 
 use super::Frame;
-use super::damage::{Damage, Rect};
-use super::dirty::Dirty;
 use super::kernels::Glyph;
+use crate::damage::{Damage, Rect};
+use crate::dirty::Dirty;
 use crate::scanout::{Cursor, Size, TextMode};
 use crate::text::{self, CELL_BYTES};
 use crate::vram::{DirtyBitmap, Vram};

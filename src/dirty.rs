@@ -26,7 +26,7 @@ pub enum Dirty<'a> {
 
 impl Dirty<'_> {
     /// Checks the number of words.
-    pub(super) fn check(&self, needed: usize) -> Result<(), BitmapLengthError> {
+    pub(crate) fn check(&self, needed: usize) -> Result<(), BitmapLengthError> {
         match self {
             Self::Pages(words) => check_words(words, needed),
             _ => Ok(()),
@@ -35,7 +35,7 @@ impl Dirty<'_> {
 
     /// Whether any of these bytes of VRAM may have changed.
     #[inline]
-    pub(super) fn touches(&self, bytes: Range<u64>) -> bool {
+    pub(crate) fn touches(&self, bytes: Range<u64>) -> bool {
         match self {
             Self::Pages(words) => any_dirty(words, bytes),
             Self::All | Self::Compare => true,
