@@ -9,8 +9,8 @@ use std::fmt::{Arguments, Debug, Display};
 use std::time::Duration;
 
 use stdvga::{
-    Config, Damage, Dirty, Effects, GraphicsMode, Mode, Scanout, Screen, Size, StdVga, Surface,
-    Variant, WINDOW,
+    Config, Damage, Dirty, Effects, GraphicsMode, Mode, Screen, Size, StdVga, Surface, Variant,
+    WINDOW,
 };
 
 pub use registers::*;
@@ -246,6 +246,17 @@ impl Guest {
     pub fn vram_write(&mut self, offset: u64, data: &[u8]) {
         self.log_memory_write(FRAMEBUFFER_ADDRESS.wrapping_add(offset), data);
         self.vga.vram().write(offset, data);
+    }
+
+    /// The pages of VRAM that were written since this was last asked, as dirty words.
+    pub fn take_dirty(&mut self) -> Vec<u64> {
+        let vram = self.vga.vram();
+        let mut words = vec![0; vram.dirty_words()];
+        let bitmap = vram.region().bitmap();
+        bitmap
+            .drain_into(&mut words)
+            .expect("as many words as pages");
+        words
     }
 
     pub fn vram_read<const N: usize>(&self, offset: u64) -> [u8; N] {
@@ -534,12 +545,18 @@ pub struct Monitor {
 impl Monitor {
     /// Refreshes at `milliseconds`, growing the surface as the picture does.
     pub fn refresh(&mut self, guest: &mut Guest, milliseconds: u64) -> Damage {
-        let scanout = guest.vga.scanout();
-        self.draw(guest, &scanout, milliseconds)
+        self.refresh_where(guest, Dirty::Compare, milliseconds)
     }
 
-    pub fn draw(&mut self, guest: &Guest, scanout: &Scanout, milliseconds: u64) -> Damage {
-        let size = self.screen.size(scanout);
+    /// Refreshes with what's known to be dirty.
+    pub fn refresh_where(
+        &mut self,
+        guest: &mut Guest,
+        dirty: Dirty<'_>,
+        milliseconds: u64,
+    ) -> Damage {
+        let scanout = guest.vga.scanout();
+        let size = self.screen.size(&scanout);
         if self.size != Some(size) {
             self.size = Some(size);
             // Not black, so that a pixel that isn't drawn is seen.
@@ -551,9 +568,9 @@ impl Monitor {
         };
         self.screen
             .refresh(
-                scanout,
+                &scanout,
                 guest.vga.vram(),
-                Dirty::Compare,
+                dirty,
                 Duration::from_millis(milliseconds),
                 surface,
             )

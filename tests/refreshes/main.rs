@@ -1,0 +1,60 @@
+//! What a refresh draws, and what it says that it drew.
+//!
+//! - `pages.rs`: what is drawn where dirty pages are known
+//! - `compare.rs`: what is drawn where VRAM is compared
+//! - `memory.rs`: that a refresh needs no new memory
+//! - `direct.rs`: pictures that need no drawing
+//! - `random.rs`: whatever a guest does, and wherever changes are known from, the surface ends up as if all
+//!   of it had been drawn
+
+#[path = "../driver/mod.rs"]
+mod driver;
+
+mod compare;
+mod direct;
+mod memory;
+mod pages;
+mod random;
+
+use driver::{Guest, Monitor};
+use stdvga::{Dirty, Rect, Size};
+
+/// What surfaces hold before a refresh, to see what it draws. No picture has it.
+const UNTOUCHED: u32 = 0xdead_beef;
+
+fn rect(x: u32, y: u32, width: u32, height: u32) -> Rect {
+    Rect {
+        x,
+        y,
+        size: Size { width, height },
+    }
+}
+
+/// The smallest rectangle around the pixels that a refresh drew, and the damage that it told.
+fn drawn_by(
+    monitor: &mut Monitor,
+    guest: &mut Guest,
+    dirty: Dirty<'_>,
+    milliseconds: u64,
+) -> (Option<Rect>, Vec<Rect>) {
+    monitor.pixels.fill(UNTOUCHED);
+    let damage = monitor.refresh_where(guest, dirty, milliseconds);
+    let (width, _) = monitor.dimensions();
+    let mut drawn: Option<[u32; 4]> = None;
+    for (at, pixel) in (0..).zip(&monitor.pixels) {
+        if *pixel != UNTOUCHED {
+            let (x, y) = (at % width, at / width);
+            let [left, top, right, bottom] = drawn.unwrap_or([x, y, x, y]);
+            drawn = Some([left.min(x), top.min(y), right.max(x), bottom.max(y)]);
+        }
+    }
+    let drawn =
+        drawn.map(|[left, top, right, bottom]| rect(left, top, right - left + 1, bottom - top + 1));
+    (drawn, damage.rects().to_vec())
+}
+
+/// The same where the pages that were written are known.
+fn drawn_by_pages(monitor: &mut Monitor, guest: &mut Guest) -> (Option<Rect>, Vec<Rect>) {
+    let words = guest.take_dirty();
+    drawn_by(monitor, guest, Dirty::Pages(&words), 0)
+}

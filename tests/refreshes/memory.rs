@@ -1,0 +1,33 @@
+//! After the first refresh of a mode, refreshes allocate nothing.
+
+use stdvga::{Dirty, Variant};
+
+use super::driver::{Guest, Monitor};
+
+#[test]
+fn a_refresh_allocates_nothing_after_the_first_of_a_mode() {
+    type SetMode = fn(&mut Guest);
+    let modes: [(&str, SetMode); 5] = [
+        ("mode 03h", Guest::mode_03h),
+        ("mode 13h", Guest::mode_13h),
+        ("planar", |guest| guest.planar_mode(640, 480)),
+        ("8 bpp", |guest| guest.vbe_mode(640, 480, 8)),
+        ("32 bpp", |guest| guest.vbe_mode(640, 480, 32)),
+    ];
+    for (mode, set_mode) in modes {
+        let mut guest = Guest::new(Variant::Vga);
+        set_mode(&mut guest);
+        let every_page = vec![u64::MAX; guest.vga.vram().dirty_words()];
+        for dirty in [Dirty::All, Dirty::Compare, Dirty::Pages(&every_page)] {
+            let mut monitor = Monitor::default();
+            monitor.refresh_where(&mut guest, dirty, 0);
+            let allocated = allocation_counter::measure(|| {
+                for milliseconds in [100, 1000] {
+                    guest.vga.vram().write(0, &[1, 2, 3, milliseconds as u8]);
+                    monitor.refresh_where(&mut guest, dirty, milliseconds);
+                }
+            });
+            assert_eq!(allocated.count_total, 0, "{mode}, {dirty:?}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Where dirty pages are known, what lies in them is drawn.
+
+use std::time::Duration;
+
+use stdvga::{BitmapLengthError, Dirty, RefreshError, Surface, Variant};
+
+use super::driver::{CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, Guest, Monitor};
+use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect};
+
+/// A guest in a mode, and a monitor that shows it.
+fn shown(set_mode: impl FnOnce(&mut Guest)) -> (Guest, Monitor) {
+    let mut guest = Guest::new(Variant::Vga);
+    set_mode(&mut guest);
+    let mut monitor = Monitor::default();
+    let words = guest.take_dirty();
+    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
+    (guest, monitor)
+}
+
+fn write_cell(guest: &mut Guest, column: u64, row: u64, character: u8, attribute: u8) {
+    guest.window_write(0x1_8000 + row * 160 + column * 2, &[character, attribute]);
+}
+
+#[test]
+fn nothing_is_drawn_where_nothing_was_written() {
+    let modes: [fn(&mut Guest); 4] = [
+        Guest::mode_03h,
+        Guest::mode_13h,
+        |guest| guest.planar_mode(640, 480),
+        |guest| guest.vbe_mode(1024, 768, 32),
+    ];
+    for set_mode in modes {
+        let (mut guest, mut monitor) = shown(set_mode);
+        assert_eq!(drawn_by_pages(&mut monitor, &mut guest), (None, vec![]));
+    }
+}
+
+#[test]
+fn the_lines_in_a_written_page_are_drawn() {
+    // A row is a page.
+    let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(1024, 768, 32));
+    guest.vram_write(4096 * 5 + 100, &[1]);
+    guest.vram_write(4096 * 7 - 1, &[1, 2]);
+    assert_eq!(
+        drawn_by_pages(&mut monitor, &mut guest),
+        (Some(rect(0, 5, 1024, 3)), vec![rect(0, 5, 1024, 3)])
+    );
+}
+
+#[test]
+fn lines_that_show_the_same_row_are_drawn_together() {
+    // 320 bytes of each plane make 40 doubled rows a page.
+    let (mut guest, mut monitor) = shown(Guest::mode_13h);
+    guest.vram_write(0x5000, &[1]);
+    let first = 0x5000 / 320;
+    let last = 0x5fff / 320;
+    let lines = rect(0, 2 * first, 640, 2 * (last - first + 1));
+    assert_eq!(
+        drawn_by_pages(&mut monitor, &mut guest),
+        (Some(lines), vec![lines])
+    );
+}
+
+#[test]
+fn a_row_that_wraps_is_drawn_for_either_part() {
+    let (mut guest, mut monitor) = shown(|guest| {
+        guest.planar_mode(640, 480);
+        // The last row begins 40 planar addresses before the end.
+        guest.start_address(0xffd8);
+    });
+    guest.vram_write(0, &[1]);
+    let (drawn, _) = drawn_by_pages(&mut monitor, &mut guest);
+    assert_eq!(drawn.map(|rect| rect.y), Some(0), "the part at 0");
+    guest.vram_write(0x3_ffff, &[1]);
+    let (drawn, _) = drawn_by_pages(&mut monitor, &mut guest);
+    assert_eq!(drawn, Some(rect(0, 0, 640, 1)), "the part at the end");
+}
+
+#[test]
+fn a_written_cell_is_drawn_alone() {
+    let (mut guest, mut monitor) = shown(Guest::mode_03h);
+    write_cell(&mut guest, 79, 24, b'A', 0x1f);
+    let cell = rect(79 * 9, 24 * 16, 9, 16);
+    assert_eq!(
+        drawn_by_pages(&mut monitor, &mut guest),
+        (Some(cell), vec![cell])
+    );
+}
+
+#[test]
+fn cells_that_were_written_side_by_side_are_one_rectangle() {
+    let (mut guest, mut monitor) = shown(Guest::mode_03h);
+    for row in [3, 4] {
+        for column in 10..20 {
+            write_cell(&mut guest, column, row, b'A', 0x1f);
+        }
+    }
+    write_cell(&mut guest, 30, 4, b'A', 0x1f);
+    let (_, damage) = drawn_by_pages(&mut monitor, &mut guest);
+    assert_eq!(damage, [rect(90, 48, 90, 32), rect(270, 64, 9, 16)]);
+}
+
+#[test]
+fn a_cell_that_was_written_with_what_it_held_isnt_drawn() {
+    let (mut guest, mut monitor) = shown(|guest| {
+        guest.mode_03h();
+        write_cell(guest, 0, 0, b'A', 0x1f);
+    });
+    write_cell(&mut guest, 0, 0, b'A', 0x1f);
+    assert_eq!(drawn_by_pages(&mut monitor, &mut guest), (None, vec![]));
+}
+
+#[test]
+fn a_changed_glyph_draws_the_text_anew() {
+    let (mut guest, mut monitor) = shown(Guest::mode_03h);
+    guest.load_glyph(b'A', &[0x7e]);
+    let whole = rect(0, 0, 720, 400);
+    assert_eq!(
+        drawn_by_pages(&mut monitor, &mut guest),
+        (Some(whole), vec![whole])
+    );
+}
+
+#[test]
+fn a_cursor_that_moves_draws_the_cell_that_it_left_and_the_one_that_it_came_to() {
+    let (mut guest, mut monitor) = shown(|guest| {
+        guest.mode_03h();
+        guest.crtc(CURSOR_START, 14);
+        guest.crtc(CURSOR_END, 15);
+    });
+    guest.crtc(CURSOR_LOCATION_LOW, 80);
+    let (_, damage) = drawn_by_pages(&mut monitor, &mut guest);
+    assert_eq!(damage, [rect(0, 0, 9, 32)], "rows 0 and 1");
+}
+
+#[test]
+fn a_blinking_cursor_draws_its_cell() {
+    let (mut guest, mut monitor) = shown(|guest| {
+        guest.mode_03h();
+        guest.crtc(CURSOR_START, 0);
+        guest.crtc(CURSOR_END, 15);
+        guest.crtc(CURSOR_LOCATION_LOW, 3);
+    });
+    let words = guest.take_dirty();
+    let mut drawn_at =
+        |milliseconds| drawn_by(&mut monitor, &mut guest, Dirty::Pages(&words), milliseconds);
+    let cell = rect(27, 0, 9, 16);
+    assert_eq!(drawn_at(265), (None, vec![]));
+    assert_eq!(drawn_at(266), (Some(cell), vec![cell]), "hidden");
+    assert_eq!(drawn_at(531), (None, vec![]));
+    assert_eq!(drawn_at(532), (Some(cell), vec![cell]), "shown");
+}
+
+#[test]
+fn blinking_text_draws_the_cells_that_blink() {
+    let (mut guest, mut monitor) = shown(|guest| {
+        guest.mode_03h();
+        guest.attribute(0x10, 0x08);
+        guest.unblank();
+        write_cell(guest, 5, 2, b'A', 0x8f);
+        write_cell(guest, 7, 2, b'A', 0x0f);
+    });
+    let words = guest.take_dirty();
+    let cell = rect(45, 32, 9, 16);
+    assert_eq!(
+        drawn_by(&mut monitor, &mut guest, Dirty::Pages(&words), 533),
+        (Some(cell), vec![cell])
+    );
+}
+
+#[test]
+fn a_changed_colour_draws_the_picture_anew() {
+    let (mut guest, mut monitor) = shown(Guest::mode_13h);
+    guest.dac(200, [1, 2, 3]);
+    let whole = rect(0, 0, 640, 400);
+    assert_eq!(
+        drawn_by_pages(&mut monitor, &mut guest),
+        (Some(whole), vec![whole])
+    );
+}
+
+#[test]
+fn the_palette_is_no_matter_to_direct_colours() {
+    let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(64, 64, 32));
+    guest.dac(200, [1, 2, 3]);
+    assert_eq!(drawn_by_pages(&mut monitor, &mut guest), (None, vec![]));
+}
+
+#[test]
+fn what_was_written_while_the_screen_was_blank_shows_afterwards() {
+    let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(64, 64, 32));
+    guest.outb(0x3c0, 0x00);
+    let words = guest.take_dirty();
+    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
+    guest.vram_write(0, &[1, 2, 3, 0]);
+    let words = guest.take_dirty();
+    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
+    guest.unblank();
+    let words = guest.take_dirty();
+    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
+    assert_eq!(monitor.pixel(0, 0), 0x03_02_01);
+}
+
+#[test]
+fn everything_is_drawn_on_a_surface_that_holds_nothing() {
+    let (mut guest, mut monitor) = shown(Guest::mode_03h);
+    let whole = rect(0, 0, 720, 400);
+    assert_eq!(
+        drawn_by(&mut monitor, &mut guest, Dirty::All, 0),
+        (Some(whole), vec![whole])
+    );
+}
+
+#[test]
+fn a_bitmap_of_the_wrong_length_is_refused_and_nothing_drawn() {
+    let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(64, 64, 32));
+    guest.vram_write(0, &[1, 2, 3, 0]);
+    let words = guest.take_dirty();
+    let scanout = guest.vga.scanout();
+    monitor.pixels.fill(UNTOUCHED);
+    let refused = monitor.screen.refresh(
+        &scanout,
+        guest.vga.vram(),
+        Dirty::Pages(&words[1..]),
+        Duration::ZERO,
+        Surface {
+            pixels: &mut monitor.pixels,
+            stride: 64,
+        },
+    );
+    let error = BitmapLengthError {
+        given: 63,
+        needed: 64,
+    };
+    assert_eq!(refused, Err(RefreshError::Dirty(error)));
+    assert_eq!(
+        error.to_string(),
+        "a dirty bitmap of 63 words was given, but VRAM has 64 words of pages"
+    );
+    assert!(monitor.pixels.iter().all(|pixel| *pixel == UNTOUCHED));
+
+    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
+    assert_eq!(monitor.pixel(0, 0), 0x03_02_01, "the screen goes on");
+}
