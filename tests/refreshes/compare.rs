@@ -3,7 +3,7 @@
 use stdvga::{Dirty, Variant};
 
 use super::driver::{Guest, Monitor};
-use super::{drawn_by, drawn_by_pages, rect};
+use super::{drawn_by, rect};
 
 fn shown(set_mode: impl FnOnce(&mut Guest)) -> (Guest, Monitor) {
     let mut guest = Guest::new(Variant::Vga);
@@ -77,24 +77,18 @@ fn a_changed_cell_and_a_changed_glyph_are_seen() {
 }
 
 #[test]
-fn comparing_goes_on_after_a_refresh_by_pages() {
-    let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(1024, 16, 32));
-    guest.take_dirty();
-    guest.vram_write(0, &[1]);
-    let line = rect(0, 0, 1024, 1);
-    assert_eq!(
-        drawn_by_pages(&mut monitor, &mut guest),
-        (Some(line), vec![line])
-    );
-    guest.vram_write(0, &[0]);
-    let (drawn, damage) = drawn_by(&mut monitor, &mut guest, Dirty::Compare, 0);
-    assert!(
-        drawn.is_some(),
-        "the line isn't what it was at the last refresh"
-    );
-    assert_eq!(damage.len(), 1);
-    assert_eq!(
-        drawn_by(&mut monitor, &mut guest, Dirty::Compare, 0),
-        (None, vec![])
-    );
+fn comparing_starts_anew_after_a_refresh_that_didnt_compare() {
+    let every_page = [u64::MAX; 64];
+    for other in [Dirty::Pages(&every_page), Dirty::All] {
+        let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(64, 64, 32));
+        guest.vram_write(0, &[1]);
+        monitor.refresh_where(&mut guest, other, 0);
+        guest.vram_write(0, &[0]);
+        monitor.refresh(&mut guest, 0);
+        assert_eq!(monitor.pixel(0, 0), 0, "as it was when last compared");
+        assert_eq!(
+            drawn_by(&mut monitor, &mut guest, Dirty::Compare, 0),
+            (None, vec![])
+        );
+    }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use stdvga::{BitmapLengthError, Dirty, RefreshError, Surface, Variant};
 
-use super::driver::{CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, Guest, Monitor};
+use super::driver::{
+    CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, ENABLE, ENABLED, Guest, Monitor, NO_CLEAR,
+    OVERFLOW, VERTICAL_DISPLAY_END,
+};
 use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect};
 
 /// A guest in a mode, and a monitor that shows it.
@@ -199,6 +202,47 @@ fn what_was_written_while_the_screen_was_blank_shows_afterwards() {
     let words = guest.take_dirty();
     monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
     assert_eq!(monitor.pixel(0, 0), 0x03_02_01);
+}
+
+#[test]
+fn a_picture_that_comes_back_is_drawn_anew() {
+    fn mode_03h(guest: &mut Guest) {
+        guest.dispi(ENABLE, 0);
+        guest.mode_03h();
+    }
+    fn vbe(guest: &mut Guest) {
+        guest.dac(0, [63, 0, 0]);
+        guest.vbe_mode(720, 400, 8);
+        guest.dispi(ENABLE, ENABLED | NO_CLEAR);
+    }
+    let impossible_text = |guest: &mut Guest| {
+        mode_03h(guest);
+        guest.crtc(VERTICAL_DISPLAY_END, 0);
+        guest.crtc(OVERFLOW, 0);
+    };
+    type SetMode = fn(&mut Guest);
+    let ways: [(&str, SetMode, SetMode); 4] = [
+        ("text, graphics, text", mode_03h, vbe),
+        ("graphics, text, graphics", vbe, mode_03h),
+        ("text, impossible text, text", mode_03h, impossible_text),
+        ("graphics, impossible text, graphics", vbe, impossible_text),
+    ];
+    for (way, set_mode, set_another) in ways {
+        let (mut guest, mut monitor) = shown(set_mode);
+        let mut refresh_by_pages = |guest: &mut Guest| {
+            let words = guest.take_dirty();
+            monitor.refresh_where(guest, Dirty::Pages(&words), 0);
+            monitor.pixels.clone()
+        };
+        set_another(&mut guest);
+        guest.vram_write(0, &[0xdb, 0x1f]);
+        refresh_by_pages(&mut guest);
+        set_mode(&mut guest);
+        let pixels = refresh_by_pages(&mut guest);
+        let mut all = Monitor::default();
+        all.refresh(&mut guest, 0);
+        assert!(pixels == all.pixels, "{way}");
+    }
 }
 
 #[test]

@@ -57,7 +57,12 @@ impl Program {
 
     /// Sets a mode of a moderate size.
     fn set_mode(&mut self) {
-        let (width, height) = (8 * (1 + self.below(40) as u16), 1 + self.below(200) as u16);
+        // Often the same, so that a picture comes back.
+        let (width, height) = if self.rng.random_bool(0.5) {
+            (320, 200)
+        } else {
+            (8 * (1 + self.below(40) as u16), 1 + self.below(200) as u16)
+        };
         let kind = self.below(8);
         self.note(format_args!("mode {kind}, {width}x{height}"));
         match kind {
@@ -152,8 +157,8 @@ impl Program {
     /// Writes some bytes of VRAM, mostly where something shows.
     fn write(&mut self) {
         let len = self.pick(&[1, 2, 4, 300, 5000]);
-        let mut data = vec![0; len];
-        if self.rng.random_bool(0.8) {
+        let mut data = vec![self.pick(&[0x00, 0xff]); len];
+        if self.rng.random_bool(0.5) {
             self.rng.fill(&mut data[..]);
         }
         let end = match self.below(4) {
