@@ -5,8 +5,8 @@ use std::time::Duration;
 use stdvga::{BitmapLengthError, Dirty, RefreshError, Surface, Variant};
 
 use super::driver::{
-    CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, ENABLE, ENABLED, Guest, Monitor, NO_CLEAR,
-    OVERFLOW, VERTICAL_DISPLAY_END,
+    CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, Guest, Monitor, NO_CLEAR, OVERFLOW,
+    VERTICAL_DISPLAY_END,
 };
 use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect};
 
@@ -206,26 +206,25 @@ fn what_was_written_while_the_screen_was_blank_shows_afterwards() {
 
 #[test]
 fn a_picture_that_comes_back_is_drawn_anew() {
-    fn mode_03h(guest: &mut Guest) {
-        guest.dispi(ENABLE, 0);
-        guest.mode_03h();
-    }
-    fn vbe(guest: &mut Guest) {
-        guest.dac(0, [63, 0, 0]);
-        guest.vbe_mode(720, 400, 8);
-        guest.dispi(ENABLE, ENABLED | NO_CLEAR);
-    }
     let impossible_text = |guest: &mut Guest| {
-        mode_03h(guest);
+        guest.mode_03h();
         guest.crtc(VERTICAL_DISPLAY_END, 0);
         guest.crtc(OVERFLOW, 0);
     };
     type SetMode = fn(&mut Guest);
     let ways: [(&str, SetMode, SetMode); 4] = [
-        ("text, graphics, text", mode_03h, vbe),
-        ("graphics, text, graphics", vbe, mode_03h),
-        ("text, impossible text, text", mode_03h, impossible_text),
-        ("graphics, impossible text, graphics", vbe, impossible_text),
+        ("text, graphics, text", Guest::mode_03h, Guest::mode_13h),
+        ("graphics, text, graphics", Guest::mode_13h, Guest::mode_03h),
+        (
+            "text, impossible text, text",
+            Guest::mode_03h,
+            impossible_text,
+        ),
+        (
+            "graphics, impossible text, graphics",
+            Guest::mode_13h,
+            impossible_text,
+        ),
     ];
     for (way, set_mode, set_another) in ways {
         let (mut guest, mut monitor) = shown(set_mode);
