@@ -263,7 +263,7 @@ impl Scanout {
     }
 
     /// The colours that indices of VRAM stand for, as 0x00RRGGBB. 16-colour modes use the first 16;
-    /// direct-colour modes, and a blank screen, none.
+    /// direct-colour modes, and a blank screen, none: those that aren't used are black.
     pub fn palette(&self) -> &[u32; 256] {
         &self.palette
     }

@@ -178,6 +178,7 @@ fn palette(regs: &Registers, mode: &Mode) -> [u32; 256] {
     let mut palette = [0; 256];
     let has_16_colors = match mode {
         Mode::Blank => return palette,
+        Mode::Graphics(mode) if !mode.format.has_palette() => return palette,
         Mode::Text(_) => true,
         Mode::Graphics(mode) => mode.format.has_16_colors(),
     };

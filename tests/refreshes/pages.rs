@@ -5,8 +5,7 @@ use std::time::Duration;
 use stdvga::{BitmapLengthError, Dirty, RefreshError, Surface, Variant};
 
 use super::driver::{
-    CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, Guest, Monitor, NO_CLEAR, OVERFLOW,
-    VERTICAL_DISPLAY_END,
+    CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, Guest, Monitor, OVERFLOW, VERTICAL_DISPLAY_END,
 };
 use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect};
 
