@@ -3,6 +3,10 @@
 //! A loop works on as many elements as both its slices have.
 
 mod plain;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use crate::config::ByteOrder;
 
@@ -24,11 +28,22 @@ pub enum Kernels {
 #[derive(Clone, Debug)]
 pub(super) struct Palette {
     colors: [u32; 256],
+    /// Each colour twice.
+    doubled: [[u32; 2]; 256],
+    /// All pairs of the first 16. The low half of an index is the left one's.
+    pairs_16: [[u32; 2]; 256],
+    /// Blue, green and red of each colour.
+    components: [[u8; 256]; 3],
 }
 
 impl Palette {
     pub fn new(colors: &[u32; 256]) -> Self {
-        Self { colors: *colors }
+        Self {
+            colors: *colors,
+            doubled: colors.map(|color| [color; 2]),
+            pairs_16: std::array::from_fn(|pair| [colors[pair & 0x0f], colors[pair >> 4]]),
+            components: [0, 8, 16].map(|shift| colors.map(|color| (color >> shift) as u8)),
+        }
     }
 
     pub fn colors(&self) -> &[u32; 256] {
@@ -49,15 +64,48 @@ pub(super) struct Glyph<'a> {
     pub background: u32,
 }
 
+/// A loop, with what it works on.
+pub(super) enum Work<'a> {
+    Planar(&'a [u8], u8, &'a mut [u8]),
+    Cga(&'a [u8], u8, &'a mut [u8]),
+    Colors16(&'a [u8], &'a Palette, &'a mut [u32]),
+    Colors16Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
+    Colors256(&'a [u8], &'a Palette, &'a mut [u32]),
+    Colors256Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
+    Rgb555(&'a [u8], ByteOrder, &'a mut [u32]),
+    Rgb565(&'a [u8], ByteOrder, &'a mut [u32]),
+    Rgb888(&'a [u8], ByteOrder, &'a mut [u32]),
+    Xrgb8888(&'a [u8], ByteOrder, &'a mut [u32]),
+    Glyph(Glyph<'a>, &'a mut [u32], usize),
+}
+
 /// The tier of loops that was chosen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tier(());
+pub(super) enum Tier {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(x86::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(x86::Avx512),
+}
 
 impl Tier {
     pub fn new(kernels: Kernels) -> Self {
         match kernels {
-            Kernels::Detected | Kernels::Portable => Self(()),
+            Kernels::Detected => Self::detected().pop().unwrap_or(Self::Portable),
+            Kernels::Portable => Self::Portable,
         }
+    }
+
+    /// Those that run on this CPU, the fastest last.
+    pub fn detected() -> Vec<Self> {
+        let mut tiers = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            tiers.extend(x86::Avx2::detect().map(Self::Avx2));
+            tiers.extend(x86::Avx512::detect().map(Self::Avx512));
+        }
+        tiers
     }
 
     /// The tier for a picture of that many pixels, all of which are drawn.
@@ -65,60 +113,70 @@ impl Tier {
         self
     }
 
+    fn run(self, work: Work<'_>) {
+        match self {
+            Self::Portable => plain::run(work),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(cpu) => cpu.run(work),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(cpu) => cpu.run(work),
+        }
+    }
+
     /// Groups of four bytes, one a plane, as eight indices each. Planes whose bit in `planes` is clear
     /// read as zeros.
     pub fn planar(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
-        plain::planar(groups, planes, indices);
+        self.run(Work::Planar(groups, planes, indices));
     }
 
     /// The same for CGA: two bits each of planes 0 and 2, then of planes 1 and 3.
     pub fn cga(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
-        plain::cga(groups, planes, indices);
+        self.run(Work::Cga(groups, planes, indices));
     }
 
     /// Looks up indices below 16.
     pub fn colors_16(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        plain::colors(indices, &palette.colors, pixels);
+        self.run(Work::Colors16(indices, palette, pixels));
     }
 
     /// Looks up indices below 16, each of which gives two pixels.
     pub fn colors_16_doubled(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        plain::colors_doubled(indices, &palette.colors, pixels);
+        self.run(Work::Colors16Doubled(indices, palette, pixels));
     }
 
     /// Looks up indices.
     pub fn colors_256(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        plain::colors(indices, &palette.colors, pixels);
+        self.run(Work::Colors256(indices, palette, pixels));
     }
 
     /// Looks up indices, each of which gives two pixels.
     pub fn colors_256_doubled(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        plain::colors_doubled(indices, &palette.colors, pixels);
+        self.run(Work::Colors256Doubled(indices, palette, pixels));
     }
 
     /// 16-bit words of 5, 5 and 5 bits.
     pub fn rgb555(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        plain::rgb555(bytes, order, pixels);
+        self.run(Work::Rgb555(bytes, order, pixels));
     }
 
     /// 16-bit words of 5, 6 and 5 bits.
     pub fn rgb565(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        plain::rgb565(bytes, order, pixels);
+        self.run(Work::Rgb565(bytes, order, pixels));
     }
 
     /// 24 bits.
     pub fn rgb888(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        plain::rgb888(bytes, order, pixels);
+        self.run(Work::Rgb888(bytes, order, pixels));
     }
 
     /// 32 bits, of which eight don't show.
     pub fn xrgb8888(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        plain::xrgb8888(bytes, order, pixels);
+        self.run(Work::Xrgb8888(bytes, order, pixels));
     }
 
     /// Draws a character cell whose first pixel is that of `pixels`, and whose lines are `stride`
     /// pixels apart.
     pub fn glyph(self, glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
-        plain::glyph(glyph, pixels, stride);
+        self.run(Work::Glyph(glyph, pixels, stride));
     }
 }

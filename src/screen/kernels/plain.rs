@@ -1,6 +1,6 @@
 //! The loops in plain Rust, which say what the others must do.
 
-use super::Glyph;
+use super::{Glyph, Palette, Work};
 use crate::config::ByteOrder;
 
 /// Pixels that four bytes, one a plane, hold.
@@ -44,6 +44,24 @@ static DOTS: [[u32; GLYPH_DOTS]; 256] = {
     table
 };
 
+pub fn run(work: Work<'_>) {
+    match work {
+        Work::Planar(groups, planes, indices) => planar(groups, planes, indices),
+        Work::Cga(groups, planes, indices) => cga(groups, planes, indices),
+        Work::Colors16(indices, palette, pixels) => colors_16(indices, palette, pixels),
+        Work::Colors256(indices, palette, pixels) => colors_256(indices, palette, pixels),
+        Work::Colors16Doubled(indices, palette, pixels)
+        | Work::Colors256Doubled(indices, palette, pixels) => {
+            colors_doubled(indices, palette, pixels);
+        }
+        Work::Rgb555(bytes, order, pixels) => rgb555(bytes, order, pixels),
+        Work::Rgb565(bytes, order, pixels) => rgb565(bytes, order, pixels),
+        Work::Rgb888(bytes, order, pixels) => rgb888(bytes, order, pixels),
+        Work::Xrgb8888(bytes, order, pixels) => xrgb8888(bytes, order, pixels),
+        Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
+    }
+}
+
 /// 16 colours: a bit of each plane, the highest bit first.
 pub fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
     let enabled = enabled(planes);
@@ -69,7 +87,7 @@ pub fn cga(groups: &[u8], planes: u8, indices: &mut [u8]) {
     }
 }
 
-fn enabled(planes: u8) -> [u8; GROUP_BYTES] {
+pub fn enabled(planes: u8) -> [u8; GROUP_BYTES] {
     std::array::from_fn(|plane| if planes >> plane & 1 != 0 { 0xff } else { 0 })
 }
 
@@ -82,61 +100,78 @@ fn groups_of<'a>(
         .zip(groups.chunks_exact(GROUP_BYTES))
 }
 
-pub fn colors(indices: &[u8], palette: &[u32; 256], pixels: &mut [u32]) {
-    for (pixel, index) in pixels.iter_mut().zip(indices) {
-        *pixel = palette[usize::from(*index)];
+/// Looks up two indices at once.
+pub fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let (chunks, indices, pixels) = chunks::<_, _, 8, 8>(indices, pixels);
+    for (indices, pixels) in chunks {
+        let indices = u64::from_le_bytes(*indices);
+        // Every other byte has an index in its low half and the next index in its high half.
+        let pairs = (indices | indices >> 4).to_le_bytes();
+        let (places, _) = pixels.as_chunks_mut();
+        for (place, pair) in places.iter_mut().zip(pairs.iter().step_by(2)) {
+            *place = palette.pairs_16[usize::from(*pair)];
+        }
+    }
+    colors_256(indices, palette, pixels);
+}
+
+pub fn colors_256(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let color = |index: u8| palette.colors[usize::from(index)];
+    // Eight at once: fewer and wider stores.
+    let (chunks, indices, pixels) = chunks::<_, _, 8, 8>(indices, pixels);
+    for (indices, pixels) in chunks {
+        *pixels = indices.map(color);
+    }
+    for (index, pixel) in indices.iter().zip(pixels) {
+        *pixel = color(*index);
     }
 }
 
-pub fn colors_doubled(indices: &[u8], palette: &[u32; 256], pixels: &mut [u32]) {
-    for (pair, index) in pixels.chunks_exact_mut(2).zip(indices) {
-        pair.fill(palette[usize::from(*index)]);
+pub fn colors_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let (pairs, _) = pixels.as_chunks_mut();
+    for (pair, index) in pairs.iter_mut().zip(indices) {
+        *pair = palette.doubled[usize::from(*index)];
     }
 }
 
-/// Five bits as eight, with the high bits repeated below.
-fn replicate5(value: u16) -> u8 {
-    (value << 3 | value >> 2) as u8
+/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue.
+#[inline(always)]
+pub fn rgb16<const GREEN_BITS: i32>(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+    // As long as possible all is 16 bits wide, so that a vector holds more of it.
+    let color = |word: u16, widen: fn(u16, i32) -> u16| {
+        let red = widen(word >> (5 + GREEN_BITS) & 0x1f, 5);
+        let green = widen(word >> 5 & ((1 << GREEN_BITS) - 1), GREEN_BITS);
+        let blue = widen(word & 0x1f, 5);
+        u32::from(red) << 16 | u32::from(green << 8 | blue)
+    };
+    match order {
+        ByteOrder::Little => convert(bytes, pixels, |bytes| {
+            color(u16::from_le_bytes(bytes), replicate)
+        }),
+        // As QEMU does it.
+        ByteOrder::Big => convert(bytes, pixels, |bytes| color(u16::from_be_bytes(bytes), pad)),
+    }
 }
 
-/// Six bits as eight.
-fn replicate6(value: u16) -> u8 {
-    (value << 2 | value >> 4) as u8
+/// A value of that many bits as one of eight, its high bits repeated below.
+fn replicate(value: u16, bits: i32) -> u16 {
+    value << (8 - bits) | value >> (2 * bits - 8)
 }
 
-/// Big-endian words keep their low bits zero, as in QEMU.
+/// The same with zeros below.
+fn pad(value: u16, bits: i32) -> u16 {
+    value << (8 - bits)
+}
+
 pub fn rgb555(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    fn color(word: u16, widen: impl Fn(u16) -> u8) -> u32 {
-        let field = |shift: u32| widen(word >> shift & 0x1f);
-        u32::from_be_bytes([0, field(10), field(5), field(0)])
-    }
-    match order {
-        ByteOrder::Little => convert(bytes, pixels, |bytes| {
-            color(u16::from_le_bytes(bytes), replicate5)
-        }),
-        ByteOrder::Big => convert(bytes, pixels, |bytes| {
-            color(u16::from_be_bytes(bytes), |value| (value << 3) as u8)
-        }),
-    }
+    rgb16::<5>(bytes, order, pixels);
 }
 
-/// Big-endian words keep their low bits zero, as in QEMU.
 pub fn rgb565(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    fn color(word: u16, widen5: impl Fn(u16) -> u8, widen6: impl Fn(u16) -> u8) -> u32 {
-        let (red, green, blue) = (word >> 11, word >> 5 & 0x3f, word & 0x1f);
-        u32::from_be_bytes([0, widen5(red), widen6(green), widen5(blue)])
-    }
-    match order {
-        ByteOrder::Little => convert(bytes, pixels, |bytes| {
-            color(u16::from_le_bytes(bytes), replicate5, replicate6)
-        }),
-        ByteOrder::Big => convert(bytes, pixels, |bytes| {
-            let word = u16::from_be_bytes(bytes);
-            color(word, |value| (value << 3) as u8, |value| (value << 2) as u8)
-        }),
-    }
+    rgb16::<6>(bytes, order, pixels);
 }
 
+#[inline(always)]
 pub fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
     match order {
         ByteOrder::Little => convert(bytes, pixels, |[blue, green, red]| {
@@ -148,6 +183,7 @@ pub fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
     }
 }
 
+#[inline(always)]
 pub fn xrgb8888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
     const RGB: u32 = 0x00ff_ffff;
     match order {
@@ -156,39 +192,85 @@ pub fn xrgb8888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
     }
 }
 
+#[inline(always)]
 fn convert<const N: usize>(bytes: &[u8], pixels: &mut [u32], color: impl Fn([u8; N]) -> u32) {
-    for (pixel, bytes) in pixels.iter_mut().zip(bytes.chunks_exact(N)) {
-        *pixel = color(std::array::from_fn(|index| bytes[index]));
+    let (bytes, _) = bytes.as_chunks();
+    for (pixel, bytes) in pixels.iter_mut().zip(bytes) {
+        *pixel = color(*bytes);
     }
 }
 
 pub fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
     let Glyph {
+        lines,
         width,
+        repeats_eighth,
         foreground,
         background,
-        ..
     } = glyph;
-    for (line, dots) in pixels.chunks_mut(stride.max(1)).zip(glyph.lines) {
-        let Some(line) = line.get_mut(..width) else {
-            return;
-        };
-        let dots =
-            DOTS[usize::from(*dots)].map(|mask| background ^ (mask & (foreground ^ background)));
-        if width == 2 * GLYPH_DOTS {
-            for (pair, color) in line.chunks_exact_mut(2).zip(dots) {
-                pair.fill(color);
-            }
-        } else {
-            let (eight, rest) = line.split_at_mut(GLYPH_DOTS.min(width));
-            eight.copy_from_slice(&dots[..eight.len()]);
-            rest.fill(if glyph.repeats_eighth {
-                dots[GLYPH_DOTS - 1]
-            } else {
-                background
+    let eight = |dots: u8| {
+        DOTS[usize::from(dots)].map(|mask| background ^ (mask & (foreground ^ background)))
+    };
+    match width {
+        16 => draw_lines(lines, pixels, stride, |dots, line: &mut [u32; 16]| {
+            let eight = eight(dots);
+            *line = std::array::from_fn(|pixel| eight[pixel / 2]);
+        }),
+        9 => {
+            let repeated = u8::from(repeats_eighth);
+            draw_lines(lines, pixels, stride, |dots, line: &mut [u32; 9]| {
+                line[..GLYPH_DOTS].copy_from_slice(&eight(dots));
+                line[GLYPH_DOTS] = if dots & repeated != 0 {
+                    foreground
+                } else {
+                    background
+                };
             });
         }
+        _ => draw_lines(lines, pixels, stride, |dots, line| *line = eight(dots)),
     }
+}
+
+/// Draws the lines of a cell that is `WIDTH` pixels wide, as far as the pixels go.
+#[inline(always)]
+pub fn draw_lines<const WIDTH: usize>(
+    lines: &[u8],
+    pixels: &mut [u32],
+    stride: usize,
+    draw: impl Fn(u8, &mut [u32; WIDTH]),
+) {
+    if stride < WIDTH {
+        return;
+    }
+    let mut below = pixels;
+    for dots in lines {
+        let Some(row) = below.first_chunk_mut() else {
+            return;
+        };
+        draw(*dots, row);
+        let Some(rest) = below.get_mut(stride..) else {
+            return;
+        };
+        below = rest;
+    }
+}
+
+/// Whole chunks of what both have, and what remains of both.
+#[inline(always)]
+pub fn chunks<'a, I, O, const N: usize, const M: usize>(
+    input: &'a [I],
+    output: &'a mut [O],
+) -> (
+    impl Iterator<Item = (&'a [I; N], &'a mut [O; M])>,
+    &'a [I],
+    &'a mut [O],
+) {
+    let count = (input.len() / N).min(output.len() / M);
+    let (input, input_rest) = input.split_at(count * N);
+    let (output, output_rest) = output.split_at_mut(count * M);
+    let (input, _) = input.as_chunks();
+    let (output, _) = output.as_chunks_mut();
+    (input.iter().zip(output), input_rest, output_rest)
 }
 
 #[cfg(test)]

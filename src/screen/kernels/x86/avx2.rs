@@ -1,0 +1,283 @@
+//! Loops for AVX2.
+
+use std::arch::x86_64::*;
+
+use super::super::plain::chunks;
+use super::super::{GROUP_BYTES, GROUP_PIXELS, Glyph, Palette, Work, plain};
+use super::memory::{load_16, load_24, load_32, store_8_pixels, store_32};
+use crate::config::ByteOrder;
+
+/// Bytes of a vector.
+const BYTES: usize = 32;
+/// Bytes of a vector's half, beyond which few instructions move bytes.
+const HALF: usize = 16;
+
+#[target_feature(enable = "avx2")]
+pub fn run(work: Work<'_>) {
+    match work {
+        Work::Planar(groups, planes, indices) => {
+            let (groups, indices) = transpose(groups, planes, indices, &PLANAR);
+            plain::planar(groups, planes, indices);
+        }
+        Work::Cga(groups, planes, indices) => {
+            let (groups, indices) = transpose(groups, planes, indices, &CGA);
+            plain::cga(groups, planes, indices);
+        }
+        Work::Colors16(indices, palette, pixels) => colors_16(indices, palette, pixels),
+        Work::Colors16Doubled(indices, palette, pixels) => {
+            colors_16_doubled(indices, palette, pixels);
+        }
+        Work::Rgb555(bytes, ByteOrder::Little, pixels) => rgb16::<5, false>(bytes, pixels),
+        Work::Rgb555(bytes, ByteOrder::Big, pixels) => rgb16::<5, true>(bytes, pixels),
+        Work::Rgb565(bytes, ByteOrder::Little, pixels) => rgb16::<6, false>(bytes, pixels),
+        Work::Rgb565(bytes, ByteOrder::Big, pixels) => rgb16::<6, true>(bytes, pixels),
+        Work::Rgb888(bytes, order, pixels) => rgb888(bytes, order, pixels),
+        Work::Xrgb8888(bytes, order, pixels) => plain::xrgb8888(bytes, order, pixels),
+        Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
+        other => plain::run(other),
+    }
+}
+
+/// Where the four bits of 32 indices come from, as 16 bytes of groups have them.
+struct Bits {
+    /// The byte that has an index's bit, for each bit.
+    bytes: [[u8; BYTES]; 4],
+    /// Which of the byte's bits it is.
+    masks: [[u8; BYTES]; 4],
+}
+
+static PLANAR: Bits = Bits::new(false);
+static CGA: Bits = Bits::new(true);
+
+impl Bits {
+    const fn new(cga: bool) -> Self {
+        let mut bits = Self {
+            bytes: [[0; BYTES]; 4],
+            masks: [[0; BYTES]; 4],
+        };
+        let mut bit = 0;
+        while bit < 4 {
+            let mut index = 0;
+            while index < BYTES {
+                let group = index / GROUP_PIXELS;
+                let pixel = index % GROUP_PIXELS;
+                let (plane, mask) = if cga {
+                    (
+                        bit & 2 | (pixel / 4),
+                        (1 << (bit & 1)) << (6 - 2 * (pixel % 4)),
+                    )
+                } else {
+                    (bit, 0x80 >> pixel)
+                };
+                bits.bytes[bit][index] = (group * GROUP_BYTES + plane) as u8;
+                bits.masks[bit][index] = mask;
+                index += 1;
+            }
+            bit += 1;
+        }
+        bits
+    }
+}
+
+/// Makes indices of groups, and returns what remains of both.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn transpose<'a>(
+    groups: &'a [u8],
+    planes: u8,
+    indices: &'a mut [u8],
+    bits: &Bits,
+) -> (&'a [u8], &'a mut [u8]) {
+    let enabled = _mm_set1_epi32(i32::from_le_bytes(plain::enabled(planes)));
+    let bytes = bits.bytes.each_ref().map(|bytes| load_32(bytes));
+    let masks = bits.masks.each_ref().map(|masks| load_32(masks));
+    let (chunks, groups, indices) = chunks::<_, _, HALF, BYTES>(groups, indices);
+    for (groups, indices) in chunks {
+        let groups = _mm256_broadcastsi128_si256(_mm_and_si128(load_16(groups), enabled));
+        let bit = |bit: usize| {
+            let found = _mm256_and_si256(_mm256_shuffle_epi8(groups, bytes[bit]), masks[bit]);
+            let set = _mm256_cmpeq_epi8(found, masks[bit]);
+            _mm256_and_si256(set, _mm256_set1_epi8(1 << bit))
+        };
+        let low = _mm256_or_si256(bit(0), bit(1));
+        let high = _mm256_or_si256(bit(2), bit(3));
+        store_32(_mm256_or_si256(low, high), indices);
+    }
+    (groups, indices)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let table = Table::new(palette);
+    let order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    let (chunks, indices, pixels) = chunks::<_, _, BYTES, BYTES>(indices, pixels);
+    for (indices, pixels) in chunks {
+        let indices = _mm256_permutevar8x32_epi32(load_32(indices), order);
+        table.draw(indices, pixels);
+    }
+    plain::colors_256(indices, palette, pixels);
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn colors_16_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let table = Table::new(palette);
+    let order = _mm256_setr_epi8(
+        0, 0, 1, 1, 4, 4, 5, 5, 8, 8, 9, 9, 12, 12, 13, 13, //
+        2, 2, 3, 3, 6, 6, 7, 7, 10, 10, 11, 11, 14, 14, 15, 15,
+    );
+    let (chunks, indices, pixels) = chunks::<_, _, HALF, BYTES>(indices, pixels);
+    for (indices, pixels) in chunks {
+        let indices = _mm256_broadcastsi128_si256(load_16(indices));
+        table.draw(_mm256_shuffle_epi8(indices, order), pixels);
+    }
+    plain::colors_doubled(indices, palette, pixels);
+}
+
+/// Bytes of the first 16 colours.
+struct Table {
+    blue: __m256i,
+    green: __m256i,
+    red: __m256i,
+}
+
+impl Table {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn new(palette: &Palette) -> Self {
+        let [blue, green, red] = palette.components.each_ref().map(|bytes| {
+            let (parts, _) = bytes.as_chunks();
+            _mm256_broadcastsi128_si256(load_16(&parts[0]))
+        });
+        Self { blue, green, red }
+    }
+
+    /// Draws 32 pixels. Four indices of the vector's lower half and four of its upper half make each
+    /// eight of them.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn draw(&self, indices: __m256i, pixels: &mut [u32; BYTES]) {
+        let blue = _mm256_shuffle_epi8(self.blue, indices);
+        let green = _mm256_shuffle_epi8(self.green, indices);
+        let red = _mm256_shuffle_epi8(self.red, indices);
+        let zero = _mm256_setzero_si256();
+        let low = [
+            _mm256_unpacklo_epi8(blue, green),
+            _mm256_unpacklo_epi8(red, zero),
+        ];
+        let high = [
+            _mm256_unpackhi_epi8(blue, green),
+            _mm256_unpackhi_epi8(red, zero),
+        ];
+        let (places, _) = pixels.as_chunks_mut();
+        store_8_pixels(_mm256_unpacklo_epi16(low[0], low[1]), &mut places[0]);
+        store_8_pixels(_mm256_unpackhi_epi16(low[0], low[1]), &mut places[1]);
+        store_8_pixels(_mm256_unpacklo_epi16(high[0], high[1]), &mut places[2]);
+        store_8_pixels(_mm256_unpackhi_epi16(high[0], high[1]), &mut places[3]);
+    }
+}
+
+/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rgb16<const GREEN_BITS: i32, const BIG: bool>(bytes: &[u8], pixels: &mut [u32]) {
+    let swap = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+        1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14,
+    ));
+    let left = |words, bits| _mm256_sll_epi16(words, _mm_cvtsi32_si128(bits));
+    let right = |words, bits| _mm256_srl_epi16(words, _mm_cvtsi32_si128(bits));
+    let high = |words, bits: i32| _mm256_and_si256(words, _mm256_set1_epi16(-1 << (16 - bits)));
+    // Five bits at the top of a word give eight at its bottom.
+    let factor = _mm256_set1_epi16(if BIG { 32 << 3 } else { 33 << 3 });
+    let widen = |words| _mm256_mulhi_epu16(words, factor);
+
+    let (chunks, bytes, pixels) = chunks::<_, _, BYTES, { BYTES / 2 }>(bytes, pixels);
+    for (bytes, pixels) in chunks {
+        let mut words = _mm256_permute4x64_epi64::<0b11_01_10_00>(load_32(bytes));
+        if BIG {
+            words = _mm256_shuffle_epi8(words, swap);
+        }
+        let red = widen(high(left(words, 6 - GREEN_BITS), 5));
+        let mut green = high(left(words, 11 - GREEN_BITS), GREEN_BITS);
+        if !BIG {
+            green = _mm256_or_si256(green, high(right(green, GREEN_BITS), 8));
+        }
+        let low = _mm256_or_si256(green, widen(left(words, 11)));
+        let (places, _) = pixels.as_chunks_mut();
+        store_8_pixels(_mm256_unpacklo_epi16(low, red), &mut places[0]);
+        store_8_pixels(_mm256_unpackhi_epi16(low, red), &mut places[1]);
+    }
+    let order = if BIG {
+        ByteOrder::Big
+    } else {
+        ByteOrder::Little
+    };
+    plain::rgb16::<GREEN_BITS>(bytes, order, pixels);
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+    // Four pixels come from the first 12 bytes of the lower half, four from the last 12 of the upper.
+    let places = match order {
+        ByteOrder::Little => _mm256_setr_epi8(
+            0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1, //
+            4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1,
+        ),
+        ByteOrder::Big => _mm256_setr_epi8(
+            2, 1, 0, -1, 5, 4, 3, -1, 8, 7, 6, -1, 11, 10, 9, -1, //
+            6, 5, 4, -1, 9, 8, 7, -1, 12, 11, 10, -1, 15, 14, 13, -1,
+        ),
+    };
+    let (chunks, bytes, pixels) = chunks::<_, _, 24, 8>(bytes, pixels);
+    for (bytes, pixels) in chunks {
+        store_8_pixels(_mm256_shuffle_epi8(load_24(bytes), places), pixels);
+    }
+    plain::rgb888(bytes, order, pixels);
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
+    let Glyph {
+        lines,
+        width,
+        repeats_eighth,
+        foreground,
+        background,
+    } = glyph;
+    let colors = [background, foreground].map(|color| _mm256_set1_epi32(color as i32));
+    let draw = |dots: u8, places: __m256i, pixels: &mut [u32; 8]| {
+        let found = _mm256_and_si256(_mm256_set1_epi8(dots as i8), places);
+        let set = _mm256_cmpeq_epi32(found, places);
+        store_8_pixels(_mm256_blendv_epi8(colors[0], colors[1], set), pixels);
+    };
+    let eight = _mm256_setr_epi32(0x80, 0x40, 0x20, 0x10, 8, 4, 2, 1);
+    match width {
+        16 => {
+            let left = _mm256_setr_epi32(0x80, 0x80, 0x40, 0x40, 0x20, 0x20, 0x10, 0x10);
+            let right = _mm256_setr_epi32(8, 8, 4, 4, 2, 2, 1, 1);
+            plain::draw_lines(lines, pixels, stride, |dots, line: &mut [u32; 16]| {
+                let (halves, _) = line.as_chunks_mut();
+                draw(dots, left, &mut halves[0]);
+                draw(dots, right, &mut halves[1]);
+            });
+        }
+        9 if repeats_eighth => plain::draw_lines(lines, pixels, stride, |dots, line| {
+            let [first @ .., ninth]: &mut [u32; 9] = line;
+            draw(dots, eight, first);
+            *ninth = if dots & 1 != 0 {
+                foreground
+            } else {
+                background
+            };
+        }),
+        9 => plain::draw_lines(lines, pixels, stride, |dots, line| {
+            let [first @ .., ninth]: &mut [u32; 9] = line;
+            draw(dots, eight, first);
+            *ninth = background;
+        }),
+        _ => plain::draw_lines(lines, pixels, stride, |dots, line| draw(dots, eight, line)),
+    }
+}

@@ -1,0 +1,168 @@
+//! The loops for AVX-512 with VBMI, and GFNI: where they're faster than those for AVX2.
+
+use std::arch::x86_64::*;
+
+use super::super::plain::{self, chunks};
+use super::super::{GROUP_BYTES, Palette, Work};
+use super::avx2;
+use super::memory::{load_16, load_16_pixels, load_32, load_64, store_16_pixels, store_64};
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+pub fn run(work: Work<'_>) {
+    match work {
+        Work::Planar(groups, planes, indices) => planar(groups, planes, indices),
+        Work::Colors16(indices, palette, pixels) => colors_16(indices, palette, pixels),
+        Work::Colors16Doubled(indices, palette, pixels) => {
+            colors_16_doubled(indices, palette, pixels);
+        }
+        Work::Colors256(indices, palette, pixels) => colors_256(indices, palette, pixels),
+        Work::Colors256Doubled(indices, palette, pixels) => {
+            colors_256_doubled(indices, palette, pixels);
+        }
+        other => avx2::run(other),
+    }
+}
+
+/// The bytes of eight groups as matrices of eight rows, the last of which comes first. A group's planes
+/// are the first four rows, and nothing comes of the others.
+static MATRICES: [u8; 64] = {
+    let mut bytes = [0; 64];
+    let mut byte = 0;
+    while byte < 64 {
+        bytes[byte] = (byte / 8 * GROUP_BYTES + (7 - byte % 8) % GROUP_BYTES) as u8;
+        byte += 1;
+    }
+    bytes
+};
+
+/// Swaps the rows and columns of a matrix of bits for each group: its rows are planes, its columns pixels.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
+    let order = load_64(&MATRICES);
+    let identity = _mm512_set1_epi64(i64::from_be_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
+    let enabled = _mm512_set1_epi8((planes & 0x0f) as i8);
+    let (chunks, groups, indices) = chunks::<_, _, 32, 64>(groups, indices);
+    for (groups, indices) in chunks {
+        let groups = _mm512_castsi256_si512(load_32(groups));
+        let matrices = _mm512_permutexvar_epi8(order, groups);
+        let swapped = _mm512_gf2p8affine_epi64_epi8::<0>(identity, matrices);
+        store_64(_mm512_and_si512(swapped, enabled), indices);
+    }
+    plain::planar(groups, planes, indices);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let table = table_16(palette);
+    let (chunks, indices, pixels) = chunks(indices, pixels);
+    for (indices, pixels) in chunks {
+        let indices = _mm512_cvtepu8_epi32(load_16(indices));
+        store_16_pixels(_mm512_permutexvar_epi32(indices, table), pixels);
+    }
+    plain::colors_256(indices, palette, pixels);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn colors_16_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let table = table_16(palette);
+    let (chunks, indices, pixels) = chunks::<_, _, 16, 32>(indices, pixels);
+    for (indices, pixels) in chunks {
+        let indices = load_16(indices);
+        let left = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(indices, indices));
+        let right = _mm512_cvtepu8_epi32(_mm_unpackhi_epi8(indices, indices));
+        let (halves, _) = pixels.as_chunks_mut();
+        store_16_pixels(_mm512_permutexvar_epi32(left, table), &mut halves[0]);
+        store_16_pixels(_mm512_permutexvar_epi32(right, table), &mut halves[1]);
+    }
+    plain::colors_doubled(indices, palette, pixels);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn table_16(palette: &Palette) -> __m512i {
+    let (parts, _) = palette.colors.as_chunks();
+    load_16_pixels(&parts[0])
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn colors_256(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let table = Table::new(palette);
+    let (chunks, indices, pixels) = chunks::<_, _, 64, 64>(indices, pixels);
+    for (indices, pixels) in chunks {
+        let (places, _) = pixels.as_chunks_mut();
+        for (colors, place) in table.look_up(indices).into_iter().zip(places) {
+            store_16_pixels(colors, place);
+        }
+    }
+    plain::colors_256(indices, palette, pixels);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn colors_256_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
+    let table = Table::new(palette);
+    let left = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    let right = _mm512_setr_epi32(8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15);
+    let (chunks, indices, pixels) = chunks::<_, _, 64, 128>(indices, pixels);
+    for (indices, pixels) in chunks {
+        let (places, _) = pixels.as_chunks_mut::<32>();
+        for (colors, place) in table.look_up(indices).into_iter().zip(places) {
+            let (halves, _) = place.as_chunks_mut();
+            store_16_pixels(_mm512_permutexvar_epi32(left, colors), &mut halves[0]);
+            store_16_pixels(_mm512_permutexvar_epi32(right, colors), &mut halves[1]);
+        }
+    }
+    plain::colors_doubled(indices, palette, pixels);
+}
+
+/// Bytes of 256 colours.
+struct Table {
+    blue: [__m512i; 4],
+    green: [__m512i; 4],
+    red: [__m512i; 4],
+}
+
+impl Table {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+    fn new(palette: &Palette) -> Self {
+        let [blue, green, red] = palette.components.each_ref().map(|bytes| {
+            let (parts, _) = bytes.as_chunks();
+            std::array::from_fn(|part| load_64(&parts[part]))
+        });
+        Self { blue, green, red }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+    fn look_up(&self, indices: &[u8; 64]) -> [__m512i; 4] {
+        // Four indices of each quarter of the vector make 16 pixels.
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        let indices = _mm512_permutexvar_epi32(order, load_64(indices));
+        let bytes = |table: &[__m512i; 4]| {
+            let low = _mm512_permutex2var_epi8(table[0], indices, table[1]);
+            let high = _mm512_permutex2var_epi8(table[2], indices, table[3]);
+            _mm512_mask_blend_epi8(_mm512_movepi8_mask(indices), low, high)
+        };
+        let (blue, green, red) = (bytes(&self.blue), bytes(&self.green), bytes(&self.red));
+        let zero = _mm512_setzero_si512();
+        let low = [
+            _mm512_unpacklo_epi8(blue, green),
+            _mm512_unpacklo_epi8(red, zero),
+        ];
+        let high = [
+            _mm512_unpackhi_epi8(blue, green),
+            _mm512_unpackhi_epi8(red, zero),
+        ];
+        [
+            _mm512_unpacklo_epi16(low[0], low[1]),
+            _mm512_unpackhi_epi16(low[0], low[1]),
+            _mm512_unpacklo_epi16(high[0], high[1]),
+            _mm512_unpackhi_epi16(high[0], high[1]),
+        ]
+    }
+}
