@@ -1,137 +1,79 @@
-//! What an access costs: `cargo bench`.
+//! How long accesses, pictures and refreshes take: `cargo bench --bench main`.
+//!
+//! A run without a filter ends with the tables that `docs/performance.md` shows, and writes them to
+//! `target/performance.json`.
 
-// Criterion's macro makes a public function without documentation.
-#![allow(missing_docs)]
+#[path = "../tests/driver/mod.rs"]
+mod driver;
+mod scenarios;
+mod summary;
 
-use std::hint::black_box;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use stdvga::{Clock, Config, Retrace, StdVga};
+use criterion::Criterion;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use rustix::time::{ClockId, clock_gettime};
 
-fn vga() -> StdVga {
-    StdVga::new(Config::default()).expect("the default configuration is valid")
-}
+use scenarios::pictures::PICTURES;
+use scenarios::{Measure, accesses, refreshes};
 
-fn write(vga: &mut StdVga, port: u16, data: &[u8]) {
-    let _ = black_box(vga.port_write(black_box(port), black_box(data)));
-}
+/// Measures the time that the thread ran, not that for which other programs did.
+struct ThreadTime;
 
-fn read(vga: &mut StdVga, port: u16) {
-    let mut data = [0];
-    vga.port_read(black_box(port), &mut data);
-    black_box(data);
-}
+impl Measurement for ThreadTime {
+    type Intermediate = Duration;
+    type Value = Duration;
 
-/// Selects colour addresses, and planar memory at 0xa0000 with all planes.
-fn planar() -> StdVga {
-    let mut vga = vga();
-    write(&mut vga, 0x3c2, &[0x01]);
-    for index_and_data in [[0x02, 0x0f], [0x04, 0x06]] {
-        write(&mut vga, 0x3c4, &index_and_data);
+    fn start(&self) -> Duration {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
     }
-    for index_and_data in [[0x06, 0x05], [0x08, 0xff]] {
-        write(&mut vga, 0x3ce, &index_and_data);
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start() - start
     }
-    vga
-}
 
-/// Sets up text memory at 0xb8000.
-fn text() -> StdVga {
-    let mut vga = planar();
-    for index_and_data in [[0x02, 0x03], [0x04, 0x02]] {
-        write(&mut vga, 0x3c4, &index_and_data);
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
     }
-    for index_and_data in [[0x05, 0x10], [0x06, 0x0e]] {
-        write(&mut vga, 0x3ce, &index_and_data);
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
     }
-    vga
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
 }
 
-fn ports(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("ports");
-    let mut vga = planar();
-    group.bench_function("port_seq", |bencher| {
-        let mut planes = 0;
-        bencher.iter(|| {
-            planes = (planes + 1) & 0x07;
-            write(&mut vga, 0x3c4, &[0x02]);
-            write(&mut vga, 0x3c5, &[planes]);
+impl Measure for Criterion<ThreadTime> {
+    fn measure<R: FnMut()>(&mut self, name: &str, prepare: impl Fn() -> R) {
+        let mut round = None;
+        // The closure is called for each sample.
+        self.bench_function(name, |bencher| {
+            bencher.iter(round.get_or_insert_with(&prepare));
         });
-    });
-    group.bench_function("port_3da", |bencher| bencher.iter(|| read(&mut vga, 0x3da)));
-    group.bench_function("dac_entry", |bencher| {
-        let mut value = 0_u8;
-        bencher.iter(|| {
-            value = value.wrapping_add(1);
-            for _ in 0..3 {
-                write(&mut vga, 0x3c9, &[value]);
-            }
-        });
-    });
-    group.bench_function("dispi", |bencher| {
-        let mut value = 0_u16;
-        bencher.iter(|| {
-            value = value.wrapping_add(8);
-            write(&mut vga, 0x1ce, &6_u16.to_le_bytes());
-            write(&mut vga, 0x1d0, &value.to_le_bytes());
-        });
-    });
-
-    let time = Arc::new(AtomicU64::new(0));
-    let clock = Clock::new(move || time.fetch_add(1000, Ordering::Relaxed));
-    let config = Config {
-        retrace: Retrace::Precise(clock),
-        ..Config::default()
-    };
-    let mut vga = StdVga::new(config).expect("a valid configuration");
-    write(&mut vga, 0x3c2, &[0x01]);
-    group.bench_function("port_3da_precise", |bencher| {
-        bencher.iter(|| read(&mut vga, 0x3da))
-    });
-    group.finish();
+    }
 }
 
-fn window(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("window");
-    let mut offset = 0_u64;
-    let mut next = move || {
-        offset = (offset + 1) & 0x7fff;
-        black_box(offset)
-    };
-    let mut vga = planar();
-    group.bench_function("planar_write", |bencher| {
-        bencher.iter(|| vga.window_write(next(), black_box(&[0x5a])));
-    });
-    group.bench_function("planar_read", |bencher| {
-        bencher.iter(|| {
-            let mut data = [0];
-            vga.window_read(next(), &mut data);
-            black_box(data);
-        });
-    });
-    let run = [0x5a; 4096];
-    group.throughput(Throughput::Bytes(run.len() as u64));
-    group.bench_with_input(
-        BenchmarkId::new("planar_run", run.len()),
-        &run,
-        |bencher, run| {
-            bencher.iter(|| vga.window_write(0, black_box(run)));
-        },
-    );
-    let mut vga = text();
-    group.throughput(Throughput::Bytes(1));
-    group.bench_function("text_write", |bencher| {
-        bencher.iter(|| vga.window_write(0x1_8000 + next(), black_box(&[0x5a])));
-    });
-    group.finish();
+fn main() -> anyhow::Result<()> {
+    let start = SystemTime::now();
+    let mut criterion = Criterion::default()
+        .with_measurement(ThreadTime)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .nresamples(10_000)
+        .configure_from_args();
+    accesses::measure(&mut criterion);
+    refreshes::measure(&mut criterion);
+    for picture in &PICTURES {
+        picture.measure_copying(&mut criterion);
+        picture.measure_drawing(&mut criterion);
+    }
+    criterion.final_summary();
+    summary::write(start)
 }
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = ports, window
-}
-criterion_main!(benches);
