@@ -102,7 +102,7 @@ fn processor() -> String {
         line.map_or("unknown", |(_, value)| value.trim())
     };
     let flags: Vec<_> = field("flags").split(' ').collect();
-    let features = ["avx2", "avx512bw", "avx512vbmi"];
+    let features = ["avx2", "avx512bw", "avx512vbmi", "gfni"];
     let found: Vec<_> = features
         .into_iter()
         .filter(|feature| flags.contains(feature))
