@@ -18,8 +18,10 @@ const GLYPH_LINES: usize = 32;
 const FONT_BYTES: usize = 256 * GLYPH_LINES;
 /// Bytes of VRAM between two lines of a character: one for each plane.
 const PLANES: usize = 4;
+/// Lines in a page.
+const PAGE_LINES: usize = DirtyBitmap::PAGE_SIZE / PLANES;
 /// The plane that fonts are in.
-const FONT_PLANE: usize = 2;
+const FONT_PLANE: u32 = 2;
 /// Attribute bit 3: the second font, and bright foreground colours.
 const SECOND_FONT: u8 = 1 << 3;
 /// Attribute bit 7, where text blinks.
@@ -71,8 +73,9 @@ pub(super) struct Renderer {
     cells: Vec<u8>,
     /// The part of VRAM that they lie in.
     span: Range<u64>,
-    /// Room for a row of cells.
+    /// Room for a row of cells, and for a page of a font.
     row: Vec<u8>,
+    page: Vec<u8>,
 }
 
 impl Renderer {
@@ -159,17 +162,25 @@ impl Renderer {
     ) -> bool {
         let may_differ =
             |start: u64, len: usize| all || frame.dirty.touches(start..start + len as u64);
+        self.page.resize(DirtyBitmap::PAGE_SIZE, 0);
+        let fonts = 1 + usize::from(mode.has_second_font());
         let mut changed = false;
-        for (font, start) in self.fonts.iter_mut().zip(mode.fonts) {
+        for (font, start) in self.fonts.iter_mut().zip(mode.fonts).take(fonts) {
             font.resize(FONT_BYTES, 0);
             let start = u64::from(start);
             if !may_differ(start, FONT_BYTES * PLANES) {
                 continue;
             }
-            let pages = font.chunks_exact_mut(DirtyBitmap::PAGE_SIZE / PLANES);
-            for (page, start) in pages.zip((start..).step_by(DirtyBitmap::PAGE_SIZE)) {
+            let parts = font.as_chunks_mut().0;
+            for (part, start) in parts
+                .iter_mut()
+                .zip((start..).step_by(DirtyBitmap::PAGE_SIZE))
+            {
                 if may_differ(start, DirtyBitmap::PAGE_SIZE) {
-                    changed |= load_font_page(frame.vram, start, page);
+                    frame.vram.read(start, &mut self.page);
+                    let lines = font_lines(&self.page);
+                    changed |= *part != lines;
+                    *part = lines;
                 }
             }
         }
@@ -215,7 +226,8 @@ impl Renderer {
                 || moved.contains(&Some(column));
             if is_drawn {
                 let place = look.place(column, number);
-                let font = &self.fonts[usize::from(new[1] & SECOND_FONT != 0)];
+                let is_second = look.mode.has_second_font() && new[1] & SECOND_FONT != 0;
+                let font = &self.fonts[usize::from(is_second)];
                 let glyph = look.glyph(font, new[0], new[1], visible.text);
                 let cursor = visible
                     .cursor
@@ -297,21 +309,12 @@ fn draw_cell<B: Bitmap>(
     }
 }
 
-/// Loads a page's part of a font. Tells whether it changed.
-fn load_font_page<B: Bitmap>(vram: &Vram<B>, start: u64, font: &mut [u8]) -> bool {
-    let mut page = [0; DirtyBitmap::PAGE_SIZE];
-    vram.read(start, &mut page);
-    let lines = || page.chunks_exact(PLANES).map(|planes| planes[FONT_PLANE]);
-    // It doesn't end early, so that it's compiled to vectors.
-    let difference = font
-        .iter()
-        .zip(lines())
-        .fold(0, |bits, (old, new)| bits | (old ^ new));
-    if difference == 0 {
-        return false;
+/// A page's part of a font.
+fn font_lines(page: &[u8]) -> [u8; PAGE_LINES] {
+    let mut lines = [0; PAGE_LINES];
+    for (line, planes) in lines.iter_mut().zip(page.as_chunks().0) {
+        // As a shift, for which there are vectors.
+        *line = (u32::from_le_bytes(*planes) >> (8 * FONT_PLANE)) as u8;
     }
-    for (old, new) in font.iter_mut().zip(lines()) {
-        *old = new;
-    }
-    true
+    lines
 }
