@@ -217,21 +217,23 @@ impl Renderer {
             return;
         }
 
-        let cells = self.row.chunks_exact(CELL_BYTES).take(inside);
+        let cursor_column = column_of(visible.cursor);
+        let (cells, old_cells) = (self.row.as_chunks().0, drawn.as_chunks().0);
         let mut run: Option<Rect> = None;
-        for ((column, new), old) in (0..).zip(cells).zip(drawn.chunks_exact(CELL_BYTES)) {
+        for (column, (cell, old)) in (0..).zip(cells.iter().zip(old_cells).take(inside)) {
+            let [character, attribute, ..]: [u8; CELL_BYTES] = *cell;
+            let [old_character, old_attribute, ..]: [u8; CELL_BYTES] = *old;
             let is_drawn = change.all
-                || new[..2] != old[..2]
-                || change.blinked && new[1] & BLINKS != 0
+                || character != old_character
+                || attribute != old_attribute
+                || change.blinked && attribute & BLINKS != 0
                 || moved.contains(&Some(column));
             if is_drawn {
                 let place = look.place(column, number);
-                let is_second = look.mode.has_second_font() && new[1] & SECOND_FONT != 0;
+                let is_second = look.mode.has_second_font() && attribute & SECOND_FONT != 0;
                 let font = &self.fonts[usize::from(is_second)];
-                let glyph = look.glyph(font, new[0], new[1], visible.text);
-                let cursor = visible
-                    .cursor
-                    .filter(|_| column_of(visible.cursor) == Some(column));
+                let glyph = look.glyph(font, character, attribute, visible.text);
+                let cursor = visible.cursor.filter(|_| cursor_column == Some(column));
                 draw_cell(frame, glyph, cursor, place);
                 run = Some(run.map_or(place, |run| run.around(&place)));
             } else if let Some(run) = run.take() {
