@@ -304,7 +304,9 @@ impl<B: Bitmap> StdVga<B> {
     /// Writes the indexed DISPI register, and clears VRAM where that enables a mode.
     pub(crate) fn write_dispi(&mut self, value: u16) -> Effects {
         let (effects, cleared) = self.registers.write_dispi(value);
-        self.vram.clear(cleared);
+        if cleared != 0 {
+            self.vram.clear(cleared);
+        }
         effects
     }
 
