@@ -18,7 +18,7 @@ use crate::pci::PciConfig;
 use crate::regs::Registers;
 use crate::scanout::{self, Scanout, Shape};
 use crate::vram::{DirtyBitmap, Vram};
-use crate::window::{self, Routes};
+use crate::window::Routes;
 
 /// QEMU's standard VGA device: the guest's side.
 ///
@@ -211,18 +211,11 @@ impl<B: Bitmap> StdVga<B> {
     /// Any length goes: the bytes are read one after the other, ascending. All ones behind the
     /// window's end, where no memory map answers, and where the variant has no window.
     pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
-        let (inside, outside) = data.split_at_mut(self.bytes_in_window(offset, data.len()));
-        outside.fill(0xff);
-        let routes = self
-            .routes
-            .get_or_insert_with(|| Routes::new(&self.registers));
-        window::read(
-            &mut self.registers,
-            routes,
-            &self.vram,
-            offset as u32,
-            inside,
-        );
+        let latch = &mut self.registers.graphics.latch;
+        match &self.routes {
+            Some(routes) => routes.read(latch, &self.vram, offset, data),
+            None => self.decode_routes_and_read(offset, data),
+        }
     }
 
     /// Writes to the 0xa0000 window at `offset` bytes from its start.
@@ -230,12 +223,11 @@ impl<B: Bitmap> StdVga<B> {
     /// Any length goes: the bytes are written one after the other, ascending. This changes nothing but
     /// VRAM.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
-        let inside = &data[..self.bytes_in_window(offset, data.len())];
-        let routes = self
-            .routes
-            .get_or_insert_with(|| Routes::new(&self.registers));
         let latch = self.registers.graphics.latch;
-        window::write(latch, routes, &self.vram, offset as u32, inside);
+        match &self.routes {
+            Some(routes) => routes.write(latch, &self.vram, offset, data),
+            None => self.decode_routes_and_write(offset, data),
+        }
     }
 
     /// Resets the device as a system reset does.
@@ -251,13 +243,18 @@ impl<B: Bitmap> StdVga<B> {
         self.settle(Effects::SHAPE | Effects::MAPPINGS)
     }
 
-    /// How many of `len` bytes from `offset` on lie in a window that the device has.
-    fn bytes_in_window(&self, offset: u64, len: usize) -> usize {
-        if !self.variant.has_legacy() {
-            return 0;
-        }
-        let left = u64::from(window::LEN).saturating_sub(offset) as usize;
-        left.min(len)
+    // Out of line, these keep accesses whose routes are known from saving registers for them.
+
+    #[inline(never)]
+    fn decode_routes_and_read(&mut self, offset: u64, data: &mut [u8]) {
+        self.routes = Some(Routes::new(&self.registers));
+        self.window_read(offset, data);
+    }
+
+    #[inline(never)]
+    fn decode_routes_and_write(&mut self, offset: u64, data: &[u8]) {
+        self.routes = Some(Routes::new(&self.registers));
+        self.window_write(offset, data);
     }
 
     fn decode_mappings(&self) -> Mappings {
@@ -307,7 +304,9 @@ impl<B: Bitmap> StdVga<B> {
     /// Writes the indexed DISPI register, and clears VRAM where that enables a mode.
     pub(crate) fn write_dispi(&mut self, value: u16) -> Effects {
         let (effects, cleared) = self.registers.write_dispi(value);
-        self.vram.clear(cleared);
+        if cleared != 0 {
+            self.vram.clear(cleared);
+        }
         effects
     }
 

@@ -1,6 +1,6 @@
 //! The legacy ports: which port reaches which register, and what wide accesses are cut into.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use vm_memory::bitmap::Bitmap;
 
@@ -14,47 +14,38 @@ const DISPI_INDEX: u16 = 0x1ce;
 const DISPI_DATA_X86: u16 = 0x1cf;
 /// DISPI data.
 const DISPI_DATA: u16 = 0x1d0;
-/// The last byte of the DISPI word ports.
-const DISPI_LAST: u16 = 0x1d1;
+/// The DISPI word ports.
+const DISPI_PORTS: RangeInclusive<u16> = DISPI_INDEX..=0x1d1;
 
 /// What all ports read that nobody answers.
 const OPEN_BUS: u8 = 0xff;
 
-/// The last port of the range that `port` lies in.
+/// Whether `port` is one of the VGA's, that is, a register's or a hole's between two.
 #[inline]
-fn range_end(port: u32) -> Option<u16> {
-    match port {
-        0x3c0..=0x3cf => Some(0x3cf),
-        0x3d4 | 0x3d5 => Some(0x3d5),
-        0x3da => Some(0x3da),
-        0x1ce..=0x1d1 => Some(DISPI_LAST),
-        0x3b4 | 0x3b5 => Some(0x3b5),
-        0x3ba => Some(0x3ba),
-        _ => None,
-    }
+fn is_vga_port(port: u16) -> bool {
+    matches!(
+        port,
+        0x3b4 | 0x3b5 | 0x3ba | 0x3c0..=0x3cf | 0x3d4 | 0x3d5 | 0x3da
+    )
 }
 
-/// Cuts an access that starts outside the device's ranges, and gives the pieces that start inside: the
-/// port, the last port of its range, and which bytes of the access it is.
+/// Cuts a dword that starts outside the device's ports, and gives the pieces that start inside: the
+/// port, and which bytes of the access it is. A dword that starts inside is void.
 ///
-/// Outside the ranges a piece is as large as its alignment allows, inside as large as what's left of
-/// the access. KVM-style accesses see this in QEMU.
-fn pieces_in_ranges(port: u16, len: usize) -> impl Iterator<Item = (u16, u16, Range<usize>)> {
-    let len = if matches!(len, 2 | 4) { len } else { 0 };
+/// Outside, a piece is as large as its alignment allows, inside as large as what's left of the access.
+/// KVM-style accesses see this in QEMU.
+fn pieces_of_dword(port: u16) -> impl Iterator<Item = (u16, Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        while at < len {
+        while at < 4 {
             let start = at;
-            let port = u32::from(port) + start as u32;
-            let left = if len - start == 3 { 2 } else { len - start };
-            match range_end(port) {
-                Some(end) => {
-                    at += left;
-                    // Lossless, for the port is in a range.
-                    return Some((port as u16, end, start..at));
-                }
-                None => at += left.min(1 << port.trailing_zeros().min(2)),
+            let port = port.checked_add(start as u16)?;
+            let left = if start == 1 { 2 } else { 4 - start };
+            if is_vga_port(port) || DISPI_PORTS.contains(&port) {
+                at += left;
+                return (start != 0).then_some((port, start..at));
             }
+            at += left.min(1 << port.trailing_zeros().min(2));
         }
         None
     })
@@ -73,13 +64,10 @@ impl<B: Bitmap> StdVga<B> {
     /// A slice that stands for several accesses (`kvm-ioctls` hands over a `rep insb` so) must be
     /// split by the size of one.
     pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
-        data.fill(OPEN_BUS);
-        if !self.has_ports() {
-            return;
-        }
-        match range_end(u32::from(port)) {
-            Some(end) => self.read_ports(port, end, data),
-            None => self.read_from_outside(port, data),
+        if self.has_ports() {
+            self.read_ports(port, data);
+        } else {
+            data.fill(OPEN_BUS);
         }
     }
 
@@ -90,83 +78,86 @@ impl<B: Bitmap> StdVga<B> {
         if !self.has_ports() {
             return Effects::empty();
         }
-        let effects = match range_end(u32::from(port)) {
-            Some(end) => self.write_ports(port, end, data),
-            None => self.write_from_outside(port, data),
-        };
+        let effects = self.write_ports(port, data);
         self.settle(effects)
     }
 
-    /// Reads the device's part of an access that starts outside its ports.
-    #[cold]
-    fn read_from_outside(&mut self, port: u16, data: &mut [u8]) {
-        for (port, end, piece) in pieces_in_ranges(port, data.len()) {
-            self.read_ports(port, end, &mut data[piece]);
+    #[inline]
+    fn read_ports(&mut self, port: u16, data: &mut [u8]) {
+        match data {
+            [byte] => *byte = self.read_vga_port(port),
+            [low, high] if DISPI_PORTS.contains(&port) => {
+                [*low, *high] = self.read_dispi_port(port).to_le_bytes();
+            }
+            _ => self.read_pieces(port, data),
         }
     }
 
-    /// Writes the device's part of an access that starts outside its ports.
-    #[cold]
-    fn write_from_outside(&mut self, port: u16, data: &[u8]) -> Effects {
+    #[inline]
+    fn write_ports(&mut self, port: u16, data: &[u8]) -> Effects {
+        match *data {
+            [byte] => write_byte(self.registers_mut(), port, byte),
+            [low, high] if DISPI_PORTS.contains(&port) => {
+                self.write_dispi_port(port, u16::from_le_bytes([low, high]))
+            }
+            _ => self.write_pieces(port, data),
+        }
+    }
+
+    /// Reads an access that QEMU cuts: words into bytes. A slice that's no access reads all ones.
+    #[inline(never)]
+    fn read_pieces(&mut self, port: u16, data: &mut [u8]) {
+        match data {
+            [low, high] => {
+                *low = self.read_vga_port(port);
+                *high = self.read_vga_port(port.wrapping_add(1));
+            }
+            _ => {
+                data.fill(OPEN_BUS);
+                if data.len() == 4 {
+                    for (port, piece) in pieces_of_dword(port) {
+                        self.read_ports(port, &mut data[piece]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes an access that QEMU cuts: words into bytes. A slice that's no access writes nothing.
+    #[inline(never)]
+    fn write_pieces(&mut self, port: u16, data: &[u8]) -> Effects {
         let mut effects = Effects::empty();
-        for (port, end, piece) in pieces_in_ranges(port, data.len()) {
-            effects |= self.write_ports(port, end, &data[piece]);
+        match *data {
+            [low, high] => {
+                effects |= write_byte(self.registers_mut(), port, low);
+                effects |= write_byte(self.registers_mut(), port.wrapping_add(1), high);
+            }
+            [_, _, _, _] => {
+                for (port, piece) in pieces_of_dword(port) {
+                    effects |= self.write_ports(port, &data[piece]);
+                }
+            }
+            _ => {}
         }
         effects
     }
 
-    /// Reads a piece that starts in the range of ports up to `end`, which takes it whole. What isn't read
-    /// stays as it is.
     #[inline]
-    fn read_ports(&mut self, port: u16, end: u16, data: &mut [u8]) {
-        match (end, data) {
-            (DISPI_LAST, [low, high]) => {
-                if let Some(word) = self.read_dispi_port(port) {
-                    [*low, *high] = word.to_le_bytes();
-                }
-            }
-            (DISPI_LAST, _) => {}
-            (_, [byte]) => *byte = read_byte(self.registers_mut(), port),
-            (_, [low, high]) => {
-                *low = read_byte(self.registers_mut(), port);
-                if port < end {
-                    *high = read_byte(self.registers_mut(), port + 1);
-                }
-            }
-            // Dwords are void, and so are slices that are no access.
-            _ => {}
+    fn read_vga_port(&mut self, port: u16) -> u8 {
+        if is_vga_port(port) {
+            read_byte(self.registers_mut(), port)
+        } else {
+            OPEN_BUS
         }
     }
 
-    /// Writes a piece that starts in the range of ports up to `end`, which takes it whole.
-    #[inline]
-    fn write_ports(&mut self, port: u16, end: u16, data: &[u8]) -> Effects {
-        match (end, data) {
-            (DISPI_LAST, &[low, high]) => {
-                self.write_dispi_port(port, u16::from_le_bytes([low, high]))
-            }
-            (DISPI_LAST, _) => Effects::empty(),
-            (_, &[byte]) => write_byte(self.registers_mut(), port, byte),
-            (_, &[low, high]) => {
-                let mut effects = write_byte(self.registers_mut(), port, low);
-                if port < end {
-                    effects |= write_byte(self.registers_mut(), port + 1, high);
-                }
-                effects
-            }
-            // Dwords are void, and so are slices that are no access.
-            _ => Effects::empty(),
-        }
-    }
-
-    fn read_dispi_port(&self, port: u16) -> Option<u16> {
+    fn read_dispi_port(&self, port: u16) -> u16 {
+        let dispi = &self.registers().dispi;
         match port {
-            DISPI_INDEX => Some(self.registers().dispi.index),
-            DISPI_DATA => Some(self.registers().dispi.read_data()),
-            DISPI_DATA_X86 if self.has_dispi_data_port_1cf() => {
-                Some(self.registers().dispi.read_data())
-            }
-            _ => None,
+            DISPI_INDEX => dispi.index,
+            DISPI_DATA => dispi.read_data(),
+            DISPI_DATA_X86 if self.has_dispi_data_port_1cf() => dispi.read_data(),
+            _ => u16::from_le_bytes([OPEN_BUS; 2]),
         }
     }
 
@@ -186,9 +177,6 @@ impl<B: Bitmap> StdVga<B> {
 /// Reads the register at a port of 0x3b0-0x3df.
 #[inline]
 pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
-    if regs.misc.rejects(port) {
-        return OPEN_BUS;
-    }
     match port {
         0x3c0 => regs.attribute.read(),
         0x3c1 => regs.attribute.read_data(),
@@ -201,6 +189,8 @@ pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
         0x3cc => regs.misc.output,
         0x3ce => regs.graphics.index,
         0x3cf => regs.graphics.read_data(),
+        // What follows answers in one of the two address halves only.
+        _ if regs.misc.rejects(port) => OPEN_BUS,
         0x3b4 | 0x3d4 => regs.crtc.index,
         0x3b5 | 0x3d5 => regs.crtc.read_data(),
         0x3ba | 0x3da => {
@@ -212,12 +202,9 @@ pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
     }
 }
 
-/// Writes the register at a port of 0x3b0-0x3df.
+/// Writes the register at a port of 0x3b0-0x3df. Other ports ignore it.
 #[inline]
 pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects {
-    if regs.misc.rejects(port) {
-        return Effects::empty();
-    }
     match port {
         0x3c0 => return regs.attribute.write(value),
         0x3c2 => regs.write_misc_output(value),
@@ -228,6 +215,8 @@ pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects 
         0x3c9 => return Effects::SCANOUT.when(regs.dac.write_data(value)),
         0x3ce => regs.graphics.write_index(value),
         0x3cf => return regs.write_graphics(value),
+        // What follows answers in one of the two address halves only.
+        _ if regs.misc.rejects(port) => {}
         0x3b4 | 0x3d4 => regs.crtc.index = value,
         0x3b5 | 0x3d5 => return regs.write_crtc(value),
         0x3ba | 0x3da => regs.misc.write_feature_control(value),

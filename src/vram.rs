@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
-use vm_memory::{ByteValued, MmapRegion, VolatileMemory};
+use vm_memory::{MmapRegion, VolatileMemory};
 
 use crate::config::{MAX_VRAM_MIB, MIB};
 use crate::error::{BitmapLengthError, ConfigError};
@@ -207,6 +207,8 @@ impl<B: Bitmap> Vram<B> {
     }
 
     /// Zeroes the first `len` bytes.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn clear(&self, len: u64) {
         static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
         let len = len.min(self.len());
@@ -219,39 +221,45 @@ impl<B: Bitmap> Vram<B> {
     /// The byte at `address`, which wraps at the end.
     #[inline]
     pub(crate) fn byte(&self, address: u32) -> u8 {
-        self.load(address & self.mask)
+        let byte = self.region.get_ref::<u8>((address & self.mask) as usize);
+        byte.map_or(0xff, |byte| byte.load())
     }
 
     /// Stores the byte at `address`, which wraps at the end.
     #[inline]
     pub(crate) fn set_byte(&self, address: u32, value: u8) {
-        self.store(address & self.mask, value);
+        if let Ok(byte) = self.region.get_ref::<u8>((address & self.mask) as usize) {
+            byte.store(value);
+        }
     }
 
-    /// The four planes at planar address `address`, plane 0 in the low byte; wraps at the end.
+    /// The four planes at planar address `address`, plane 0 in the low byte, where it's inside.
     #[inline]
-    pub(crate) fn planes(&self, address: u32) -> u32 {
-        u32::from_le(self.load((address << 2) & self.mask))
+    pub(crate) fn planes(&self, address: u32) -> Option<u32> {
+        let planes = self.region.get_ref::<u32>(address as usize * 4).ok()?;
+        Some(u32::from_le(planes.load()))
     }
 
-    /// Replaces the four planes at planar address `address`; wraps at the end.
+    /// Replaces the four planes at planar address `address`, where it's inside.
     #[inline]
     pub(crate) fn update_planes(&self, address: u32, update: impl FnOnce(u32) -> u32) {
-        let offset = (address << 2) & self.mask;
-        if let Ok(planes) = self.region.get_ref::<u32>(offset as usize) {
+        if let Ok(planes) = self.region.get_ref::<u32>(address as usize * 4) {
             planes.store(update(u32::from_le(planes.load())).to_le());
         }
     }
 
-    fn load<T: ByteValued + Default>(&self, address: u32) -> T {
-        self.region
-            .get_ref::<T>(address as usize)
-            .map_or_else(|_| T::default(), |at| at.load())
-    }
-
-    fn store<T: ByteValued>(&self, address: u32, value: T) {
-        if let Ok(at) = self.region.get_ref::<T>(address as usize) {
-            at.store(value);
+    /// Replaces the planes at `N` planar addresses from `address` on, where all of them are inside.
+    #[inline]
+    pub(crate) fn update_block<const N: usize>(
+        &self,
+        address: u32,
+        update: impl FnOnce(&mut [[u8; 4]; N]),
+    ) {
+        if let Ok(slice) = self.region.get_slice(address as usize * 4, 4 * N) {
+            let mut planes = [[0; 4]; N];
+            slice.copy_to(planes.as_flattened_mut());
+            update(&mut planes);
+            slice.copy_from(planes.as_flattened());
         }
     }
 

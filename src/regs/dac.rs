@@ -13,8 +13,8 @@ pub(crate) struct Dac {
     pub write_index: u8,
     /// The colour component that the next read or write is about: 0 to 2, shared by both.
     pub component: u8,
-    /// Components written, until the third completes an entry.
-    pub staged: [u8; 3],
+    /// Components written, until the third completes an entry. The first is in the low byte.
+    pub staged: u32,
     /// Red, green and blue, as written: all eight bits are kept, whatever the width.
     pub entries: [[u8; 3]; 256],
     /// Whether 256-colour modes use all eight bits of a component (DISPI ENABLE bit 5).
@@ -28,7 +28,7 @@ impl Default for Dac {
             read_index: 0,
             write_index: 0,
             component: 0,
-            staged: [0; 3],
+            staged: 0,
             entries: [[0; 3]; 256],
             eight_bits: false,
         }
@@ -60,15 +60,17 @@ impl Dac {
 
     /// Takes a component; the third stores the entry. Tells whether an entry changed.
     pub fn write_data(&mut self, value: u8) -> bool {
-        self.staged[usize::from(self.component % 3)] = value;
-        self.component += 1;
-        if self.component < 3 {
+        let shift = 8 * u32::from(self.component % 4);
+        self.staged = (self.staged & !(0xff << shift)) | u32::from(value) << shift;
+        if self.component < 2 {
+            self.component += 1;
             return false;
         }
         self.component = 0;
+        let [red, green, blue, _] = self.staged.to_le_bytes();
         let index = usize::from(self.write_index);
         self.write_index = self.write_index.wrapping_add(1);
-        super::replace(&mut self.entries[index], self.staged)
+        super::replace(&mut self.entries[index], [red, green, blue])
     }
 
     /// The entry as 0x00RRGGBB, with components of six bits.

@@ -19,6 +19,10 @@ pub(crate) const COLOR_DONT_CARE: usize = 7;
 /// Bit Mask.
 pub(crate) const BIT_MASK: usize = 8;
 
+/// Data Rotate bits 2:0: how far written values are rotated right.
+pub(crate) const ROTATION: u8 = 0x07;
+/// Graphics Mode bits 1:0: the write mode.
+pub(crate) const WRITE_MODE: u8 = 3;
 /// Graphics Mode bit 3: read mode 1, color compare.
 pub(crate) const READ_MODE_1: u8 = 1 << 3;
 /// Graphics Mode bit 4: reads select the plane by address bit 0.

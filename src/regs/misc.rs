@@ -116,6 +116,8 @@ impl Timing {
         }
     }
 
+    // Out of line, it keeps reads by the other method from saving registers for its divisions.
+    #[inline(never)]
     fn status(&self, clock: &Clock) -> u8 {
         let frame = self.lines * self.characters_per_line;
         let character = (clock.now() / self.nanoseconds_per_character) % frame;

@@ -236,26 +236,26 @@ impl Registers {
         let all_planes =
             sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES == sequencer::ALL_PLANES;
         let chain_4 = sequencer[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
-        let is_ram = self.has_window && all_planes && chain_4;
+        let is_ram = all_planes && chain_4;
         if !is_ram && self.window_ram.is_none() {
             return Effects::empty();
         }
-        let window_ram = is_ram.then(|| self.window_part());
+        let window_ram = if is_ram { self.window_part() } else { None };
         Effects::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
     }
 
     /// The part of the 0xa0000 window that answers, and the address that its first byte has.
-    pub fn window_part(&self) -> WindowRam {
+    pub fn window_part(&self) -> Option<WindowRam> {
         let (offset, len, vram_offset) = match self.graphics.memory_map() {
             0 => (0, 0x2_0000, 0),
             1 => (0, 0x1_0000, self.dispi.bank_offset),
             2 => (0x1_0000, 0x8000, 0),
             _ => (0x1_8000, 0x8000, 0),
         };
-        WindowRam {
+        self.has_window.then_some(WindowRam {
             offset,
             len,
             vram_offset,
-        }
+        })
     }
 }

@@ -1,0 +1,188 @@
+//! What a write makes of its value: write modes, rotation, Set/Reset, function and Bit Mask.
+
+use crate::regs::graphics::{self, GraphicsController};
+
+/// Four plane bits as a dword with 0xff in the bytes of the set ones.
+const PLANE_BYTES: [u32; 16] = {
+    let mut expanded = [0; 16];
+    let mut planes = 0;
+    while planes < 16 {
+        let mut plane = 0;
+        while plane < 4 {
+            if planes >> plane & 1 != 0 {
+                expanded[planes] |= 0xff << (8 * plane);
+            }
+            plane += 1;
+        }
+        planes += 1;
+    }
+    expanded
+};
+
+pub(super) fn plane_bytes(planes: u8) -> u32 {
+    PLANE_BYTES[usize::from(planes & 0x0f)]
+}
+
+/// The byte in all four planes.
+fn replicate(value: u8) -> u32 {
+    u32::from_le_bytes([value; 4])
+}
+
+/// How the four planes follow from a value and the latches, before the Map Mask.
+///
+/// The value, spread over the planes, is the source. Whatever the registers say, a bit that is written
+/// depends on the same bit of the source and of the latches alone, so that a table of the four cases
+/// stands for all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Alu {
+    source: Source,
+    /// The planes where the source is all zeros.
+    zeros: ByLatch,
+    /// The planes where it's all ones.
+    ones: ByLatch,
+}
+
+impl Alu {
+    /// The planes take the value, as in chain 4.
+    pub const COPY: Self = Self {
+        source: Source::Value { rotation: 0 },
+        zeros: ByLatch::new(0, 0),
+        ones: ByLatch::new(!0, !0),
+    };
+
+    pub fn new(graphics: &GraphicsController) -> Self {
+        let registers = &graphics.data;
+        let by_latch = |source| {
+            ByLatch::new(
+                combine(registers, source, 0),
+                combine(registers, source, !0),
+            )
+        };
+        Self {
+            source: match registers[graphics::MODE] & graphics::WRITE_MODE {
+                2 => Source::Color,
+                _ => Source::Value {
+                    rotation: u32::from(registers[graphics::DATA_ROTATE] & graphics::ROTATION),
+                },
+            },
+            zeros: by_latch(0),
+            ones: by_latch(!0),
+        }
+    }
+
+    /// What writes do while the latches hold `latch`.
+    #[inline]
+    pub fn with_latch(&self, latch: u32) -> Latched {
+        let zeros = self.zeros.bits(latch);
+        Latched {
+            source: self.source,
+            zeros,
+            inverted: zeros ^ self.ones.bits(latch),
+        }
+    }
+}
+
+/// Bits each of which depends on the same bit of the latches.
+#[derive(Clone, Debug)]
+struct ByLatch {
+    /// The bits where the latches are all zeros.
+    zeros: u32,
+    /// What differs where they're all ones.
+    inverted: u32,
+}
+
+impl ByLatch {
+    const fn new(zeros: u32, ones: u32) -> Self {
+        Self {
+            zeros,
+            inverted: zeros ^ ones,
+        }
+    }
+
+    #[inline]
+    fn bits(&self, latch: u32) -> u32 {
+        self.zeros ^ (self.inverted & latch)
+    }
+}
+
+/// How a value becomes the source.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// Rotated right, in every plane.
+    Value { rotation: u32 },
+    /// A bit for each plane.
+    Color,
+}
+
+/// An [`Alu`] while the latches don't change.
+#[derive(Clone, Debug)]
+pub(super) struct Latched {
+    source: Source,
+    /// The planes where the source is all zeros.
+    zeros: u32,
+    /// What differs where it's all ones.
+    inverted: u32,
+}
+
+impl Latched {
+    /// What a write of `value` puts into the four planes, before the Map Mask.
+    #[inline]
+    pub fn planes(&self, value: u8) -> u32 {
+        let source = match self.source {
+            // Rotating four equal bytes as one dword rotates each of them.
+            Source::Value { rotation } => replicate(value).rotate_right(rotation),
+            Source::Color => plane_bytes(value),
+        };
+        self.zeros ^ (source & self.inverted)
+    }
+}
+
+/// What the write mode, Set/Reset, the function and the Bit Mask make of a source.
+fn combine(registers: &[u8; 16], source: u32, latch: u32) -> u32 {
+    let set_reset = plane_bytes(registers[graphics::SET_RESET]);
+    let bit_mask = replicate(registers[graphics::BIT_MASK]);
+    let (data, bit_mask) = match registers[graphics::MODE] & graphics::WRITE_MODE {
+        0 => {
+            let enabled = plane_bytes(registers[graphics::ENABLE_SET_RESET]);
+            ((source & !enabled) | (set_reset & enabled), bit_mask)
+        }
+        1 => return latch,
+        2 => (source, bit_mask),
+        _ => (set_reset, bit_mask & source),
+    };
+    let data = match registers[graphics::DATA_ROTATE] >> 3 & 3 {
+        0 => data,
+        1 => data & latch,
+        2 => data | latch,
+        _ => data ^ latch,
+    };
+    (data & bit_mask) | (latch & !bit_mask)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn four_cases_stand_for_all() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        for _ in 0..10_000 {
+            let mut controller = GraphicsController::default();
+            rng.fill(&mut controller.data);
+            let registers = &controller.data;
+            let (value, latch): (u8, u32) = (rng.random(), rng.random());
+            let source = if registers[graphics::MODE] & graphics::WRITE_MODE == 2 {
+                plane_bytes(value)
+            } else {
+                replicate(value.rotate_right(registers[graphics::DATA_ROTATE].into()))
+            };
+            assert_eq!(
+                Alu::new(&controller).with_latch(latch).planes(value),
+                combine(registers, source, latch),
+                "value {value:#x}, latches {latch:#x}, registers {registers:x?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The 0xa0000 window: planes, latches, write modes and chain 4.
+//!
+//! An address in the window becomes a *planar address*, each of which holds four bytes, one a plane.
+//! Planar address A is the dword at VRAM byte 4 * A, plane 0 in its low byte.
+
+mod alu;
+#[cfg(test)]
+mod tests;
+
+use vm_memory::bitmap::Bitmap;
+
+use crate::mappings::WindowRam;
+use crate::regs::crtc::{self, Crtc};
+use crate::regs::{Registers, graphics, sequencer};
+use crate::vram::Vram;
+use alu::{Alu, Latched, plane_bytes};
+
+/// Length of the window, in bytes.
+const LEN: u64 = 0x2_0000;
+
+/// Bytes of a run that are written at once.
+const BLOCK: usize = 32;
+
+/// Where accesses to the window lead, decoded from the registers: good until one of them is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    /// The part that is plain RAM, if any.
+    ram: Part,
+    /// The part that answers otherwise: with the planes.
+    planes: Part,
+    /// The address bits that count, once the plane is known.
+    address_mask: u32,
+    /// By how much reads shift an address to the right then.
+    read_shift: u32,
+    /// The plane that is read, by the low two address bits.
+    read_planes: [u8; 4],
+    /// Whether reads leave the latches alone.
+    keeps_latches: bool,
+    color_compare: Option<ColorCompare>,
+    /// By how much writes shift an address.
+    write_shift: u32,
+    /// The planes that writes change, by the low two address bits, as masks of their bytes.
+    write_masks: [u32; 4],
+    /// Whether the bytes of a run go to one planar address after the other, and into the same planes.
+    writes_in_sequence: bool,
+    alu: Alu,
+}
+
+impl Routes {
+    pub fn new(regs: &Registers) -> Self {
+        let graphics = &regs.graphics.data;
+        let sequencer = regs.effective_sequencer();
+        let chain_4 = sequencer[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
+        let chain_odd_even = graphics[graphics::MISCELLANEOUS] & graphics::CHAIN_ODD_EVEN != 0;
+        // QEMU takes odd/even addressing of reads from the Graphics Controller, of writes from the
+        // Sequencer.
+        let odd_even_reads = graphics[graphics::MODE] & graphics::HOST_ODD_EVEN != 0;
+        let odd_even_writes = sequencer[sequencer::MEMORY_MODE] & sequencer::ODD_EVEN_OFF == 0;
+        // Here QEMU looks at the register as the guest wrote it, also while VBE is enabled.
+        let keeps_latches = regs.sequencer.data[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
+
+        let address_mask = match (chain_4, chain_odd_even) {
+            (true, _) => !3,
+            (false, true) => !1,
+            (false, false) => !0,
+        };
+        let read_map = graphics[graphics::READ_MAP] & 3;
+        let read_planes = match (chain_4, odd_even_reads) {
+            (true, _) => [0, 1, 2, 3],
+            (false, true) => [0, 1, 0, 1].map(|odd| read_map & 2 | odd),
+            (false, false) => [read_map; 4],
+        };
+        let compares = graphics[graphics::MODE] & graphics::READ_MODE_1 != 0 && !keeps_latches;
+        let write_shift = address_shift(&regs.crtc, odd_even_writes);
+        let written_planes = match (chain_4, odd_even_writes) {
+            (true, _) => [0b0001, 0b0010, 0b0100, 0b1000],
+            (false, true) => [0b0101, 0b1010, 0b0101, 0b1010],
+            (false, false) => [0b1111; 4],
+        };
+        let map_mask = sequencer[sequencer::MAP_MASK];
+        Self {
+            ram: regs.window_ram.map_or(Part::NONE, Part::new),
+            planes: regs.window_part().map_or(Part::NONE, Part::new),
+            address_mask,
+            read_shift: address_shift(&regs.crtc, odd_even_reads),
+            read_planes,
+            keeps_latches,
+            color_compare: compares.then(|| ColorCompare::new(graphics)),
+            write_shift,
+            write_masks: written_planes.map(|planes| plane_bytes(planes & map_mask)),
+            writes_in_sequence: regs.window_ram.is_none()
+                && !(chain_4 || chain_odd_even || odd_even_writes)
+                && write_shift == 0
+                && map_mask & sequencer::ALL_PLANES != 0,
+            alu: if chain_4 {
+                Alu::COPY
+            } else {
+                Alu::new(&regs.graphics)
+            },
+        }
+    }
+
+    /// Reads from `offset` in the window, byte by byte. A read of the planes loads `latch`, the latches.
+    #[inline]
+    pub fn read<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+        match data {
+            [byte] => *byte = self.read_byte(latch, vram, offset),
+            _ => self.read_run(latch, vram, offset, data),
+        }
+    }
+
+    /// Writes from `offset` in the window on, byte by byte. `latch` is what the latches hold.
+    #[inline]
+    pub fn write<B: Bitmap>(&self, latch: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+        match data {
+            [value] => self.write_byte(&self.alu.with_latch(latch), vram, offset, *value),
+            _ => self.write_run(latch, vram, offset, data),
+        }
+    }
+
+    #[inline(always)]
+    fn read_byte<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
+        if let Some(address) = self.ram.address(offset) {
+            return vram.byte(address);
+        }
+        let Some(address) = self.planes.address(offset) else {
+            return 0xff;
+        };
+        let planar_address = (address & self.address_mask) >> self.read_shift;
+        let Some(planes) = vram.planes(planar_address) else {
+            return 0xff;
+        };
+        if !self.keeps_latches {
+            *latch = planes;
+        }
+        match &self.color_compare {
+            None => (planes >> (8 * self.read_planes[address as usize & 3])) as u8,
+            Some(color_compare) => color_compare.matches(planes),
+        }
+    }
+
+    #[inline(always)]
+    fn write_byte<B: Bitmap>(&self, alu: &Latched, vram: &Vram<B>, offset: u64, value: u8) {
+        if let Some(address) = self.ram.address(offset) {
+            return vram.set_byte(address, value);
+        }
+        let Some(address) = self.planes.address(offset) else {
+            return;
+        };
+        let mask = self.write_masks[address as usize & 3];
+        if mask != 0 {
+            let planar_address = (address & self.address_mask) >> self.write_shift;
+            let planes = alu.planes(value);
+            vram.update_planes(planar_address, |old| old ^ ((old ^ planes) & mask));
+        }
+    }
+
+    #[inline(never)]
+    fn read_run<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+        if let Some(address) = self.ram.address_of_run(offset, data.len()) {
+            return vram.read(address.into(), data);
+        }
+        let (inside, outside) = data.split_at_mut(len_inside(offset, data.len()));
+        for (byte, offset) in inside.iter_mut().zip(offset..) {
+            *byte = self.read_byte(latch, vram, offset);
+        }
+        outside.fill(0xff);
+    }
+
+    #[inline(never)]
+    fn write_run<B: Bitmap>(&self, latch: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+        let alu = &self.alu.with_latch(latch);
+        if let Some(address) = self.ram.address_of_run(offset, data.len()) {
+            vram.write(address.into(), data);
+        } else if self.writes_in_sequence
+            && let Some(first) = self.planes.address_of_run(offset, data.len())
+        {
+            self.write_sequence(alu, vram, first, data);
+        } else {
+            let inside = &data[..len_inside(offset, data.len())];
+            for (value, offset) in inside.iter().zip(offset..) {
+                self.write_byte(alu, vram, offset, *value);
+            }
+        }
+    }
+
+    /// Writes bytes that go to the planar addresses from `first` on.
+    ///
+    /// A part of the window lies in VRAM as a whole or not at all, and so does every block.
+    fn write_sequence<B: Bitmap>(&self, alu: &Latched, vram: &Vram<B>, first: u32, data: &[u8]) {
+        let mask = self.write_masks[0];
+        let update = |old, value| old ^ ((old ^ alu.planes(value)) & mask);
+        let (blocks, rest) = data.as_chunks::<BLOCK>();
+        let mut address = first;
+        for block in blocks {
+            vram.update_block(address, |planes: &mut [_; BLOCK]| {
+                for (planes, value) in planes.iter_mut().zip(block) {
+                    *planes = update(u32::from_le_bytes(*planes), *value).to_le_bytes();
+                }
+            });
+            address += BLOCK as u32;
+        }
+        for (value, address) in rest.iter().zip(address..) {
+            vram.update_planes(address, |old| update(old, *value));
+        }
+    }
+}
+
+/// How many of `len` bytes from `offset` on lie in the window.
+fn len_inside(offset: u64, len: usize) -> usize {
+    len.min(LEN.saturating_sub(offset) as usize)
+}
+
+/// A part of the window, and the address that its first byte has.
+#[derive(Clone, Debug)]
+struct Part {
+    start: u32,
+    len: u32,
+    address: u32,
+}
+
+impl Part {
+    const NONE: Self = Self {
+        start: 0,
+        len: 0,
+        address: 0,
+    };
+
+    fn new(part: WindowRam) -> Self {
+        Self {
+            start: part.offset,
+            len: part.len,
+            address: part.vram_offset,
+        }
+    }
+
+    /// The address that `offset` in the window has, where it's in this part.
+    #[inline]
+    fn address(&self, offset: u64) -> Option<u32> {
+        let within = offset.wrapping_sub(self.start.into());
+        // The cast is lossless then.
+        (within < self.len.into()).then_some(self.address + within as u32)
+    }
+
+    /// The address that the first of `len` bytes from `offset` on has, where they are all in this part.
+    fn address_of_run(&self, offset: u64, len: usize) -> Option<u32> {
+        let address = self.address(offset)?;
+        let left = u64::from(self.start) + u64::from(self.len) - offset;
+        (len as u64 <= left).then_some(address)
+    }
+}
+
+/// How many address bits are dropped: one in word mode, two in double-word mode.
+fn address_shift(crtc: &Crtc, odd_even: bool) -> u32 {
+    if crtc.data[crtc::UNDERLINE_LOCATION] & crtc::DOUBLE_WORD != 0 {
+        2
+    } else {
+        u32::from(odd_even && crtc.data[crtc::MODE_CONTROL] & crtc::BYTE_MODE == 0)
+    }
+}
+
+/// Read mode 1: which pixels have a colour.
+#[derive(Clone, Debug)]
+struct ColorCompare {
+    color: u32,
+    /// The planes that are looked at.
+    care: u32,
+}
+
+impl ColorCompare {
+    fn new(graphics: &[u8; 16]) -> Self {
+        Self {
+            color: plane_bytes(graphics[graphics::COLOR_COMPARE]),
+            care: plane_bytes(graphics[graphics::COLOR_DONT_CARE]),
+        }
+    }
+
+    fn matches(&self, planes: u32) -> u8 {
+        let [a, b, c, d] = ((planes ^ self.color) & self.care).to_le_bytes();
+        !(a | b | c | d)
+    }
+}
