@@ -64,7 +64,7 @@ pub(super) struct Glyph<'a> {
     pub background: u32,
 }
 
-/// A loop, with what it works on.
+/// A loop, and what it works on: the arguments of the function of [`Tier`] that has its name.
 pub(super) enum Work<'a> {
     Planar(&'a [u8], u8, &'a mut [u8]),
     Cga(&'a [u8], u8, &'a mut [u8]),
@@ -79,7 +79,7 @@ pub(super) enum Work<'a> {
     Glyph(Glyph<'a>, &'a mut [u32], usize),
 }
 
-/// The tier of loops that was chosen.
+/// Loops that are compiled for the same CPUs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tier {
     Portable,
@@ -92,20 +92,21 @@ pub(super) enum Tier {
 impl Tier {
     pub fn new(kernels: Kernels) -> Self {
         match kernels {
-            Kernels::Detected => Self::detected().pop().unwrap_or(Self::Portable),
+            Kernels::Detected => Self::detected().next().unwrap_or(Self::Portable),
             Kernels::Portable => Self::Portable,
         }
     }
 
-    /// Those that run on this CPU, the fastest last.
-    pub fn detected() -> Vec<Self> {
-        let mut tiers = vec![Self::Portable];
+    /// Those that this CPU runs, the fastest first.
+    fn detected() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
-        {
-            tiers.extend(x86::Avx2::detect().map(Self::Avx2));
-            tiers.extend(x86::Avx512::detect().map(Self::Avx512));
-        }
-        tiers
+        let accelerated = [
+            x86::Avx512::detect().map(Self::Avx512),
+            x86::Avx2::detect().map(Self::Avx2),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let accelerated: [Option<Self>; 0] = [];
+        accelerated.into_iter().flatten().chain([Self::Portable])
     }
 
     /// The tier for a picture of that many pixels, all of which are drawn.

@@ -102,7 +102,7 @@ fn groups_of<'a>(
 
 /// Looks up two indices at once.
 pub fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-    let (chunks, indices, pixels) = chunks::<_, _, 8, 8>(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks::<_, 8, 8>(indices, pixels);
     for (indices, pixels) in chunks {
         let indices = u64::from_le_bytes(*indices);
         // Every other byte has an index in its low half and the next index in its high half.
@@ -118,7 +118,7 @@ pub fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
 pub fn colors_256(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let color = |index: u8| palette.colors[usize::from(index)];
     // Eight at once: fewer and wider stores.
-    let (chunks, indices, pixels) = chunks::<_, _, 8, 8>(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks::<_, 8, 8>(indices, pixels);
     for (indices, pixels) in chunks {
         *pixels = indices.map(color);
     }
@@ -134,22 +134,45 @@ pub fn colors_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     }
 }
 
-/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue.
-#[inline(always)]
+pub fn rgb555(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+    rgb16::<5>(bytes, order, pixels);
+}
+
+pub fn rgb565(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+    rgb16::<6>(bytes, order, pixels);
+}
+
+/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits, as in
+/// QEMU.
 pub fn rgb16<const GREEN_BITS: i32>(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    // As long as possible all is 16 bits wide, so that a vector holds more of it.
-    let color = |word: u16, widen: fn(u16, i32) -> u16| {
-        let red = widen(word >> (5 + GREEN_BITS) & 0x1f, 5);
-        let green = widen(word >> 5 & ((1 << GREEN_BITS) - 1), GREEN_BITS);
-        let blue = widen(word & 0x1f, 5);
-        u32::from(red) << 16 | u32::from(green << 8 | blue)
-    };
     match order {
-        ByteOrder::Little => convert(bytes, pixels, |bytes| {
-            color(u16::from_le_bytes(bytes), replicate)
-        }),
-        // As QEMU does it.
-        ByteOrder::Big => convert(bytes, pixels, |bytes| color(u16::from_be_bytes(bytes), pad)),
+        ByteOrder::Little => words::<GREEN_BITS>(bytes, u16::from_le_bytes, replicate, pixels),
+        ByteOrder::Big => words::<GREEN_BITS>(bytes, u16::from_be_bytes, pad, pixels),
+    }
+}
+
+#[inline(always)]
+fn words<const GREEN_BITS: i32>(
+    bytes: &[u8],
+    word: impl Fn([u8; 2]) -> u16,
+    widen: impl Fn(u16, i32) -> u16,
+    pixels: &mut [u32],
+) {
+    // Both halves of some pixels first, and then the pixels: most of the work is done on 16-bit
+    // elements, of which a vector holds twice as many as of pixels.
+    const WORDS: usize = 64;
+    let (mut high, mut low) = ([0; WORDS], [0; WORDS]);
+    let (bytes, _) = bytes.as_chunks();
+    for (bytes, pixels) in bytes.chunks(WORDS).zip(pixels.chunks_mut(WORDS)) {
+        for ((bytes, high), low) in bytes.iter().zip(&mut high).zip(&mut low) {
+            let word = word(*bytes);
+            let green = widen(word >> 5 & ((1 << GREEN_BITS) - 1), GREEN_BITS);
+            *high = widen(word >> (5 + GREEN_BITS) & 0x1f, 5);
+            *low = green << 8 | widen(word & 0x1f, 5);
+        }
+        for ((pixel, high), low) in pixels.iter_mut().zip(&high).zip(&low).take(bytes.len()) {
+            *pixel = u32::from(*high) << 16 | u32::from(*low);
+        }
     }
 }
 
@@ -163,39 +186,54 @@ fn pad(value: u16, bits: i32) -> u16 {
     value << (8 - bits)
 }
 
-pub fn rgb555(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    rgb16::<5>(bytes, order, pixels);
-}
+/// The bits of a pixel that show.
+const RGB: u32 = 0x00ff_ffff;
 
-pub fn rgb565(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    rgb16::<6>(bytes, order, pixels);
-}
-
-#[inline(always)]
 pub fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+    let little = u32::from_le_bytes;
+    let big = u32::from_be_bytes;
     match order {
-        ByteOrder::Little => convert(bytes, pixels, |[blue, green, red]| {
-            u32::from_be_bytes([0, red, green, blue])
-        }),
-        ByteOrder::Big => convert(bytes, pixels, |[red, green, blue]| {
-            u32::from_be_bytes([0, red, green, blue])
-        }),
+        ByteOrder::Little => triples(
+            bytes,
+            |four| little(four) & RGB,
+            |four| little(four) >> 8,
+            pixels,
+        ),
+        ByteOrder::Big => triples(bytes, |four| big(four) >> 8, |four| big(four) & RGB, pixels),
     }
+}
+
+/// Reads four bytes for each three. `first` makes a pixel of the first three of them, `last` of the last.
+#[inline(always)]
+fn triples(
+    bytes: &[u8],
+    first: impl Fn([u8; 4]) -> u32,
+    last: impl Fn([u8; 4]) -> u32,
+    pixels: &mut [u32],
+) {
+    let (chunks, (bytes, pixels)) = chunks::<_, 24, 8>(bytes, pixels);
+    for (bytes, pixels) in chunks {
+        let four = |start: usize| std::array::from_fn(|byte| bytes[start + byte]);
+        *pixels = std::array::from_fn(|pixel| match pixel {
+            7 => last(four(20)),
+            _ => first(four(3 * pixel)),
+        });
+    }
+    convert(bytes, |[a, b, c]| first([a, b, c, 0]), pixels);
 }
 
 #[inline(always)]
 pub fn xrgb8888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    const RGB: u32 = 0x00ff_ffff;
     match order {
-        ByteOrder::Little => convert(bytes, pixels, |bytes| u32::from_le_bytes(bytes) & RGB),
-        ByteOrder::Big => convert(bytes, pixels, |bytes| u32::from_be_bytes(bytes) & RGB),
+        ByteOrder::Little => convert(bytes, |bytes| u32::from_le_bytes(bytes) & RGB, pixels),
+        ByteOrder::Big => convert(bytes, |bytes| u32::from_be_bytes(bytes) & RGB, pixels),
     }
 }
 
 #[inline(always)]
-fn convert<const N: usize>(bytes: &[u8], pixels: &mut [u32], color: impl Fn([u8; N]) -> u32) {
+fn convert<const N: usize>(bytes: &[u8], color: impl Fn([u8; N]) -> u32, pixels: &mut [u32]) {
     let (bytes, _) = bytes.as_chunks();
-    for (pixel, bytes) in pixels.iter_mut().zip(bytes) {
+    for (bytes, pixel) in bytes.iter().zip(pixels) {
         *pixel = color(*bytes);
     }
 }
@@ -231,7 +269,7 @@ pub fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
     }
 }
 
-/// Draws the lines of a cell that is `WIDTH` pixels wide, as far as the pixels go.
+/// Draws the lines of a cell `WIDTH` pixels wide, as far as `pixels` goes.
 #[inline(always)]
 pub fn draw_lines<const WIDTH: usize>(
     lines: &[u8],
@@ -255,22 +293,24 @@ pub fn draw_lines<const WIDTH: usize>(
     }
 }
 
-/// Whole chunks of what both have, and what remains of both.
+/// What is left of a loop's input and output.
+pub type Rest<'a, T> = (&'a [u8], &'a mut [T]);
+
+/// The chunks that both have, and what is left of both.
 #[inline(always)]
-pub fn chunks<'a, I, O, const N: usize, const M: usize>(
-    input: &'a [I],
-    output: &'a mut [O],
+pub fn chunks<'a, T, const N: usize, const M: usize>(
+    input: &'a [u8],
+    output: &'a mut [T],
 ) -> (
-    impl Iterator<Item = (&'a [I; N], &'a mut [O; M])>,
-    &'a [I],
-    &'a mut [O],
+    impl Iterator<Item = (&'a [u8; N], &'a mut [T; M])>,
+    Rest<'a, T>,
 ) {
     let count = (input.len() / N).min(output.len() / M);
     let (input, input_rest) = input.split_at(count * N);
     let (output, output_rest) = output.split_at_mut(count * M);
     let (input, _) = input.as_chunks();
     let (output, _) = output.as_chunks_mut();
-    (input.iter().zip(output), input_rest, output_rest)
+    (input.iter().zip(output), (input_rest, output_rest))
 }
 
 #[cfg(test)]

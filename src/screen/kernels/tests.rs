@@ -1,4 +1,4 @@
-//! That all tiers draw the same.
+//! That a picture is the same whatever the CPU has.
 
 use std::fmt::Debug;
 
@@ -8,203 +8,155 @@ use rand::rngs::SmallRng;
 use super::*;
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
+/// Elements around those that a loop gets, which it mustn't touch.
+const MARGIN: usize = 64;
 
-/// The tiers of this CPU but for the plain loops, as they draw small pictures and large ones.
-fn tiers() -> impl Iterator<Item = Tier> {
-    Tier::detected()
-        .into_iter()
-        .flat_map(|tier| [tier, tier.for_picture(u64::MAX)])
+/// Compares what the tiers that this CPU runs make of elements that lie in `MARGIN` others.
+fn compare<T: Copy + Debug + PartialEq>(
+    what: &str,
+    elements: usize,
+    blank: T,
+    draw: impl Fn(Tier, &mut [T]),
+) {
+    let drawn = |tier| {
+        let mut output = vec![blank; elements + 2 * MARGIN];
+        draw(tier, &mut output);
+        output
+    };
+    let plain = drawn(Tier::Portable);
+    for tier in Tier::detected() {
+        let output = drawn(tier);
+        let difference = output.iter().zip(&plain).position(|(a, b)| a != b);
+        if let Some(index) = difference {
+            panic!(
+                "{what}, {tier:?}, element {index} of {}: {:x?} instead of {:x?}",
+                output.len(),
+                output[index],
+                plain[index],
+            );
+        }
+    }
+}
+
+/// Compares what tiers make of the first 0, 1, 2... bytes, wherever they lie. `output_of` tells how many
+/// elements come of them. There's room for as many, and for more or less.
+fn compare_lengths<T: Copy + Debug + PartialEq>(
+    what: &str,
+    bytes: &[u8],
+    output_of: impl Fn(usize) -> usize,
+    blank: T,
+    draw: impl Fn(Tier, &[u8], &mut [T]),
+) {
+    let mut rng = SmallRng::seed_from_u64(1);
+    for length in 0..bytes.len() - MARGIN {
+        let all = output_of(length);
+        for room in [all, rng.random_range(0..=2 * all + 1)] {
+            let (from, to) = (rng.random_range(0..MARGIN), rng.random_range(0..MARGIN));
+            compare(
+                &format!("{what}, {length} bytes from {from}, room for {room} from {to}"),
+                room,
+                blank,
+                |tier, output| draw(tier, &bytes[from..][..length], &mut output[to..][..room]),
+            );
+        }
+    }
 }
 
 fn random_bytes(rng: &mut SmallRng, len: usize) -> Vec<u8> {
     (0..len).map(|_| rng.random()).collect()
 }
 
-fn random_palette(rng: &mut SmallRng) -> Palette {
-    Palette::new(&std::array::from_fn(|_| rng.random::<u32>() & 0x00ff_ffff))
-}
-
-/// Compares what tiers make of the same elements, wherever they lie, where there is as much room as
-/// `ratio` says, more, or less. None may touch what lies around it.
-fn compare<T: Copy + Debug + PartialEq>(
-    name: &str,
-    input: &[u8],
-    ratio: (usize, usize),
-    blank: T,
-    draw: impl Fn(Tier, &[u8], &mut [T]),
-) {
-    const MARGIN: usize = 64;
-    let mut rng = SmallRng::seed_from_u64(1);
-    for length in 0..input.len() / 2 {
-        let fitting = length * ratio.1 / ratio.0;
-        for room in [fitting, rng.random_range(0..=fitting + 70)] {
-            let start = rng.random_range(0..MARGIN);
-            let input = &input[start..][..length];
-            let result = |tier| {
-                let mut output = vec![blank; room + 2 * MARGIN];
-                draw(tier, input, &mut output[start..][..room]);
-                output
-            };
-            let expected = result(Tier::new(Kernels::Portable));
-            for tier in tiers() {
-                let output = result(tier);
-                let difference = (0..output.len()).find(|&index| output[index] != expected[index]);
-                if let Some(index) = difference {
-                    panic!(
-                        "{name}, {tier:?}, {length} bytes, room for {room}: {:?} instead of {:?} \
-                         at {index}, where the room starts at {start}",
-                        output[index], expected[index],
-                    );
-                }
-            }
+#[test]
+fn planes_give_the_same_indices() {
+    let bytes = random_bytes(&mut SmallRng::seed_from_u64(2), 300);
+    for planes in (0..0x10).chain([0xff]) {
+        for (name, draw) in [
+            ("planar", Tier::planar as fn(Tier, &[u8], u8, &mut [u8])),
+            ("cga", Tier::cga),
+        ] {
+            compare_lengths(
+                &format!("{name}, planes {planes:#x}"),
+                &bytes,
+                |length| 2 * length,
+                0xcc,
+                |tier, groups, indices| draw(tier, groups, planes, indices),
+            );
         }
     }
 }
 
 #[test]
-fn tiers_find_the_same_indices_in_planes() {
-    let mut rng = SmallRng::seed_from_u64(2);
-    let bytes = random_bytes(&mut rng, 500);
-    for planes in 0..=0xff {
-        compare(
-            &format!("planar, planes {planes:#x}"),
-            &bytes,
-            (1, 2),
-            0xcc,
-            |tier, groups, indices| {
-                tier.planar(groups, planes, indices);
-            },
-        );
-        compare(
-            &format!("cga, planes {planes:#x}"),
-            &bytes,
-            (1, 2),
-            0xcc,
-            |tier, groups, indices| {
-                tier.cga(groups, planes, indices);
-            },
-        );
-    }
-}
-
-#[test]
-fn tiers_look_up_the_same_colours() {
+fn indices_give_the_same_colours() {
     let mut rng = SmallRng::seed_from_u64(3);
-    let palette = random_palette(&mut rng);
-    let bytes = random_bytes(&mut rng, 800);
+    let palette = Palette::new(&std::array::from_fn(|_| rng.random_range(0..1 << 24)));
+    let bytes = random_bytes(&mut rng, 400);
     let nibbles: Vec<u8> = bytes.iter().map(|byte| byte & 0x0f).collect();
-    compare(
-        "16 colours",
-        &nibbles,
-        (1, 1),
-        1,
-        |tier, indices, pixels| {
-            tier.colors_16(indices, &palette, pixels);
-        },
-    );
-    compare(
-        "16 doubled colours",
-        &nibbles,
-        (1, 2),
-        1,
-        |tier, indices, pixels| {
-            tier.colors_16_doubled(indices, &palette, pixels);
-        },
-    );
-    compare("256 colours", &bytes, (1, 1), 1, |tier, indices, pixels| {
-        tier.colors_256(indices, &palette, pixels);
-    });
-    compare(
-        "256 doubled colours",
-        &bytes,
-        (1, 2),
-        1,
-        |tier, indices, pixels| {
-            tier.colors_256_doubled(indices, &palette, pixels);
-        },
-    );
-}
-
-#[test]
-fn tiers_make_the_same_of_direct_colours() {
-    let mut rng = SmallRng::seed_from_u64(4);
-    let bytes = random_bytes(&mut rng, 1600);
-    for order in ORDERS {
-        compare(
-            &format!("rgb555, {order:?}"),
-            &bytes,
-            (2, 1),
+    for (name, indices, pixels_each, draw) in [
+        (
+            "16 colours",
+            &nibbles,
             1,
-            |tier, bytes, pixels| {
-                tier.rgb555(bytes, order, pixels);
-            },
-        );
-        compare(
-            &format!("rgb565, {order:?}"),
-            &bytes,
-            (2, 1),
-            1,
-            |tier, bytes, pixels| {
-                tier.rgb565(bytes, order, pixels);
-            },
-        );
-        compare(
-            &format!("rgb888, {order:?}"),
-            &bytes,
-            (3, 1),
-            1,
-            |tier, bytes, pixels| {
-                tier.rgb888(bytes, order, pixels);
-            },
-        );
-        compare(
-            &format!("xrgb8888, {order:?}"),
-            &bytes,
-            (4, 1),
-            1,
-            |tier, bytes, pixels| {
-                tier.xrgb8888(bytes, order, pixels);
-            },
+            Tier::colors_16 as fn(Tier, &[u8], &Palette, &mut [u32]),
+        ),
+        ("16 doubled", &nibbles, 2, Tier::colors_16_doubled),
+        ("256 colours", &bytes, 1, Tier::colors_256),
+        ("256 doubled", &bytes, 2, Tier::colors_256_doubled),
+    ] {
+        compare_lengths(
+            name,
+            indices,
+            |length| pixels_each * length,
+            u32::MAX,
+            |tier, indices, pixels| draw(tier, indices, &palette, pixels),
         );
     }
 }
 
+/// A loop for direct colours.
+type Direct = fn(Tier, &[u8], ByteOrder, &mut [u32]);
+
 #[test]
-fn tiers_make_the_same_of_every_16_bit_word() {
+fn direct_colours_give_the_same_pixels() {
+    let bytes = random_bytes(&mut SmallRng::seed_from_u64(4), 600);
+    for order in ORDERS {
+        for (name, pixel_bytes, draw) in [
+            ("rgb555", 2, Tier::rgb555 as Direct),
+            ("rgb565", 2, Tier::rgb565),
+            ("rgb888", 3, Tier::rgb888),
+            ("xrgb8888", 4, Tier::xrgb8888),
+        ] {
+            compare_lengths(
+                &format!("{name}, {order:?}"),
+                &bytes,
+                |length| length / pixel_bytes,
+                u32::MAX,
+                |tier, bytes, pixels| draw(tier, bytes, order, pixels),
+            );
+        }
+    }
+}
+
+#[test]
+fn every_16_bit_word_gives_the_same_pixel() {
     let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
     for order in ORDERS {
-        for (name, draw) in [
-            (
-                "rgb555",
-                Tier::rgb555 as fn(Tier, &[u8], ByteOrder, &mut [u32]),
-            ),
-            ("rgb565", Tier::rgb565),
-        ] {
-            let result = |tier| {
-                let mut pixels = vec![0; 1 << 16];
-                draw(tier, &bytes, order, &mut pixels);
-                pixels
-            };
-            let expected = result(Tier::new(Kernels::Portable));
-            for tier in tiers() {
-                let pixels = result(tier);
-                for word in 0..pixels.len() {
-                    assert_eq!(
-                        pixels[word], expected[word],
-                        "{name}, {order:?}, {tier:?}: {word:#x}"
-                    );
-                }
-            }
+        for (name, draw) in [("rgb555", Tier::rgb555 as Direct), ("rgb565", Tier::rgb565)] {
+            compare(
+                &format!("{name}, {order:?}, all words"),
+                1 << 16,
+                u32::MAX,
+                |tier, pixels| draw(tier, &bytes, order, pixels),
+            );
         }
     }
 }
 
 #[test]
-fn tiers_draw_the_same_glyphs() {
+fn glyphs_give_the_same_cells() {
     let mut rng = SmallRng::seed_from_u64(5);
     for width in [8, 9, 16] {
         for height in 0..=32 {
-            for stride in [0, width - 1, width, width + 1, width + 40] {
+            for stride in [0, width - 1, width, width + 1, 720] {
                 let lines = random_bytes(&mut rng, height);
                 let glyph = Glyph {
                     lines: &lines,
@@ -213,31 +165,30 @@ fn tiers_draw_the_same_glyphs() {
                     foreground: rng.random(),
                     background: rng.random(),
                 };
-                let whole = (height * stride + width).saturating_sub(stride);
-                for len in [
-                    whole,
-                    whole.saturating_sub(1),
-                    whole + 100,
-                    rng.random_range(0..=whole),
+                // As far as the cell's last pixel, and elsewhere.
+                let cell = (height * stride + width).saturating_sub(stride);
+                for room in [
+                    cell,
+                    cell.saturating_sub(1),
+                    rng.random_range(0..=cell + 16),
                 ] {
-                    let start = rng.random_range(0..16);
-                    let result = |tier: Tier| {
-                        let mut pixels = vec![7; start + len + 64];
-                        tier.glyph(glyph, &mut pixels[start..][..len], stride);
-                        pixels
-                    };
-                    let expected = result(Tier::new(Kernels::Portable));
-                    for tier in tiers() {
-                        let pixels = result(tier);
-                        for index in 0..pixels.len() {
-                            assert_eq!(
-                                pixels[index], expected[index],
-                                "{tier:?}, pixel {index} of {len} from {start}, stride {stride}: {glyph:?}"
-                            );
-                        }
-                    }
+                    let start = rng.random_range(0..MARGIN);
+                    compare(
+                        &format!("{glyph:?}, stride {stride}, {room} pixels from {start}"),
+                        room,
+                        7,
+                        |tier, pixels| tier.glyph(glyph, &mut pixels[start..][..room], stride),
+                    );
                 }
             }
         }
     }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn what_the_cpu_has_is_used_where_that_is_wanted() {
+    let accelerated = !matches!(Tier::new(Kernels::Detected), Tier::Portable);
+    assert_eq!(accelerated, is_x86_feature_detected!("avx2"));
+    assert!(matches!(Tier::new(Kernels::Portable), Tier::Portable));
 }

@@ -1,15 +1,15 @@
-//! Loops for AVX2.
+//! The loops for AVX2. Those that are missing wouldn't be faster than the plain ones.
 
 use std::arch::x86_64::*;
 
-use super::super::plain::chunks;
+use super::super::plain::{Rest, chunks};
 use super::super::{GROUP_BYTES, GROUP_PIXELS, Glyph, Palette, Work, plain};
 use super::memory::{load_16, load_24, load_32, store_8_pixels, store_32};
 use crate::config::ByteOrder;
 
 /// Bytes of a vector.
 const BYTES: usize = 32;
-/// Bytes of a vector's half, beyond which few instructions move bytes.
+/// Bytes of half a vector. Most instructions that move bytes don't move them to the other half.
 const HALF: usize = 16;
 
 #[target_feature(enable = "avx2")]
@@ -38,11 +38,11 @@ pub fn run(work: Work<'_>) {
     }
 }
 
-/// Where the four bits of 32 indices come from, as 16 bytes of groups have them.
+/// Where in 16 bytes of groups the four bits of 32 indices are.
 struct Bits {
-    /// The byte that has an index's bit, for each bit.
+    /// The byte that has the bit.
     bytes: [[u8; BYTES]; 4],
-    /// Which of the byte's bits it is.
+    /// The bit in that byte.
     masks: [[u8; BYTES]; 4],
 }
 
@@ -61,16 +61,13 @@ impl Bits {
             while index < BYTES {
                 let group = index / GROUP_PIXELS;
                 let pixel = index % GROUP_PIXELS;
-                let (plane, mask) = if cga {
-                    (
-                        bit & 2 | (pixel / 4),
-                        (1 << (bit & 1)) << (6 - 2 * (pixel % 4)),
-                    )
+                let (plane, place) = if cga {
+                    ((bit & 2) + pixel / 4, 7 - 2 * (pixel % 4) - (1 - bit % 2))
                 } else {
-                    (bit, 0x80 >> pixel)
+                    (bit, 7 - pixel)
                 };
                 bits.bytes[bit][index] = (group * GROUP_BYTES + plane) as u8;
-                bits.masks[bit][index] = mask;
+                bits.masks[bit][index] = 1 << place;
                 index += 1;
             }
             bit += 1;
@@ -79,19 +76,14 @@ impl Bits {
     }
 }
 
-/// Makes indices of groups, and returns what remains of both.
+/// Makes indices of groups. Returns what is left of both.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn transpose<'a>(
-    groups: &'a [u8],
-    planes: u8,
-    indices: &'a mut [u8],
-    bits: &Bits,
-) -> (&'a [u8], &'a mut [u8]) {
+fn transpose<'a>(groups: &'a [u8], planes: u8, indices: &'a mut [u8], bits: &Bits) -> Rest<'a, u8> {
     let enabled = _mm_set1_epi32(i32::from_le_bytes(plain::enabled(planes)));
     let bytes = bits.bytes.each_ref().map(|bytes| load_32(bytes));
     let masks = bits.masks.each_ref().map(|masks| load_32(masks));
-    let (chunks, groups, indices) = chunks::<_, _, HALF, BYTES>(groups, indices);
+    let (chunks, rest) = chunks::<_, HALF, BYTES>(groups, indices);
     for (groups, indices) in chunks {
         let groups = _mm256_broadcastsi128_si256(_mm_and_si128(load_16(groups), enabled));
         let bit = |bit: usize| {
@@ -103,7 +95,7 @@ fn transpose<'a>(
         let high = _mm256_or_si256(bit(2), bit(3));
         store_32(_mm256_or_si256(low, high), indices);
     }
-    (groups, indices)
+    rest
 }
 
 #[inline]
@@ -111,7 +103,7 @@ fn transpose<'a>(
 fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let table = Table::new(palette);
     let order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
-    let (chunks, indices, pixels) = chunks::<_, _, BYTES, BYTES>(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks::<_, BYTES, BYTES>(indices, pixels);
     for (indices, pixels) in chunks {
         let indices = _mm256_permutevar8x32_epi32(load_32(indices), order);
         table.draw(indices, pixels);
@@ -127,7 +119,7 @@ fn colors_16_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
         0, 0, 1, 1, 4, 4, 5, 5, 8, 8, 9, 9, 12, 12, 13, 13, //
         2, 2, 3, 3, 6, 6, 7, 7, 10, 10, 11, 11, 14, 14, 15, 15,
     );
-    let (chunks, indices, pixels) = chunks::<_, _, HALF, BYTES>(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks::<_, HALF, BYTES>(indices, pixels);
     for (indices, pixels) in chunks {
         let indices = _mm256_broadcastsi128_si256(load_16(indices));
         table.draw(_mm256_shuffle_epi8(indices, order), pixels);
@@ -153,8 +145,8 @@ impl Table {
         Self { blue, green, red }
     }
 
-    /// Draws 32 pixels. Four indices of the vector's lower half and four of its upper half make each
-    /// eight of them.
+    /// Draws 32 pixels. Of the indices of every eight, the first four are in the vector's lower half,
+    /// and the others in its upper half: so halves that are unpacked side by side are in order.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn draw(&self, indices: __m256i, pixels: &mut [u32; BYTES]) {
@@ -178,7 +170,8 @@ impl Table {
     }
 }
 
-/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue.
+/// As [`plain::rgb16`]. What differs by the byte order is known at compile time: the compiler spoils a
+/// multiplication by what it must keep in a register.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rgb16<const GREEN_BITS: i32, const BIG: bool>(bytes: &[u8], pixels: &mut [u32]) {
@@ -188,12 +181,13 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(bytes: &[u8], pixels: &mut [u32
     let left = |words, bits| _mm256_sll_epi16(words, _mm_cvtsi32_si128(bits));
     let right = |words, bits| _mm256_srl_epi16(words, _mm_cvtsi32_si128(bits));
     let high = |words, bits: i32| _mm256_and_si256(words, _mm256_set1_epi16(-1 << (16 - bits)));
-    // Five bits at the top of a word give eight at its bottom.
+    // A product's upper half is eight bits of five at the top of a word, and their repetition below.
     let factor = _mm256_set1_epi16(if BIG { 32 << 3 } else { 33 << 3 });
     let widen = |words| _mm256_mulhi_epu16(words, factor);
 
-    let (chunks, bytes, pixels) = chunks::<_, _, BYTES, { BYTES / 2 }>(bytes, pixels);
+    let (chunks, (bytes, pixels)) = chunks::<_, BYTES, { BYTES / 2 }>(bytes, pixels);
     for (bytes, pixels) in chunks {
+        // The quarters that are unpacked together, 0 and 2, 1 and 3, change to where that's in order.
         let mut words = _mm256_permute4x64_epi64::<0b11_01_10_00>(load_32(bytes));
         if BIG {
             words = _mm256_shuffle_epi8(words, swap);
@@ -230,7 +224,7 @@ fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
             6, 5, 4, -1, 9, 8, 7, -1, 12, 11, 10, -1, 15, 14, 13, -1,
         ),
     };
-    let (chunks, bytes, pixels) = chunks::<_, _, 24, 8>(bytes, pixels);
+    let (chunks, (bytes, pixels)) = chunks::<_, 24, 8>(bytes, pixels);
     for (bytes, pixels) in chunks {
         store_8_pixels(_mm256_shuffle_epi8(load_24(bytes), places), pixels);
     }
@@ -264,6 +258,7 @@ fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
                 draw(dots, right, &mut halves[1]);
             });
         }
+        // Two loops, since most glyphs have no need to look at a dot twice.
         9 if repeats_eighth => plain::draw_lines(lines, pixels, stride, |dots, line| {
             let [first @ .., ninth]: &mut [u32; 9] = line;
             draw(dots, eight, first);

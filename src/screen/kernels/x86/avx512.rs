@@ -1,4 +1,4 @@
-//! The loops for AVX-512 with VBMI, and GFNI: where they're faster than those for AVX2.
+//! The loops for AVX-512 with VBMI, and GFNI. Those that are missing wouldn't be faster than for AVX2.
 
 use std::arch::x86_64::*;
 
@@ -23,8 +23,8 @@ pub fn run(work: Work<'_>) {
     }
 }
 
-/// The bytes of eight groups as matrices of eight rows, the last of which comes first. A group's planes
-/// are the first four rows, and nothing comes of the others.
+/// Where the rows of eight matrices of bits are in eight groups. The planes are a matrix's first four
+/// rows, and again the others, whose bits aren't used. GFNI wants the last row first.
 static MATRICES: [u8; 64] = {
     let mut bytes = [0; 64];
     let mut byte = 0;
@@ -35,14 +35,14 @@ static MATRICES: [u8; 64] = {
     bytes
 };
 
-/// Swaps the rows and columns of a matrix of bits for each group: its rows are planes, its columns pixels.
+/// Swaps rows and columns of matrices of bits: their rows are planes, their columns pixels.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
     let order = load_64(&MATRICES);
     let identity = _mm512_set1_epi64(i64::from_be_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
     let enabled = _mm512_set1_epi8((planes & 0x0f) as i8);
-    let (chunks, groups, indices) = chunks::<_, _, 32, 64>(groups, indices);
+    let (chunks, (groups, indices)) = chunks::<_, 32, 64>(groups, indices);
     for (groups, indices) in chunks {
         let groups = _mm512_castsi256_si512(load_32(groups));
         let matrices = _mm512_permutexvar_epi8(order, groups);
@@ -56,7 +56,7 @@ fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let table = table_16(palette);
-    let (chunks, indices, pixels) = chunks(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks(indices, pixels);
     for (indices, pixels) in chunks {
         let indices = _mm512_cvtepu8_epi32(load_16(indices));
         store_16_pixels(_mm512_permutexvar_epi32(indices, table), pixels);
@@ -68,7 +68,7 @@ fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn colors_16_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let table = table_16(palette);
-    let (chunks, indices, pixels) = chunks::<_, _, 16, 32>(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks::<_, 16, 32>(indices, pixels);
     for (indices, pixels) in chunks {
         let indices = load_16(indices);
         let left = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(indices, indices));
@@ -91,7 +91,7 @@ fn table_16(palette: &Palette) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn colors_256(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let table = Table::new(palette);
-    let (chunks, indices, pixels) = chunks::<_, _, 64, 64>(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks::<_, 64, 64>(indices, pixels);
     for (indices, pixels) in chunks {
         let (places, _) = pixels.as_chunks_mut();
         for (colors, place) in table.look_up(indices).into_iter().zip(places) {
@@ -107,7 +107,7 @@ fn colors_256_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let table = Table::new(palette);
     let left = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
     let right = _mm512_setr_epi32(8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15);
-    let (chunks, indices, pixels) = chunks::<_, _, 64, 128>(indices, pixels);
+    let (chunks, (indices, pixels)) = chunks::<_, 64, 128>(indices, pixels);
     for (indices, pixels) in chunks {
         let (places, _) = pixels.as_chunks_mut::<32>();
         for (colors, place) in table.look_up(indices).into_iter().zip(places) {
@@ -140,7 +140,8 @@ impl Table {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
     fn look_up(&self, indices: &[u8; 64]) -> [__m512i; 4] {
-        // Four indices of each quarter of the vector make 16 pixels.
+        // Of the indices of every 16 pixels, each quarter of the vector gets four: so quarters that are
+        // unpacked side by side are in order.
         let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         let indices = _mm512_permutexvar_epi32(order, load_64(indices));
         let bytes = |table: &[__m512i; 4]| {

@@ -1,6 +1,7 @@
 //! Vectors from and to memory.
 //!
-//! Each of these functions compiles to a single instruction or two, so no pointers are needed.
+//! They're put together from words, and taken apart: the compiler makes one unaligned load or store of
+//! it, as the intrinsics for pointers do.
 
 use std::arch::x86_64::*;
 
@@ -18,7 +19,7 @@ pub fn load_32(bytes: &[u8; 32]) -> __m256i {
     _mm256_setr_epi64x(a, b, c, d)
 }
 
-/// The first 16 bytes, and the last 16.
+/// The first 16 bytes, and then the last 16.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub fn load_24(bytes: &[u8; 24]) -> __m256i {
@@ -74,12 +75,14 @@ pub fn store_16_pixels(vector: __m512i, pixels: &mut [u32; 16]) {
     store_8_pixels(_mm512_extracti64x4_epi64::<1>(vector), &mut halves[1]);
 }
 
+/// The bytes as words of eight.
 #[inline(always)]
 fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [i64; WORDS] {
     let (words, _) = bytes.as_chunks();
     std::array::from_fn(|word| i64::from_le_bytes(words[word]))
 }
 
+/// A vector as words.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn parts(vector: __m256i) -> [i64; 4] {

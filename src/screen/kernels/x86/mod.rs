@@ -1,7 +1,8 @@
-//! The loops for CPUs that have more than every x86-64 one.
+//! The loops for CPUs that have more than what every x86-64 one has.
 //!
-//! What is unsafe of them is to call one on a CPU that lacks the features it was compiled for. The
-//! types here are proof of the features, so this is the only place that does it.
+//! They're safe, but for the call of the first: on a CPU without the features that it's compiled for,
+//! anything might happen. Here is the only code that makes such a call, with a value as proof that the
+//! features were detected.
 
 mod avx2;
 mod avx512;
@@ -9,7 +10,7 @@ mod memory;
 
 use super::Work;
 
-/// AVX2 was detected.
+/// Proof of AVX2.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2(());
 
@@ -18,14 +19,14 @@ impl Avx2 {
         is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 
-    #[allow(unsafe_code, reason = "the CPU has the features")]
+    #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
     pub fn run(self, work: Work<'_>) {
-        // SAFETY: only `detect` makes an `Avx2`, where the CPU has the feature of `avx2::run`.
+        // SAFETY: `avx2::run` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
         unsafe { avx2::run(work) }
     }
 }
 
-/// What moves bytes in AVX-512 was detected, and so was GFNI.
+/// Proof of AVX-512 with VBMI, and of GFNI, which all but the first CPUs with VBMI have.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx512(());
 
@@ -38,9 +39,10 @@ impl Avx512 {
         detected.then_some(Self(()))
     }
 
-    #[allow(unsafe_code, reason = "the CPU has the features")]
+    #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
     pub fn run(self, work: Work<'_>) {
-        // SAFETY: only `detect` makes an `Avx512`, where the CPU has the features of `avx512::run`.
+        // SAFETY: `avx512::run` needs these four features, and only `detect` makes an `Avx512`, where it
+        // found them.
         unsafe { avx512::run(work) }
     }
 }
