@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
-use vm_memory::{MmapRegion, VolatileMemory};
+use vm_memory::bitmap::{BS, Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
+use vm_memory::{MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::config::{MAX_VRAM_MIB, MIB};
 use crate::error::{BitmapLengthError, ConfigError};
@@ -204,6 +204,13 @@ impl<B: Bitmap> Vram<B> {
         if let Ok(slice) = self.region.get_slice(offset as usize, inside.len()) {
             slice.copy_from(inside);
         }
+    }
+
+    /// The memory itself, where it all lies inside.
+    pub(crate) fn slice(&self, offset: u64, len: usize) -> Option<VolatileSlice<'_, BS<'_, B>>> {
+        self.region
+            .get_slice(usize::try_from(offset).ok()?, len)
+            .ok()
     }
 
     /// Zeroes the first `len` bytes.

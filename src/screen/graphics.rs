@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use vm_memory::bitmap::Bitmap;
+use vm_memory::VolatileSlice;
+use vm_memory::bitmap::{Bitmap, BitmapSlice};
 
 use super::Frame;
-use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette};
+use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette, Pixel, Tier};
 use crate::damage::Damage;
 use crate::dirty::Dirty;
 use crate::regs::crtc;
@@ -217,24 +218,19 @@ impl Rows {
 pub(super) struct Renderer {
     /// The mode of the picture on the surface, if it's one of this renderer's.
     mode: Option<GraphicsMode>,
-    palette: Palette,
     rows: Rows,
     /// The rows as they were drawn, if that was to compare; as many bytes for each as the longest has.
     shown: Vec<u8>,
-    /// Room for a row's bytes, and for its palette indices.
-    bytes: Vec<u8>,
-    indices: Vec<u8>,
+    pen: Pen,
 }
 
 impl Renderer {
     pub fn new() -> Self {
         Self {
             mode: None,
-            palette: Palette::new(&[0; 256]),
             rows: Rows::default(),
             shown: Vec::new(),
-            bytes: Vec::new(),
-            indices: Vec::new(),
+            pen: Pen::new(),
         }
     }
 
@@ -259,11 +255,10 @@ impl Renderer {
         if is_another {
             self.mode = Some(*mode);
             self.rows.lay_out(mode, frame.vram);
-            self.bytes.resize(self.rows.len, 0);
         }
-        let is_recolored = mode.format.has_palette() && self.palette.colors() != palette;
+        let is_recolored = mode.format.has_palette() && self.pen.palette.colors() != palette;
         if is_recolored {
-            self.palette = Palette::new(palette);
+            self.pen.palette = Palette::new(palette);
         }
         let all = is_another || is_recolored;
         match frame.dirty {
@@ -276,11 +271,8 @@ impl Renderer {
     fn draw_all<B: Bitmap>(&mut self, frame: &mut Frame<'_, '_, B>, mode: &GraphicsMode) -> Damage {
         self.shown.clear();
         frame.tier = frame.tier.for_picture(mode.size.pixels());
-        let Rows { rows, wrap, .. } = &self.rows;
-        for row in rows {
-            let bytes = &mut self.bytes[..row.len as usize];
-            row.fetch(frame.vram, *wrap, bytes);
-            draw_row(frame, mode, &self.palette, row, bytes, &mut self.indices);
+        for row in &self.rows.rows {
+            self.pen.draw(frame, mode, row, self.rows.wrap);
         }
         Damage::whole(mode.size)
     }
@@ -309,9 +301,7 @@ impl Renderer {
                 continue;
             }
             for row in rows.iter().filter(|row| row.is_dirty(dirty, *wrap)) {
-                let bytes = &mut self.bytes[..row.len as usize];
-                row.fetch(frame.vram, *wrap, bytes);
-                draw_row(frame, mode, &self.palette, row, bytes, &mut self.indices);
+                self.pen.draw(frame, mode, row, *wrap);
                 damage.add_lines(row.line, row.lines, mode.size.width);
             }
         }
@@ -332,12 +322,11 @@ impl Renderer {
         self.shown.resize(rows.len() * len, 0);
         let mut damage = Damage::NONE;
         for (row, shown) in rows.iter().zip(self.shown.chunks_exact_mut((*len).max(1))) {
-            let bytes = &mut self.bytes[..row.len as usize];
             let shown = &mut shown[..row.len as usize];
-            row.fetch(frame.vram, *wrap, bytes);
+            let bytes = self.pen.fetch(frame.vram, row, *wrap);
             if all || bytes != shown {
                 shown.copy_from_slice(bytes);
-                draw_row(frame, mode, &self.palette, row, bytes, &mut self.indices);
+                self.pen.draw_fetched(frame, mode, row);
                 damage.add_lines(row.line, row.lines, mode.size.width);
             }
         }
@@ -345,45 +334,115 @@ impl Renderer {
     }
 }
 
-/// Draws the lines of a row of which the bytes were fetched.
-fn draw_row<B: Bitmap>(
+/// Draws rows.
+#[derive(Debug)]
+struct Pen {
+    palette: Palette,
+    /// Room for a row's bytes, and for its palette indices.
+    bytes: Vec<u8>,
+    indices: Vec<u8>,
+}
+
+impl Pen {
+    fn new() -> Self {
+        Self {
+            palette: Palette::new(&[0; 256]),
+            bytes: Vec::new(),
+            indices: Vec::new(),
+        }
+    }
+
+    /// Draws the lines of a row.
+    fn draw<B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        mode: &GraphicsMode,
+        row: &Row,
+        wrap: u32,
+    ) {
+        // A row that wraps isn't one slice.
+        let slice = frame.vram.slice(row.start.into(), row.len as usize);
+        match (pixel(mode.format, &self.palette), slice) {
+            (Some(pixel), Some(bytes)) => draw_pixels(frame, mode, row, pixel, &bytes),
+            _ => {
+                self.fetch(frame.vram, row, wrap);
+                self.draw_fetched(frame, mode, row);
+            }
+        }
+    }
+
+    fn fetch<B: Bitmap>(&mut self, vram: &Vram<B>, row: &Row, wrap: u32) -> &[u8] {
+        self.bytes.resize(row.len as usize, 0);
+        row.fetch(vram, wrap, &mut self.bytes);
+        &self.bytes
+    }
+
+    /// Draws the lines of the row that was fetched.
+    fn draw_fetched<B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        mode: &GraphicsMode,
+        row: &Row,
+    ) {
+        let Self {
+            palette,
+            bytes,
+            indices,
+        } = self;
+        if let Some(pixel) = pixel(mode.format, palette) {
+            return draw_pixels(
+                frame,
+                mode,
+                row,
+                pixel,
+                &VolatileSlice::from(&mut bytes[..]),
+            );
+        }
+        let tier = frame.tier;
+        let mut groups = |indices_of: fn(Tier, &[u8], u8, &mut [u8]), doubled, line: &mut [u32]| {
+            indices.resize(bytes.len() / GROUP_BYTES * GROUP_PIXELS, 0);
+            indices_of(tier, bytes, mode.planes, indices);
+            let shifted = indices.get(row.panning as usize..).unwrap_or_default();
+            if doubled {
+                tier.colors_16_doubled(shifted, palette, line);
+            } else {
+                tier.colors_16(shifted, palette, line);
+            }
+        };
+        let draw = |line: &mut [u32]| match mode.format {
+            Format::Planar { doubled } => groups(Tier::planar, doubled, line),
+            Format::Cga { doubled } => groups(Tier::cga, doubled, line),
+            _ => tier.colors_256_doubled(bytes, palette, line),
+        };
+        let Row { line, lines, .. } = *row;
+        frame.surface.draw_rows(line, lines, mode.size.width, draw);
+    }
+}
+
+/// Draws the lines of a row of pixels.
+fn draw_pixels<B: Bitmap>(
     frame: &mut Frame<'_, '_, B>,
     mode: &GraphicsMode,
-    palette: &Palette,
     row: &Row,
-    bytes: &[u8],
-    indices: &mut Vec<u8>,
+    pixel: Pixel<'_>,
+    bytes: &VolatileSlice<'_, impl BitmapSlice>,
 ) {
     let tier = frame.tier;
-    let draw_16_colors = |indices: &[u8], doubled: bool, line: &mut [u32]| {
-        let indices = indices.get(row.panning as usize..).unwrap_or_default();
-        if doubled {
-            tier.colors_16_doubled(indices, palette, line);
-        } else {
-            tier.colors_16(indices, palette, line);
-        }
-    };
-    let draw = |line: &mut [u32]| match mode.format {
-        Format::Planar { doubled } => {
-            indices.resize(bytes.len() / GROUP_BYTES * GROUP_PIXELS, 0);
-            tier.planar(bytes, mode.planes, indices);
-            draw_16_colors(indices, doubled, line);
-        }
-        Format::Cga { doubled } => {
-            indices.resize(bytes.len() / GROUP_BYTES * GROUP_PIXELS, 0);
-            tier.cga(bytes, mode.planes, indices);
-            draw_16_colors(indices, doubled, line);
-        }
-        Format::Indexed8Doubled => tier.colors_256_doubled(bytes, palette, line),
-        Format::Indexed8 => tier.colors_256(bytes, palette, line),
-        Format::Rgb555(order) => tier.rgb555(bytes, order, line),
-        Format::Rgb565(order) => tier.rgb565(bytes, order, line),
-        Format::Rgb888(order) => tier.rgb888(bytes, order, line),
-        Format::Xrgb8888(order) => tier.xrgb8888(bytes, order, line),
-    };
-    frame
-        .surface
-        .draw_rows(row.line, row.lines, mode.size.width, draw);
+    let Row { line, lines, .. } = *row;
+    let draw = |line: &mut [u32]| tier.row(pixel, bytes, line);
+    frame.surface.draw_rows(line, lines, mode.size.width, draw);
+}
+
+/// What each pixel of a format is, if it's one or more whole bytes.
+fn pixel(format: Format, palette: &Palette) -> Option<Pixel<'_>> {
+    match format {
+        Format::Planar { .. } | Format::Cga { .. } | Format::Indexed8Doubled => None,
+        Format::Indexed8 => Some(Pixel::Color256(palette)),
+        Format::Rgb555(order) => Some(Pixel::Rgb555(order)),
+        Format::Rgb565(order) => Some(Pixel::Rgb565(order)),
+        Format::Rgb888(order) => Some(Pixel::Rgb888(order)),
+        Format::Xrgb8888(order) => Some(Pixel::Xrgb8888(order)),
+    }
 }
 
 #[cfg(test)]

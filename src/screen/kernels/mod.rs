@@ -8,6 +8,9 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use vm_memory::VolatileSlice;
+use vm_memory::bitmap::BitmapSlice;
+
 use crate::config::ByteOrder;
 
 pub(super) use plain::{GROUP_BYTES, GROUP_PIXELS};
@@ -70,13 +73,23 @@ pub(super) enum Work<'a> {
     Cga(&'a [u8], u8, &'a mut [u8]),
     Colors16(&'a [u8], &'a Palette, &'a mut [u32]),
     Colors16Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
-    Colors256(&'a [u8], &'a Palette, &'a mut [u32]),
     Colors256Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
-    Rgb555(&'a [u8], ByteOrder, &'a mut [u32]),
-    Rgb565(&'a [u8], ByteOrder, &'a mut [u32]),
-    Rgb888(&'a [u8], ByteOrder, &'a mut [u32]),
-    Xrgb8888(&'a [u8], ByteOrder, &'a mut [u32]),
     Glyph(Glyph<'a>, &'a mut [u32], usize),
+}
+
+/// What a pixel of one or more whole bytes is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pixel<'a> {
+    /// An index.
+    Color256(&'a Palette),
+    /// A 16-bit word of 5, 5 and 5 bits.
+    Rgb555(ByteOrder),
+    /// A 16-bit word of 5, 6 and 5 bits.
+    Rgb565(ByteOrder),
+    /// 24 bits.
+    Rgb888(ByteOrder),
+    /// 32 bits, of which eight don't show.
+    Xrgb8888(ByteOrder),
 }
 
 /// Loops that are compiled for the same CPUs.
@@ -145,34 +158,27 @@ impl Tier {
         self.run(Work::Colors16Doubled(indices, palette, pixels));
     }
 
-    /// Looks up indices.
-    pub fn colors_256(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        self.run(Work::Colors256(indices, palette, pixels));
-    }
-
     /// Looks up indices, each of which gives two pixels.
     pub fn colors_256_doubled(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
         self.run(Work::Colors256Doubled(indices, palette, pixels));
     }
 
-    /// 16-bit words of 5, 5 and 5 bits.
-    pub fn rgb555(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        self.run(Work::Rgb555(bytes, order, pixels));
-    }
-
-    /// 16-bit words of 5, 6 and 5 bits.
-    pub fn rgb565(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        self.run(Work::Rgb565(bytes, order, pixels));
-    }
-
-    /// 24 bits.
-    pub fn rgb888(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        self.run(Work::Rgb888(bytes, order, pixels));
-    }
-
-    /// 32 bits, of which eight don't show.
-    pub fn xrgb8888(self, bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-        self.run(Work::Xrgb8888(bytes, order, pixels));
+    /// Converts a row that lies in memory which others may write meanwhile.
+    ///
+    /// It's fetched block by block, so that a block is converted while the next one is on its way.
+    pub fn row<S: BitmapSlice>(
+        self,
+        pixel: Pixel<'_>,
+        bytes: &VolatileSlice<'_, S>,
+        pixels: &mut [u32],
+    ) {
+        match self {
+            Self::Portable => plain::row(pixel, bytes, pixels),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(cpu) => cpu.row(pixel, bytes, pixels),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(cpu) => cpu.row(pixel, bytes, pixels),
+        }
     }
 
     /// Draws a character cell whose first pixel is that of `pixels`, and whose lines are `stride`

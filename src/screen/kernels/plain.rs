@@ -1,6 +1,9 @@
 //! The loops in plain Rust, which say what the others must do.
 
-use super::{Glyph, Palette, Work};
+use vm_memory::VolatileSlice;
+use vm_memory::bitmap::BitmapSlice;
+
+use super::{Glyph, Palette, Pixel, Work};
 use crate::config::ByteOrder;
 
 /// Pixels that four bytes, one a plane, hold.
@@ -49,16 +52,46 @@ pub fn run(work: Work<'_>) {
         Work::Planar(groups, planes, indices) => planar(groups, planes, indices),
         Work::Cga(groups, planes, indices) => cga(groups, planes, indices),
         Work::Colors16(indices, palette, pixels) => colors_16(indices, palette, pixels),
-        Work::Colors256(indices, palette, pixels) => colors_256(indices, palette, pixels),
         Work::Colors16Doubled(indices, palette, pixels)
         | Work::Colors256Doubled(indices, palette, pixels) => {
             colors_doubled(indices, palette, pixels);
         }
-        Work::Rgb555(bytes, order, pixels) => rgb555(bytes, order, pixels),
-        Work::Rgb565(bytes, order, pixels) => rgb565(bytes, order, pixels),
-        Work::Rgb888(bytes, order, pixels) => rgb888(bytes, order, pixels),
-        Work::Xrgb8888(bytes, order, pixels) => xrgb8888(bytes, order, pixels),
         Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
+    }
+}
+
+pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixels: &mut [u32]) {
+    match pixel {
+        Pixel::Color256(palette) => {
+            by_blocks::<1>(bytes, pixels, |b, p| colors_256(b, palette, p));
+        }
+        Pixel::Rgb555(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<5>(b, order, p)),
+        Pixel::Rgb565(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<6>(b, order, p)),
+        Pixel::Rgb888(order) => by_blocks::<3>(bytes, pixels, |b, p| rgb888(b, order, p)),
+        Pixel::Xrgb8888(order) => by_blocks::<4>(bytes, pixels, |b, p| xrgb8888(b, order, p)),
+    }
+}
+
+/// Draws pixels of so many bytes each, as many as there are bytes for. A block of bytes is small enough
+/// that it's converted while the next one is on its way from memory.
+#[inline(always)]
+pub fn by_blocks<const PIXEL_BYTES: usize>(
+    bytes: &VolatileSlice<'_, impl BitmapSlice>,
+    pixels: &mut [u32],
+    draw: impl Fn(&[u8], &mut [u32]),
+) {
+    const PIXELS: usize = 128;
+    let mut block = [[0; PIXEL_BYTES]; PIXELS];
+    let block = block.as_flattened_mut();
+    let mut at = 0;
+    for pixels in pixels.chunks_mut(PIXELS) {
+        let wanted = pixels.len() * PIXEL_BYTES;
+        let Ok(rest) = bytes.offset(at) else {
+            return;
+        };
+        let fetched = rest.copy_to(&mut block[..wanted]);
+        draw(&block[..fetched], pixels);
+        at += fetched;
     }
 }
 
@@ -132,14 +165,6 @@ pub fn colors_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     for (pair, index) in pairs.iter_mut().zip(indices) {
         *pair = palette.doubled[usize::from(*index)];
     }
-}
-
-pub fn rgb555(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    rgb16::<5>(bytes, order, pixels);
-}
-
-pub fn rgb565(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    rgb16::<6>(bytes, order, pixels);
 }
 
 /// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits, as in
@@ -338,18 +363,18 @@ mod tests {
     fn colours_are_widened_by_repeating_their_high_bits_where_words_are_little_endian() {
         // 10000, 00001, 11111; and 10000, 100001, 00001.
         let mut pixel = [0];
-        rgb555(&0xc03f_u16.to_le_bytes(), ByteOrder::Little, &mut pixel);
+        rgb16::<5>(&0xc03f_u16.to_le_bytes(), ByteOrder::Little, &mut pixel);
         assert_eq!(pixel, [0x84_08_ff]);
-        rgb565(&0x8421_u16.to_le_bytes(), ByteOrder::Little, &mut pixel);
+        rgb16::<6>(&0x8421_u16.to_le_bytes(), ByteOrder::Little, &mut pixel);
         assert_eq!(pixel, [0x84_86_08]);
     }
 
     #[test]
     fn colours_are_widened_by_zeros_where_words_are_big_endian() {
         let mut pixel = [0];
-        rgb555(&0xc03f_u16.to_be_bytes(), ByteOrder::Big, &mut pixel);
+        rgb16::<5>(&0xc03f_u16.to_be_bytes(), ByteOrder::Big, &mut pixel);
         assert_eq!(pixel, [0x80_08_f8]);
-        rgb565(&0x8421_u16.to_be_bytes(), ByteOrder::Big, &mut pixel);
+        rgb16::<6>(&0x8421_u16.to_be_bytes(), ByteOrder::Big, &mut pixel);
         assert_eq!(pixel, [0x80_84_08]);
     }
 

@@ -99,7 +99,6 @@ fn indices_give_the_same_colours() {
             Tier::colors_16 as fn(Tier, &[u8], &Palette, &mut [u32]),
         ),
         ("16 doubled", &nibbles, 2, Tier::colors_16_doubled),
-        ("256 colours", &bytes, 1, Tier::colors_256),
         ("256 doubled", &bytes, 2, Tier::colors_256_doubled),
     ] {
         compare_lengths(
@@ -112,25 +111,30 @@ fn indices_give_the_same_colours() {
     }
 }
 
-/// A loop for direct colours.
-type Direct = fn(Tier, &[u8], ByteOrder, &mut [u32]);
+fn draw_row(tier: Tier, pixel: Pixel<'_>, bytes: &[u8], pixels: &mut [u32]) {
+    let mut bytes = bytes.to_vec();
+    tier.row(pixel, &VolatileSlice::from(&mut bytes[..]), pixels);
+}
 
 #[test]
-fn direct_colours_give_the_same_pixels() {
-    let bytes = random_bytes(&mut SmallRng::seed_from_u64(4), 600);
+fn rows_of_whole_bytes_give_the_same_pixels() {
+    let mut rng = SmallRng::seed_from_u64(4);
+    let palette = Palette::new(&std::array::from_fn(|_| rng.random_range(0..1 << 24)));
+    let bytes = random_bytes(&mut rng, 1100);
     for order in ORDERS {
-        for (name, pixel_bytes, draw) in [
-            ("rgb555", 2, Tier::rgb555 as Direct),
-            ("rgb565", 2, Tier::rgb565),
-            ("rgb888", 3, Tier::rgb888),
-            ("xrgb8888", 4, Tier::xrgb8888),
+        for (pixel_bytes, pixel) in [
+            (1, Pixel::Color256(&palette)),
+            (2, Pixel::Rgb555(order)),
+            (2, Pixel::Rgb565(order)),
+            (3, Pixel::Rgb888(order)),
+            (4, Pixel::Xrgb8888(order)),
         ] {
             compare_lengths(
-                &format!("{name}, {order:?}"),
+                &format!("{pixel:?}"),
                 &bytes,
                 |length| length / pixel_bytes,
                 u32::MAX,
-                |tier, bytes, pixels| draw(tier, bytes, order, pixels),
+                |tier, bytes, pixels| draw_row(tier, pixel, bytes, pixels),
             );
         }
     }
@@ -140,12 +144,12 @@ fn direct_colours_give_the_same_pixels() {
 fn every_16_bit_word_gives_the_same_pixel() {
     let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
     for order in ORDERS {
-        for (name, draw) in [("rgb555", Tier::rgb555 as Direct), ("rgb565", Tier::rgb565)] {
+        for pixel in [Pixel::Rgb555(order), Pixel::Rgb565(order)] {
             compare(
-                &format!("{name}, {order:?}, all words"),
+                &format!("{pixel:?}, all words"),
                 1 << 16,
                 u32::MAX,
-                |tier, pixels| draw(tier, &bytes, order, pixels),
+                |tier, pixels| draw_row(tier, pixel, &bytes, pixels),
             );
         }
     }

@@ -2,8 +2,11 @@
 
 use std::arch::x86_64::*;
 
-use super::super::plain::{Rest, chunks};
-use super::super::{GROUP_BYTES, GROUP_PIXELS, Glyph, Palette, Work, plain};
+use vm_memory::VolatileSlice;
+use vm_memory::bitmap::BitmapSlice;
+
+use super::super::plain::{Rest, by_blocks, chunks};
+use super::super::{GROUP_BYTES, GROUP_PIXELS, Glyph, Palette, Pixel, Work, plain};
 use super::memory::{load_16, load_24, load_32, store_8_pixels, store_32};
 use crate::config::ByteOrder;
 
@@ -27,14 +30,27 @@ pub fn run(work: Work<'_>) {
         Work::Colors16Doubled(indices, palette, pixels) => {
             colors_16_doubled(indices, palette, pixels);
         }
-        Work::Rgb555(bytes, ByteOrder::Little, pixels) => rgb16::<5, false>(bytes, pixels),
-        Work::Rgb555(bytes, ByteOrder::Big, pixels) => rgb16::<5, true>(bytes, pixels),
-        Work::Rgb565(bytes, ByteOrder::Little, pixels) => rgb16::<6, false>(bytes, pixels),
-        Work::Rgb565(bytes, ByteOrder::Big, pixels) => rgb16::<6, true>(bytes, pixels),
-        Work::Rgb888(bytes, order, pixels) => rgb888(bytes, order, pixels),
-        Work::Xrgb8888(bytes, order, pixels) => plain::xrgb8888(bytes, order, pixels),
         Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
         other => plain::run(other),
+    }
+}
+
+#[target_feature(enable = "avx2")]
+pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixels: &mut [u32]) {
+    use ByteOrder::{Big, Little};
+    match pixel {
+        Pixel::Color256(palette) => by_blocks::<1>(bytes, pixels, |bytes, pixels| {
+            plain::colors_256(bytes, palette, pixels)
+        }),
+        Pixel::Rgb555(Little) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<5, false>(b, p)),
+        Pixel::Rgb555(Big) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<5, true>(b, p)),
+        Pixel::Rgb565(Little) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<6, false>(b, p)),
+        Pixel::Rgb565(Big) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<6, true>(b, p)),
+        Pixel::Rgb888(order) => by_blocks::<3>(bytes, pixels, |b, p| rgb888(b, order, p)),
+        Pixel::Xrgb8888(Little) => {
+            by_blocks::<4>(bytes, pixels, |b, p| plain::xrgb8888(b, Little, p));
+        }
+        Pixel::Xrgb8888(Big) => by_blocks::<4>(bytes, pixels, |b, p| plain::xrgb8888(b, Big, p)),
     }
 }
 

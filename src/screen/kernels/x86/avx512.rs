@@ -2,8 +2,11 @@
 
 use std::arch::x86_64::*;
 
-use super::super::plain::{self, chunks};
-use super::super::{GROUP_BYTES, Palette, Work};
+use vm_memory::VolatileSlice;
+use vm_memory::bitmap::BitmapSlice;
+
+use super::super::plain::{self, by_blocks, chunks};
+use super::super::{GROUP_BYTES, Palette, Pixel, Work};
 use super::avx2;
 use super::memory::{load_16, load_16_pixels, load_32, load_64, store_16_pixels, store_64};
 
@@ -15,11 +18,21 @@ pub fn run(work: Work<'_>) {
         Work::Colors16Doubled(indices, palette, pixels) => {
             colors_16_doubled(indices, palette, pixels);
         }
-        Work::Colors256(indices, palette, pixels) => colors_256(indices, palette, pixels),
         Work::Colors256Doubled(indices, palette, pixels) => {
             colors_256_doubled(indices, palette, pixels);
         }
         other => avx2::run(other),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixels: &mut [u32]) {
+    match pixel {
+        Pixel::Color256(palette) => {
+            let table = Table::new(palette);
+            by_blocks::<1>(bytes, pixels, |b, p| colors_256(b, &table, palette, p));
+        }
+        _ => avx2::row(pixel, bytes, pixels),
     }
 }
 
@@ -89,8 +102,7 @@ fn table_16(palette: &Palette) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
-fn colors_256(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-    let table = Table::new(palette);
+fn colors_256(indices: &[u8], table: &Table, palette: &Palette, pixels: &mut [u32]) {
     let (chunks, (indices, pixels)) = chunks::<_, 64, 64>(indices, pixels);
     for (indices, pixels) in chunks {
         let (places, _) = pixels.as_chunks_mut();

@@ -8,7 +8,10 @@ mod avx2;
 mod avx512;
 mod memory;
 
-use super::Work;
+use vm_memory::VolatileSlice;
+use vm_memory::bitmap::BitmapSlice;
+
+use super::{Pixel, Work};
 
 /// Proof of AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +26,17 @@ impl Avx2 {
     pub fn run(self, work: Work<'_>) {
         // SAFETY: `avx2::run` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
         unsafe { avx2::run(work) }
+    }
+
+    #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
+    pub fn row<S: BitmapSlice>(
+        self,
+        pixel: Pixel<'_>,
+        bytes: &VolatileSlice<'_, S>,
+        pixels: &mut [u32],
+    ) {
+        // SAFETY: `avx2::row` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
+        unsafe { avx2::row(pixel, bytes, pixels) }
     }
 }
 
@@ -44,5 +58,17 @@ impl Avx512 {
         // SAFETY: `avx512::run` needs these four features, and only `detect` makes an `Avx512`, where it
         // found them.
         unsafe { avx512::run(work) }
+    }
+
+    #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
+    pub fn row<S: BitmapSlice>(
+        self,
+        pixel: Pixel<'_>,
+        bytes: &VolatileSlice<'_, S>,
+        pixels: &mut [u32],
+    ) {
+        // SAFETY: `avx512::row` needs these four features, and only `detect` makes an `Avx512`, where
+        // it found them.
+        unsafe { avx512::row(pixel, bytes, pixels) }
     }
 }
