@@ -249,7 +249,7 @@ fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
+pub fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
     let Glyph {
         lines,
         width,
