@@ -72,26 +72,35 @@ pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixel
     }
 }
 
-/// Draws pixels of so many bytes each, as many as there are bytes for. A block of bytes is small enough
-/// that it's converted while the next one is on its way from memory.
+/// Pixels of a block, of which the bytes are few enough that a block is converted while the next one is
+/// on its way from memory.
+const BLOCK: usize = 128;
+
+/// Draws pixels of so many bytes each, as many as there are bytes for.
 #[inline(always)]
 pub fn by_blocks<const PIXEL_BYTES: usize>(
     bytes: &VolatileSlice<'_, impl BitmapSlice>,
     pixels: &mut [u32],
-    draw: impl Fn(&[u8], &mut [u32]),
+    draw: impl Fn(&[u8], &mut [u32; BLOCK]),
 ) {
-    const PIXELS: usize = 128;
-    let mut block = [[0; PIXEL_BYTES]; PIXELS];
-    let block = block.as_flattened_mut();
+    let mut block = [[0; PIXEL_BYTES]; BLOCK];
+    let mut fetch_and_draw = |at: usize, len: usize, pixels: &mut [u32; BLOCK]| {
+        if let Ok(slice) = bytes.subslice(at, len * PIXEL_BYTES) {
+            slice.copy_to(block.as_flattened_mut());
+        }
+        draw(block.as_flattened(), pixels);
+    };
+    let count = (bytes.len() / PIXEL_BYTES).min(pixels.len());
+    let (blocks, rest) = pixels[..count].as_chunks_mut();
     let mut at = 0;
-    for pixels in pixels.chunks_mut(PIXELS) {
-        let wanted = pixels.len() * PIXEL_BYTES;
-        let Ok(rest) = bytes.offset(at) else {
-            return;
-        };
-        let fetched = rest.copy_to(&mut block[..wanted]);
-        draw(&block[..fetched], pixels);
-        at += fetched;
+    for pixels in blocks {
+        fetch_and_draw(at, BLOCK, pixels);
+        at += BLOCK * PIXEL_BYTES;
+    }
+    if !rest.is_empty() {
+        let mut last = [0; BLOCK];
+        fetch_and_draw(at, rest.len(), &mut last);
+        rest.copy_from_slice(&last[..rest.len()]);
     }
 }
 

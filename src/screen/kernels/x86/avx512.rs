@@ -8,7 +8,10 @@ use vm_memory::bitmap::BitmapSlice;
 use super::super::plain::{self, by_blocks, chunks};
 use super::super::{GROUP_BYTES, Palette, Pixel, Work};
 use super::avx2;
-use super::memory::{load_16, load_16_pixels, load_32, load_64, store_16_pixels, store_64};
+use super::memory::{
+    load_16, load_16_pixels, load_32, load_48, load_64, store_16_pixels, store_64,
+};
+use crate::config::ByteOrder;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 pub fn run(work: Work<'_>) {
@@ -34,7 +37,126 @@ pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixel
             let table = Table::new(palette);
             by_blocks::<1>(bytes, pixels, |b, p| colors_256(b, &table, palette, p));
         }
-        _ => avx2::row(pixel, bytes, pixels),
+        Pixel::Rgb555(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16(b, &RGB555, order, p)),
+        Pixel::Rgb565(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16(b, &RGB565, order, p)),
+        Pixel::Rgb888(order) => by_blocks::<3>(bytes, pixels, |b, p| rgb888(b, order, p)),
+        Pixel::Xrgb8888(order) => by_blocks::<4>(bytes, pixels, |b, p| xrgb8888(b, order, p)),
+    }
+}
+
+/// The bytes of 16 pixels that make blue, green, red, and nothing.
+type Places = [u8; 64];
+/// The bytes of pixels that something comes of.
+const COMPONENTS: __mmask64 = 0x7777_7777_7777_7777;
+const LOW_WORDS: __mmask64 = 0x3333_3333_3333_3333;
+
+static WORDS: [Places; 2] = [places(2, [0, 1, 0]), places(2, [1, 0, 0])];
+static TRIPLES: [Places; 2] = [places(3, [0, 1, 2]), places(3, [2, 1, 0])];
+static QUADS: [Places; 2] = [places(4, [0, 1, 2]), places(4, [3, 2, 1])];
+
+/// Where the bytes of 16 pixels are that have so many each.
+const fn places(pixel_bytes: usize, of_pixel: [usize; 3]) -> Places {
+    let mut places = [0; 64];
+    let mut byte = 0;
+    while byte < 64 {
+        if byte % 4 < 3 {
+            places[byte] = (byte / 4 * pixel_bytes + of_pixel[byte % 4]) as u8;
+        }
+        byte += 1;
+    }
+    places
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn in_order(places: &[Places; 2], order: ByteOrder) -> __m512i {
+    load_64(match order {
+        ByteOrder::Little => &places[0],
+        ByteOrder::Big => &places[1],
+    })
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+    let places = in_order(&TRIPLES, order);
+    let (chunks, (bytes, pixels)) = chunks::<_, 48, 16>(bytes, pixels);
+    for (bytes, pixels) in chunks {
+        let pixel = _mm512_maskz_permutexvar_epi8(COMPONENTS, places, load_48(bytes));
+        store_16_pixels(pixel, pixels);
+    }
+    plain::rgb888(bytes, order, pixels);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn xrgb8888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+    let places = in_order(&QUADS, order);
+    let (chunks, (bytes, pixels)) = chunks::<_, 64, 16>(bytes, pixels);
+    for (bytes, pixels) in chunks {
+        let pixel = _mm512_maskz_permutexvar_epi8(COMPONENTS, places, load_64(bytes));
+        store_16_pixels(pixel, pixels);
+    }
+    plain::xrgb8888(bytes, order, pixels);
+}
+
+/// How a pixel's bytes are cut out of a word that stands alone in 32 bits.
+struct Fields {
+    /// The bit that each byte starts at if a component's bits come last in it, counted from the
+    /// pixel's first. Those below the first are the empty ones of the other pixel of a pair.
+    high: [u8; 4],
+    /// The same if its highest bits come first in it.
+    low: [u8; 4],
+    /// The bits that are taken of the former.
+    mask: u32,
+    green_bits: i32,
+}
+
+/// Bits before a pixel's first, in a pair of pixels.
+const BEFORE: u8 = 64;
+/// Bits that are always empty.
+const EMPTY: u8 = 16;
+
+static RGB555: Fields = Fields {
+    high: [BEFORE - 3, 2, 7, EMPTY],
+    low: [2, 7, 12, EMPTY],
+    mask: 0x00f8_f8f8,
+    green_bits: 5,
+};
+static RGB565: Fields = Fields {
+    high: [BEFORE - 3, 3, 8, EMPTY],
+    low: [2, 9, 13, EMPTY],
+    mask: 0x00f8_fcf8,
+    green_bits: 6,
+};
+
+/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn rgb16(bytes: &[u8], fields: &Fields, order: ByteOrder, pixels: &mut [u32]) {
+    let places = in_order(&WORDS, order);
+    let bits = |[a, b, c, d]: [u8; 4]| {
+        let pair = [a, b, c, d, a + 32, b + 32, c + 32, d + 32].map(|bit| bit % 64);
+        _mm512_set1_epi64(i64::from_le_bytes(pair))
+    };
+    let (high, low) = (bits(fields.high), bits(fields.low));
+    let taken = _mm512_set1_epi32(fields.mask as i32);
+    // Of the low bits, none where words are big-endian.
+    let low_taken = match order {
+        ByteOrder::Little => _mm512_set1_epi32(!fields.mask as i32),
+        ByteOrder::Big => _mm512_setzero_si512(),
+    };
+    let (chunks, (bytes, pixels)) = chunks::<_, 32, 16>(bytes, pixels);
+    for (bytes, pixels) in chunks {
+        let bytes = _mm512_castsi256_si512(load_32(bytes));
+        let words = _mm512_maskz_permutexvar_epi8(LOW_WORDS, places, bytes);
+        let high = _mm512_and_si512(_mm512_multishift_epi64_epi8(high, words), taken);
+        let low = _mm512_and_si512(_mm512_multishift_epi64_epi8(low, words), low_taken);
+        store_16_pixels(_mm512_or_si512(high, low), pixels);
+    }
+    match fields.green_bits {
+        5 => plain::rgb16::<5>(bytes, order, pixels),
+        _ => plain::rgb16::<6>(bytes, order, pixels),
     }
 }
 
