@@ -62,33 +62,43 @@ pub fn run(work: Work<'_>) {
 
 pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixels: &mut [u32]) {
     match pixel {
-        Pixel::Color256(palette) => {
-            by_blocks::<1>(bytes, pixels, |b, p| colors_256(b, palette, p));
-        }
-        Pixel::Rgb555(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<5>(b, order, p)),
-        Pixel::Rgb565(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<6>(b, order, p)),
-        Pixel::Rgb888(order) => by_blocks::<3>(bytes, pixels, |b, p| rgb888(b, order, p)),
-        Pixel::Xrgb8888(order) => by_blocks::<4>(bytes, pixels, |b, p| xrgb8888(b, order, p)),
+        Pixel::Color256(palette) => by_blocks::<1, BLOCK>(bytes, pixels, |bytes, pixels| {
+            colors_256(bytes.as_flattened(), palette, pixels);
+        }),
+        Pixel::Rgb555(order) => by_blocks::<2, BLOCK>(bytes, pixels, |bytes, pixels| {
+            rgb16::<5>(bytes, order, pixels);
+        }),
+        Pixel::Rgb565(order) => by_blocks::<2, BLOCK>(bytes, pixels, |bytes, pixels| {
+            rgb16::<6>(bytes, order, pixels);
+        }),
+        Pixel::Rgb888(order) => by_blocks::<3, BLOCK>(bytes, pixels, |bytes, pixels| {
+            rgb888(bytes, order, pixels);
+        }),
+        Pixel::Xrgb8888(order) => by_blocks::<4, BLOCK>(bytes, pixels, |bytes, pixels| {
+            xrgb8888(bytes, order, pixels);
+        }),
     }
 }
 
-/// Pixels of a block, of which the bytes are few enough that a block is converted while the next one is
-/// on its way from memory.
+/// Pixels of a block.
 const BLOCK: usize = 128;
 
-/// Draws pixels of so many bytes each, as many as there are bytes for.
+/// Draws pixels of so many bytes each, as many as there are bytes for, in blocks.
+///
+/// A block is so small that the next one is on its way from memory while it's converted. What follows
+/// the last whole block is drawn as one, whose other bytes don't matter.
 #[inline(always)]
-pub fn by_blocks<const PIXEL_BYTES: usize>(
+pub fn by_blocks<const PIXEL_BYTES: usize, const BLOCK: usize>(
     bytes: &VolatileSlice<'_, impl BitmapSlice>,
     pixels: &mut [u32],
-    draw: impl Fn(&[u8], &mut [u32; BLOCK]),
+    draw: impl Fn(&[[u8; PIXEL_BYTES]; BLOCK], &mut [u32; BLOCK]),
 ) {
     let mut block = [[0; PIXEL_BYTES]; BLOCK];
     let mut fetch_and_draw = |at: usize, len: usize, pixels: &mut [u32; BLOCK]| {
         if let Ok(slice) = bytes.subslice(at, len * PIXEL_BYTES) {
             slice.copy_to(block.as_flattened_mut());
         }
-        draw(block.as_flattened(), pixels);
+        draw(&block, pixels);
     };
     let count = (bytes.len() / PIXEL_BYTES).min(pixels.len());
     let (blocks, rest) = pixels[..count].as_chunks_mut();
@@ -178,7 +188,11 @@ pub fn colors_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
 
 /// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits, as in
 /// QEMU.
-pub fn rgb16<const GREEN_BITS: i32>(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+fn rgb16<const GREEN_BITS: i32>(
+    bytes: &[[u8; 2]; BLOCK],
+    order: ByteOrder,
+    pixels: &mut [u32; BLOCK],
+) {
     match order {
         ByteOrder::Little => words::<GREEN_BITS>(bytes, u16::from_le_bytes, replicate, pixels),
         ByteOrder::Big => words::<GREEN_BITS>(bytes, u16::from_be_bytes, pad, pixels),
@@ -187,26 +201,22 @@ pub fn rgb16<const GREEN_BITS: i32>(bytes: &[u8], order: ByteOrder, pixels: &mut
 
 #[inline(always)]
 fn words<const GREEN_BITS: i32>(
-    bytes: &[u8],
+    bytes: &[[u8; 2]; BLOCK],
     word: impl Fn([u8; 2]) -> u16,
     widen: impl Fn(u16, i32) -> u16,
-    pixels: &mut [u32],
+    pixels: &mut [u32; BLOCK],
 ) {
-    // Both halves of some pixels first, and then the pixels: most of the work is done on 16-bit
+    // Both halves of all pixels first, and then the pixels: most of the work is done on 16-bit
     // elements, of which a vector holds twice as many as of pixels.
-    const WORDS: usize = 64;
-    let (mut high, mut low) = ([0; WORDS], [0; WORDS]);
-    let (bytes, _) = bytes.as_chunks();
-    for (bytes, pixels) in bytes.chunks(WORDS).zip(pixels.chunks_mut(WORDS)) {
-        for ((bytes, high), low) in bytes.iter().zip(&mut high).zip(&mut low) {
-            let word = word(*bytes);
-            let green = widen(word >> 5 & ((1 << GREEN_BITS) - 1), GREEN_BITS);
-            *high = widen(word >> (5 + GREEN_BITS) & 0x1f, 5);
-            *low = green << 8 | widen(word & 0x1f, 5);
-        }
-        for ((pixel, high), low) in pixels.iter_mut().zip(&high).zip(&low).take(bytes.len()) {
-            *pixel = u32::from(*high) << 16 | u32::from(*low);
-        }
+    let (mut high, mut low) = ([0; BLOCK], [0; BLOCK]);
+    for ((bytes, high), low) in bytes.iter().zip(&mut high).zip(&mut low) {
+        let word = word(*bytes);
+        let green = widen(word >> 5 & ((1 << GREEN_BITS) - 1), GREEN_BITS);
+        *high = widen(word >> (5 + GREEN_BITS) & 0x1f, 5);
+        *low = green << 8 | widen(word & 0x1f, 5);
+    }
+    for ((pixel, high), low) in pixels.iter_mut().zip(high).zip(low) {
+        *pixel = u32::from(high) << 16 | u32::from(low);
     }
 }
 
@@ -223,7 +233,7 @@ fn pad(value: u16, bits: i32) -> u16 {
 /// The bits of a pixel that show.
 const RGB: u32 = 0x00ff_ffff;
 
-pub fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
     let little = u32::from_le_bytes;
     let big = u32::from_be_bytes;
     match order {
@@ -240,35 +250,30 @@ pub fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
 /// Reads four bytes for each three. `first` makes a pixel of the first three of them, `last` of the last.
 #[inline(always)]
 fn triples(
-    bytes: &[u8],
+    bytes: &[[u8; 3]; BLOCK],
     first: impl Fn([u8; 4]) -> u32,
     last: impl Fn([u8; 4]) -> u32,
-    pixels: &mut [u32],
+    pixels: &mut [u32; BLOCK],
 ) {
-    let (chunks, (bytes, pixels)) = chunks::<_, 24, 8>(bytes, pixels);
-    for (bytes, pixels) in chunks {
+    let (bytes, _) = bytes.as_flattened().as_chunks::<24>();
+    let (pixels, _) = pixels.as_chunks_mut::<8>();
+    for (bytes, pixels) in bytes.iter().zip(pixels) {
         let four = |start: usize| std::array::from_fn(|byte| bytes[start + byte]);
         *pixels = std::array::from_fn(|pixel| match pixel {
             7 => last(four(20)),
             _ => first(four(3 * pixel)),
         });
     }
-    convert(bytes, |[a, b, c]| first([a, b, c, 0]), pixels);
 }
 
 #[inline(always)]
-pub fn xrgb8888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    match order {
-        ByteOrder::Little => convert(bytes, |bytes| u32::from_le_bytes(bytes) & RGB, pixels),
-        ByteOrder::Big => convert(bytes, |bytes| u32::from_be_bytes(bytes) & RGB, pixels),
-    }
-}
-
-#[inline(always)]
-fn convert<const N: usize>(bytes: &[u8], color: impl Fn([u8; N]) -> u32, pixels: &mut [u32]) {
-    let (bytes, _) = bytes.as_chunks();
+pub fn xrgb8888(bytes: &[[u8; 4]], order: ByteOrder, pixels: &mut [u32]) {
     for (bytes, pixel) in bytes.iter().zip(pixels) {
-        *pixel = color(*bytes);
+        *pixel = RGB
+            & match order {
+                ByteOrder::Little => u32::from_le_bytes(*bytes),
+                ByteOrder::Big => u32::from_be_bytes(*bytes),
+            };
     }
 }
 
@@ -371,33 +376,49 @@ mod tests {
     #[test]
     fn colours_are_widened_by_repeating_their_high_bits_where_words_are_little_endian() {
         // 10000, 00001, 11111; and 10000, 100001, 00001.
-        let mut pixel = [0];
-        rgb16::<5>(&0xc03f_u16.to_le_bytes(), ByteOrder::Little, &mut pixel);
-        assert_eq!(pixel, [0x84_08_ff]);
-        rgb16::<6>(&0x8421_u16.to_le_bytes(), ByteOrder::Little, &mut pixel);
-        assert_eq!(pixel, [0x84_86_08]);
+        let mut pixels = [0; BLOCK];
+        rgb16::<5>(
+            &[0xc03f_u16.to_le_bytes(); BLOCK],
+            ByteOrder::Little,
+            &mut pixels,
+        );
+        assert_eq!(pixels[0], 0x84_08_ff);
+        rgb16::<6>(
+            &[0x8421_u16.to_le_bytes(); BLOCK],
+            ByteOrder::Little,
+            &mut pixels,
+        );
+        assert_eq!(pixels[0], 0x84_86_08);
     }
 
     #[test]
     fn colours_are_widened_by_zeros_where_words_are_big_endian() {
-        let mut pixel = [0];
-        rgb16::<5>(&0xc03f_u16.to_be_bytes(), ByteOrder::Big, &mut pixel);
-        assert_eq!(pixel, [0x80_08_f8]);
-        rgb16::<6>(&0x8421_u16.to_be_bytes(), ByteOrder::Big, &mut pixel);
-        assert_eq!(pixel, [0x80_84_08]);
+        let mut pixels = [0; BLOCK];
+        rgb16::<5>(
+            &[0xc03f_u16.to_be_bytes(); BLOCK],
+            ByteOrder::Big,
+            &mut pixels,
+        );
+        assert_eq!(pixels[0], 0x80_08_f8);
+        rgb16::<6>(
+            &[0x8421_u16.to_be_bytes(); BLOCK],
+            ByteOrder::Big,
+            &mut pixels,
+        );
+        assert_eq!(pixels[0], 0x80_84_08);
     }
 
     #[test]
     fn bytes_of_direct_colours_come_in_their_order() {
-        let mut pixel = [0];
-        rgb888(&[1, 2, 3], ByteOrder::Little, &mut pixel);
-        assert_eq!(pixel, [0x03_02_01]);
-        rgb888(&[1, 2, 3], ByteOrder::Big, &mut pixel);
-        assert_eq!(pixel, [0x01_02_03]);
-        xrgb8888(&[1, 2, 3, 4], ByteOrder::Little, &mut pixel);
-        assert_eq!(pixel, [0x03_02_01], "the fourth byte doesn't show");
-        xrgb8888(&[1, 2, 3, 4], ByteOrder::Big, &mut pixel);
-        assert_eq!(pixel, [0x02_03_04], "the first byte doesn't show");
+        let mut pixels = [0; BLOCK];
+        rgb888(&[[1, 2, 3]; BLOCK], ByteOrder::Little, &mut pixels);
+        assert_eq!(pixels[0], 0x03_02_01);
+        rgb888(&[[1, 2, 3]; BLOCK], ByteOrder::Big, &mut pixels);
+        assert_eq!(pixels[0], 0x01_02_03);
+        xrgb8888(&[[1, 2, 3, 4]], ByteOrder::Little, &mut pixels);
+        assert_eq!(pixels[0], 0x03_02_01, "the fourth byte doesn't show");
+        xrgb8888(&[[1, 2, 3, 4]], ByteOrder::Big, &mut pixels);
+        assert_eq!(pixels[0], 0x02_03_04, "the first byte doesn't show");
     }
 
     #[test]

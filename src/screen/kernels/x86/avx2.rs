@@ -35,22 +35,23 @@ pub fn run(work: Work<'_>) {
     }
 }
 
+/// Pixels of a block: by measurement.
+const BLOCK: usize = 128;
+const BLOCK_32_BITS: usize = 64;
+
 #[target_feature(enable = "avx2")]
 pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixels: &mut [u32]) {
     use ByteOrder::{Big, Little};
     match pixel {
-        Pixel::Color256(palette) => by_blocks::<1>(bytes, pixels, |bytes, pixels| {
-            plain::colors_256(bytes, palette, pixels)
-        }),
-        Pixel::Rgb555(Little) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<5, false>(b, p)),
-        Pixel::Rgb555(Big) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<5, true>(b, p)),
-        Pixel::Rgb565(Little) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<6, false>(b, p)),
-        Pixel::Rgb565(Big) => by_blocks::<2>(bytes, pixels, |b, p| rgb16::<6, true>(b, p)),
-        Pixel::Rgb888(order) => by_blocks::<3>(bytes, pixels, |b, p| rgb888(b, order, p)),
-        Pixel::Xrgb8888(Little) => {
-            by_blocks::<4>(bytes, pixels, |b, p| plain::xrgb8888(b, Little, p));
+        Pixel::Color256(_) => plain::row(pixel, bytes, pixels),
+        Pixel::Rgb555(Little) => by_blocks(bytes, pixels, |b, p| rgb16::<5, false>(b, p)),
+        Pixel::Rgb555(Big) => by_blocks(bytes, pixels, |b, p| rgb16::<5, true>(b, p)),
+        Pixel::Rgb565(Little) => by_blocks(bytes, pixels, |b, p| rgb16::<6, false>(b, p)),
+        Pixel::Rgb565(Big) => by_blocks(bytes, pixels, |b, p| rgb16::<6, true>(b, p)),
+        Pixel::Rgb888(order) => by_blocks(bytes, pixels, |b, p| rgb888(b, order, p)),
+        Pixel::Xrgb8888(order) => {
+            by_blocks::<4, BLOCK_32_BITS>(bytes, pixels, |b, p| plain::xrgb8888(b, order, p));
         }
-        Pixel::Xrgb8888(Big) => by_blocks::<4>(bytes, pixels, |b, p| plain::xrgb8888(b, Big, p)),
     }
 }
 
@@ -190,7 +191,10 @@ impl Table {
 /// multiplication by what it must keep in a register.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rgb16<const GREEN_BITS: i32, const BIG: bool>(bytes: &[u8], pixels: &mut [u32]) {
+fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
+    bytes: &[[u8; 2]; BLOCK],
+    pixels: &mut [u32; BLOCK],
+) {
     let swap = _mm256_broadcastsi128_si256(_mm_setr_epi8(
         1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14,
     ));
@@ -201,8 +205,9 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(bytes: &[u8], pixels: &mut [u32
     let factor = _mm256_set1_epi16(if BIG { 32 << 3 } else { 33 << 3 });
     let widen = |words| _mm256_mulhi_epu16(words, factor);
 
-    let (chunks, (bytes, pixels)) = chunks::<_, BYTES, { BYTES / 2 }>(bytes, pixels);
-    for (bytes, pixels) in chunks {
+    let (chunks, _) = bytes.as_flattened().as_chunks();
+    let (pixels, _) = pixels.as_chunks_mut::<{ BYTES / 2 }>();
+    for (bytes, pixels) in chunks.iter().zip(pixels) {
         // The quarters that are unpacked together, 0 and 2, 1 and 3, change to where that's in order.
         let mut words = _mm256_permute4x64_epi64::<0b11_01_10_00>(load_32(bytes));
         if BIG {
@@ -218,17 +223,11 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(bytes: &[u8], pixels: &mut [u32
         store_8_pixels(_mm256_unpacklo_epi16(low, red), &mut places[0]);
         store_8_pixels(_mm256_unpackhi_epi16(low, red), &mut places[1]);
     }
-    let order = if BIG {
-        ByteOrder::Big
-    } else {
-        ByteOrder::Little
-    };
-    plain::rgb16::<GREEN_BITS>(bytes, order, pixels);
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
+fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
     // Four pixels come from the first 12 bytes of the lower half, four from the last 12 of the upper.
     let places = match order {
         ByteOrder::Little => _mm256_setr_epi8(
@@ -240,11 +239,11 @@ fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
             6, 5, 4, -1, 9, 8, 7, -1, 12, 11, 10, -1, 15, 14, 13, -1,
         ),
     };
-    let (chunks, (bytes, pixels)) = chunks::<_, 24, 8>(bytes, pixels);
-    for (bytes, pixels) in chunks {
+    let (chunks, _) = bytes.as_flattened().as_chunks();
+    let (pixels, _) = pixels.as_chunks_mut();
+    for (bytes, pixels) in chunks.iter().zip(pixels) {
         store_8_pixels(_mm256_shuffle_epi8(load_24(bytes), places), pixels);
     }
-    plain::rgb888(bytes, order, pixels);
 }
 
 #[inline]

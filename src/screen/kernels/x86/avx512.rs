@@ -8,9 +8,7 @@ use vm_memory::bitmap::BitmapSlice;
 use super::super::plain::{self, by_blocks, chunks};
 use super::super::{GROUP_BYTES, Palette, Pixel, Work};
 use super::avx2;
-use super::memory::{
-    load_16, load_16_pixels, load_32, load_48, load_64, store_16_pixels, store_64,
-};
+use super::memory::{load_16, load_16_pixels, load_32, load_64, store_16_pixels, store_64};
 use crate::config::ByteOrder;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
@@ -30,37 +28,64 @@ pub fn run(work: Work<'_>) {
     }
 }
 
+/// Pixels of a block, whose bytes are as many vectors as a pixel has bytes.
+const BLOCK: usize = 64;
+/// Pixels of a vector.
+const PIXELS: usize = 16;
+const PLACES: usize = BLOCK / PIXELS;
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixels: &mut [u32]) {
     match pixel {
         Pixel::Color256(palette) => {
             let table = Table::new(palette);
-            by_blocks::<1>(bytes, pixels, |b, p| colors_256(b, &table, palette, p));
+            by_blocks(bytes, pixels, |b, p| colors_256(b, &table, p));
         }
-        Pixel::Rgb555(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16(b, &RGB555, order, p)),
-        Pixel::Rgb565(order) => by_blocks::<2>(bytes, pixels, |b, p| rgb16(b, &RGB565, order, p)),
-        Pixel::Rgb888(order) => by_blocks::<3>(bytes, pixels, |b, p| rgb888(b, order, p)),
-        Pixel::Xrgb8888(order) => by_blocks::<4>(bytes, pixels, |b, p| xrgb8888(b, order, p)),
+        Pixel::Rgb555(order) => by_blocks(bytes, pixels, |b, p| rgb16(b, &RGB555, order, p)),
+        Pixel::Rgb565(order) => by_blocks(bytes, pixels, |b, p| rgb16(b, &RGB565, order, p)),
+        Pixel::Rgb888(order) => by_blocks(bytes, pixels, |b, p| rgb888(b, order, p)),
+        Pixel::Xrgb8888(order) => by_blocks(bytes, pixels, |b, p| xrgb8888(b, order, p)),
     }
 }
 
-/// The bytes of 16 pixels that make blue, green, red, and nothing.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn colors_256(indices: &[[u8; 1]; BLOCK], table: &Table, pixels: &mut [u32; BLOCK]) {
+    let [indices] = vectors(indices);
+    store_block(table.look_up(indices), pixels);
+}
+
+/// The bytes of a block as vectors.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn vectors<const N: usize>(bytes: &[[u8; N]; BLOCK]) -> [__m512i; N] {
+    let (chunks, _) = bytes.as_flattened().as_chunks();
+    std::array::from_fn(|vector| load_64(&chunks[vector]))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_block(colors: [__m512i; PLACES], pixels: &mut [u32; BLOCK]) {
+    let (places, _) = pixels.as_chunks_mut();
+    for (colors, place) in colors.into_iter().zip(places) {
+        store_16_pixels(colors, place);
+    }
+}
+
+/// Where the bytes of 16 pixels come from: blue, green, red, and nothing.
 type Places = [u8; 64];
 /// The bytes of pixels that something comes of.
 const COMPONENTS: __mmask64 = 0x7777_7777_7777_7777;
+/// The lower halves of dwords.
 const LOW_WORDS: __mmask64 = 0x3333_3333_3333_3333;
 
-static WORDS: [Places; 2] = [places(2, [0, 1, 0]), places(2, [1, 0, 0])];
-static TRIPLES: [Places; 2] = [places(3, [0, 1, 2]), places(3, [2, 1, 0])];
-static QUADS: [Places; 2] = [places(4, [0, 1, 2]), places(4, [3, 2, 1])];
-
-/// Where the bytes of 16 pixels are that have so many each.
-const fn places(pixel_bytes: usize, of_pixel: [usize; 3]) -> Places {
+/// For bytes from the first one given on, of pixels that have so many each.
+const fn places(first: usize, pixel_bytes: usize, of_pixel: [usize; 3]) -> Places {
     let mut places = [0; 64];
     let mut byte = 0;
     while byte < 64 {
         if byte % 4 < 3 {
-            places[byte] = (byte / 4 * pixel_bytes + of_pixel[byte % 4]) as u8;
+            places[byte] = (first + byte / 4 * pixel_bytes + of_pixel[byte % 4]) as u8;
         }
         byte += 1;
     }
@@ -68,96 +93,106 @@ const fn places(pixel_bytes: usize, of_pixel: [usize; 3]) -> Places {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f")]
-fn in_order(places: &[Places; 2], order: ByteOrder) -> __m512i {
-    load_64(match order {
-        ByteOrder::Little => &places[0],
-        ByteOrder::Big => &places[1],
-    })
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
+fn xrgb8888(bytes: &[[u8; 4]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
+    static LITTLE: Places = places(0, 4, [0, 1, 2]);
+    static BIG: Places = places(0, 4, [3, 2, 1]);
+    let places = load_64(match order {
+        ByteOrder::Little => &LITTLE,
+        ByteOrder::Big => &BIG,
+    });
+    let colors =
+        vectors(bytes).map(|bytes| _mm512_maskz_permutexvar_epi8(COMPONENTS, places, bytes));
+    store_block(colors, pixels);
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
-fn rgb888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    let places = in_order(&TRIPLES, order);
-    let (chunks, (bytes, pixels)) = chunks::<_, 48, 16>(bytes, pixels);
-    for (bytes, pixels) in chunks {
-        let pixel = _mm512_maskz_permutexvar_epi8(COMPONENTS, places, load_48(bytes));
-        store_16_pixels(pixel, pixels);
+fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
+    /// Of the first two vectors, and of the last two.
+    const fn all(of_pixel: [usize; 3]) -> [Places; PLACES] {
+        [
+            places(0, 3, of_pixel),
+            places(48, 3, of_pixel),
+            places(2 * 48 - 64, 3, of_pixel),
+            places(3 * 48 - 64, 3, of_pixel),
+        ]
     }
-    plain::rgb888(bytes, order, pixels);
+    static LITTLE: [Places; PLACES] = all([0, 1, 2]);
+    static BIG: [Places; PLACES] = all([2, 1, 0]);
+    let places = match order {
+        ByteOrder::Little => &LITTLE,
+        ByteOrder::Big => &BIG,
+    };
+    let [first, second, third] = vectors(bytes);
+    let colors = std::array::from_fn(|place| {
+        let (low, high) = if place < 2 {
+            (first, second)
+        } else {
+            (second, third)
+        };
+        let places = load_64(&places[place]);
+        _mm512_maskz_permutex2var_epi8(COMPONENTS, low, places, high)
+    });
+    store_block(colors, pixels);
 }
 
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
-fn xrgb8888(bytes: &[u8], order: ByteOrder, pixels: &mut [u32]) {
-    let places = in_order(&QUADS, order);
-    let (chunks, (bytes, pixels)) = chunks::<_, 64, 16>(bytes, pixels);
-    for (bytes, pixels) in chunks {
-        let pixel = _mm512_maskz_permutexvar_epi8(COMPONENTS, places, load_64(bytes));
-        store_16_pixels(pixel, pixels);
-    }
-    plain::xrgb8888(bytes, order, pixels);
-}
-
-/// How a pixel's bytes are cut out of a word that stands alone in 32 bits.
+/// How a pixel's bytes are cut out of a word that stands alone in 32 bits: the bit that each byte
+/// starts at, counted from the pixel's first one.
 struct Fields {
-    /// The bit that each byte starts at if a component's bits come last in it, counted from the
-    /// pixel's first. Those below the first are the empty ones of the other pixel of a pair.
+    /// Where a component's bits come last in the byte.
     high: [u8; 4],
-    /// The same if its highest bits come first in it.
+    /// Where its highest bits come first in the byte.
     low: [u8; 4],
     /// The bits that are taken of the former.
     mask: u32,
-    green_bits: i32,
 }
 
-/// Bits before a pixel's first, in a pair of pixels.
-const BEFORE: u8 = 64;
 /// Bits that are always empty.
 const EMPTY: u8 = 16;
+/// Pixels are in pairs, in which what's before the one's first bit are the empty bits of the other.
+const BEFORE: u8 = 64;
 
 static RGB555: Fields = Fields {
     high: [BEFORE - 3, 2, 7, EMPTY],
     low: [2, 7, 12, EMPTY],
     mask: 0x00f8_f8f8,
-    green_bits: 5,
 };
 static RGB565: Fields = Fields {
     high: [BEFORE - 3, 3, 8, EMPTY],
     low: [2, 9, 13, EMPTY],
     mask: 0x00f8_fcf8,
-    green_bits: 6,
 };
 
 /// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
-fn rgb16(bytes: &[u8], fields: &Fields, order: ByteOrder, pixels: &mut [u32]) {
-    let places = in_order(&WORDS, order);
+fn rgb16(bytes: &[[u8; 2]; BLOCK], fields: &Fields, order: ByteOrder, pixels: &mut [u32; BLOCK]) {
+    const fn both(of_pixel: [usize; 3]) -> [Places; 2] {
+        [places(0, 2, of_pixel), places(32, 2, of_pixel)]
+    }
+    static LITTLE: [Places; 2] = both([0, 1, 0]);
+    static BIG: [Places; 2] = both([1, 0, 0]);
     let bits = |[a, b, c, d]: [u8; 4]| {
         let pair = [a, b, c, d, a + 32, b + 32, c + 32, d + 32].map(|bit| bit % 64);
         _mm512_set1_epi64(i64::from_le_bytes(pair))
     };
     let (high, low) = (bits(fields.high), bits(fields.low));
-    let taken = _mm512_set1_epi32(fields.mask as i32);
-    // Of the low bits, none where words are big-endian.
-    let low_taken = match order {
-        ByteOrder::Little => _mm512_set1_epi32(!fields.mask as i32),
-        ByteOrder::Big => _mm512_setzero_si512(),
+    let high_mask = _mm512_set1_epi32(fields.mask as i32);
+    let (places, low_mask) = match order {
+        ByteOrder::Little => (&LITTLE, _mm512_set1_epi32(!fields.mask as i32)),
+        ByteOrder::Big => (&BIG, _mm512_setzero_si512()),
     };
-    let (chunks, (bytes, pixels)) = chunks::<_, 32, 16>(bytes, pixels);
-    for (bytes, pixels) in chunks {
-        let bytes = _mm512_castsi256_si512(load_32(bytes));
+    let [first, second] = vectors(bytes);
+    let colors = std::array::from_fn(|place| {
+        let bytes = if place < 2 { first } else { second };
+        let places = load_64(&places[place % 2]);
         let words = _mm512_maskz_permutexvar_epi8(LOW_WORDS, places, bytes);
-        let high = _mm512_and_si512(_mm512_multishift_epi64_epi8(high, words), taken);
-        let low = _mm512_and_si512(_mm512_multishift_epi64_epi8(low, words), low_taken);
-        store_16_pixels(_mm512_or_si512(high, low), pixels);
-    }
-    match fields.green_bits {
-        5 => plain::rgb16::<5>(bytes, order, pixels),
-        _ => plain::rgb16::<6>(bytes, order, pixels),
-    }
+        let high = _mm512_and_si512(_mm512_multishift_epi64_epi8(high, words), high_mask);
+        let low = _mm512_and_si512(_mm512_multishift_epi64_epi8(low, words), low_mask);
+        _mm512_or_si512(high, low)
+    });
+    store_block(colors, pixels);
 }
 
 /// Where the rows of eight matrices of bits are in eight groups. The planes are a matrix's first four
@@ -226,19 +261,6 @@ fn table_16(palette: &Palette) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
-fn colors_256(indices: &[u8], table: &Table, palette: &Palette, pixels: &mut [u32]) {
-    let (chunks, (indices, pixels)) = chunks::<_, 64, 64>(indices, pixels);
-    for (indices, pixels) in chunks {
-        let (places, _) = pixels.as_chunks_mut();
-        for (colors, place) in table.look_up(indices).into_iter().zip(places) {
-            store_16_pixels(colors, place);
-        }
-    }
-    plain::colors_256(indices, palette, pixels);
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn colors_256_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let table = Table::new(palette);
     let left = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
@@ -246,7 +268,7 @@ fn colors_256_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let (chunks, (indices, pixels)) = chunks::<_, 64, 128>(indices, pixels);
     for (indices, pixels) in chunks {
         let (places, _) = pixels.as_chunks_mut::<32>();
-        for (colors, place) in table.look_up(indices).into_iter().zip(places) {
+        for (colors, place) in table.look_up(load_64(indices)).into_iter().zip(places) {
             let (halves, _) = place.as_chunks_mut();
             store_16_pixels(_mm512_permutexvar_epi32(left, colors), &mut halves[0]);
             store_16_pixels(_mm512_permutexvar_epi32(right, colors), &mut halves[1]);
@@ -275,11 +297,11 @@ impl Table {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
-    fn look_up(&self, indices: &[u8; 64]) -> [__m512i; 4] {
+    fn look_up(&self, indices: __m512i) -> [__m512i; 4] {
         // Of the indices of every 16 pixels, each quarter of the vector gets four: so quarters that are
         // unpacked side by side are in order.
         let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-        let indices = _mm512_permutexvar_epi32(order, load_64(indices));
+        let indices = _mm512_permutexvar_epi32(order, indices);
         let bytes = |table: &[__m512i; 4]| {
             let low = _mm512_permutex2var_epi8(table[0], indices, table[1]);
             let high = _mm512_permutex2var_epi8(table[2], indices, table[3]);

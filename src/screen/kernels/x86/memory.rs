@@ -27,14 +27,6 @@ pub fn load_24(bytes: &[u8; 24]) -> __m256i {
     _mm256_setr_epi64x(a, b, b, c)
 }
 
-/// 48 bytes, and zeros.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub fn load_48(bytes: &[u8; 48]) -> __m512i {
-    let [a, b, c, d, e, f] = words(bytes);
-    _mm512_setr_epi64(a, b, c, d, e, f, 0, 0)
-}
-
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub fn load_64(bytes: &[u8; 64]) -> __m512i {
