@@ -44,6 +44,14 @@ struct Look {
     colors: [u32; 16],
 }
 
+/// A row of cells.
+#[derive(Debug)]
+struct Row {
+    address: u32,
+    /// Its part of VRAM.
+    span: Range<u64>,
+}
+
 /// What is visible at times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Visible {
@@ -71,7 +79,8 @@ pub(super) struct Renderer {
     fonts: [Vec<u8>; 2],
     /// The cells that were drawn, as they lay in VRAM, row by row.
     cells: Vec<u8>,
-    /// The part of VRAM that they lie in.
+    /// Where in VRAM rows of cells lie, and the part that all lie in.
+    rows: Vec<Row>,
     span: Range<u64>,
     /// Room for a row of cells, and for a page of a font.
     row: Vec<u8>,
@@ -125,15 +134,8 @@ impl Renderer {
         }
 
         let mut damage = Damage::NONE;
-        for (number, address) in (0..).zip(text::row_addresses(mode)) {
-            self.refresh_row(
-                frame,
-                &look,
-                visible,
-                &change,
-                (number, address),
-                &mut damage,
-            );
+        for row in 0..self.rows.len() {
+            self.refresh_row(frame, &look, visible, &change, row, &mut damage);
         }
         if all {
             Damage::whole(mode.size())
@@ -146,8 +148,13 @@ impl Renderer {
         let row_bytes = mode.columns as usize * CELL_BYTES;
         self.row.resize(row_bytes, 0);
         self.cells.resize(mode.rows as usize * row_bytes, 0);
-        let spans =
-            text::row_addresses(mode).map(|address| text::row_span(vram, address, mode.columns));
+        self.rows.clear();
+        self.rows
+            .extend(text::row_addresses(mode).map(|address| Row {
+                address,
+                span: text::row_span(vram, address, mode.columns),
+            }));
+        let spans = self.rows.iter().map(|row| row.span.clone());
         self.span = spans
             .reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
             .unwrap_or_default();
@@ -165,6 +172,7 @@ impl Renderer {
         self.page.resize(DirtyBitmap::PAGE_SIZE, 0);
         let fonts = 1 + usize::from(mode.has_second_font());
         let mut changed = false;
+        let mut lines = [0; PAGE_LINES];
         for (font, start) in self.fonts.iter_mut().zip(mode.fonts).take(fonts) {
             font.resize(FONT_BYTES, 0);
             let start = u64::from(start);
@@ -178,7 +186,7 @@ impl Renderer {
             {
                 if may_differ(start, DirtyBitmap::PAGE_SIZE) {
                     frame.vram.read(start, &mut self.page);
-                    let lines = font_lines(&self.page);
+                    frame.tier.plane(&self.page, FONT_PLANE, &mut lines);
                     changed |= *part != lines;
                     *part = lines;
                 }
@@ -194,42 +202,43 @@ impl Renderer {
         look: &Look,
         visible: Visible,
         change: &Change,
-        (number, address): (u32, u32),
+        number: usize,
         damage: &mut Damage,
     ) {
-        let columns = look.mode.columns;
-        let column_of = |cursor: Option<Cursor>| cursor?.column(address, columns);
+        let row = &self.rows[number];
+        let column_of = |cursor: Option<Cursor>| cursor?.column(row.address, look.mode.columns);
         let moved = change.cursors.map(column_of);
         let clean_too = change.all || change.blinked || moved != [None; 2];
-
-        let span = text::row_span(frame.vram, address, columns);
-        let inside = text::cells_in(&span);
-        let row_bytes = self.row.len();
-        let drawn = &mut self.cells[number as usize * row_bytes..][..row_bytes];
-        if frame.dirty.touches(span) || change.all {
-            frame.vram.read(u64::from(address), &mut self.row);
-        } else if clean_too {
-            self.row.copy_from_slice(drawn);
-        } else {
+        let is_dirty = change.all || frame.dirty.touches(row.span.clone());
+        if !is_dirty && !clean_too {
             return;
+        }
+
+        let row_bytes = self.row.len();
+        let drawn = &mut self.cells[number * row_bytes..][..row_bytes];
+        if is_dirty {
+            frame.vram.read(u64::from(row.address), &mut self.row);
+        } else {
+            self.row.copy_from_slice(drawn);
         }
         if self.row == drawn && !clean_too {
             return;
         }
 
+        let inside = text::cells_in(&row.span);
         let cursor_column = column_of(visible.cursor);
         let (cells, old_cells) = (self.row.as_chunks().0, drawn.as_chunks().0);
         let mut run: Option<Rect> = None;
         for (column, (cell, old)) in (0..).zip(cells.iter().zip(old_cells).take(inside)) {
             let [character, attribute, ..]: [u8; CELL_BYTES] = *cell;
             let [old_character, old_attribute, ..]: [u8; CELL_BYTES] = *old;
-            let is_drawn = change.all
-                || character != old_character
-                || attribute != old_attribute
-                || change.blinked && attribute & BLINKS != 0
-                || moved.contains(&Some(column));
-            if is_drawn {
-                let place = look.place(column, number);
+            let is_written = [character, attribute] != [old_character, old_attribute];
+            let is_drawn_anyway = clean_too
+                && (change.all
+                    || change.blinked && attribute & BLINKS != 0
+                    || moved.contains(&Some(column)));
+            if is_written || is_drawn_anyway {
+                let place = look.place(column, number as u32);
                 let is_second = look.mode.has_second_font() && attribute & SECOND_FONT != 0;
                 let font = &self.fonts[usize::from(is_second)];
                 let glyph = look.glyph(font, character, attribute, visible.text);
@@ -309,14 +318,4 @@ fn draw_cell<B: Bitmap>(
             line[..glyph.width].fill(glyph.foreground);
         }
     }
-}
-
-/// A page's part of a font.
-fn font_lines(page: &[u8]) -> [u8; PAGE_LINES] {
-    let mut lines = [0; PAGE_LINES];
-    for (line, planes) in lines.iter_mut().zip(page.as_chunks().0) {
-        // As a shift, for which there are vectors.
-        *line = (u32::from_le_bytes(*planes) >> (8 * FONT_PLANE)) as u8;
-    }
-    lines
 }

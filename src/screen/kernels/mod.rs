@@ -74,6 +74,7 @@ pub(super) enum Work<'a> {
     Colors16(&'a [u8], &'a Palette, &'a mut [u32]),
     Colors16Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
     Colors256Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
+    Plane(&'a [u8], u32, &'a mut [u8]),
     Glyph(Glyph<'a>, &'a mut [u32], usize),
 }
 
@@ -179,6 +180,11 @@ impl Tier {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(cpu) => cpu.row(pixel, bytes, pixels),
         }
+    }
+
+    /// One of four planes, of which each has every fourth byte.
+    pub fn plane(self, groups: &[u8], plane: u32, bytes: &mut [u8]) {
+        self.run(Work::Plane(groups, plane, bytes));
     }
 
     /// Draws a character cell whose first pixel is that of `pixels`, and whose lines are `stride`

@@ -56,6 +56,7 @@ pub fn run(work: Work<'_>) {
         | Work::Colors256Doubled(indices, palette, pixels) => {
             colors_doubled(indices, palette, pixels);
         }
+        Work::Plane(groups, number, bytes) => plane(groups, number, bytes),
         Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
     }
 }
@@ -136,6 +137,15 @@ pub fn cga(groups: &[u8], planes: u8, indices: &mut [u8]) {
             let shift = 6 - 2 * (pixel & 3);
             *index = (low >> shift & 3) | (high >> shift & 3) << 2;
         }
+    }
+}
+
+/// As shifts of words, for which there are vectors.
+#[inline(always)]
+pub fn plane(groups: &[u8], plane: u32, bytes: &mut [u8]) {
+    let (groups, _) = groups.as_chunks();
+    for (byte, group) in bytes.iter_mut().zip(groups) {
+        *byte = (u32::from_le_bytes(*group) >> (8 * (plane & 3))) as u8;
     }
 }
 

@@ -111,6 +111,20 @@ fn indices_give_the_same_colours() {
     }
 }
 
+#[test]
+fn planes_give_the_same_bytes() {
+    let bytes = random_bytes(&mut SmallRng::seed_from_u64(6), 600);
+    for plane in 0..4 {
+        compare_lengths(
+            &format!("plane {plane}"),
+            &bytes,
+            |length| length / 4,
+            0xcc,
+            |tier, groups, bytes| tier.plane(groups, plane, bytes),
+        );
+    }
+}
+
 fn draw_row(tier: Tier, pixel: Pixel<'_>, bytes: &[u8], pixels: &mut [u32]) {
     let mut bytes = bytes.to_vec();
     tier.row(pixel, &VolatileSlice::from(&mut bytes[..]), pixels);
