@@ -39,7 +39,7 @@ impl Rect {
     }
 
     /// The smallest rectangle around both.
-    pub(crate) fn around(&self, other: &Self) -> Self {
+    fn around(&self, other: &Self) -> Self {
         let (x, y) = (self.x.min(other.x), self.y.min(other.y));
         Self {
             x,

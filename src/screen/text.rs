@@ -228,7 +228,7 @@ impl Renderer {
         let inside = text::cells_in(&row.span);
         let cursor_column = column_of(visible.cursor);
         let (cells, old_cells) = (self.row.as_chunks().0, drawn.as_chunks().0);
-        let mut run: Option<Rect> = None;
+        let mut run = 0..0;
         for (column, (cell, old)) in (0..).zip(cells.iter().zip(old_cells).take(inside)) {
             let [character, attribute, ..]: [u8; CELL_BYTES] = *cell;
             let [old_character, old_attribute, ..]: [u8; CELL_BYTES] = *old;
@@ -238,19 +238,20 @@ impl Renderer {
                     || change.blinked && attribute & BLINKS != 0
                     || moved.contains(&Some(column)));
             if is_written || is_drawn_anyway {
-                let place = look.place(column, number as u32);
                 let is_second = look.mode.has_second_font() && attribute & SECOND_FONT != 0;
                 let font = &self.fonts[usize::from(is_second)];
                 let glyph = look.glyph(font, character, attribute, visible.text);
                 let cursor = visible.cursor.filter(|_| cursor_column == Some(column));
-                draw_cell(frame, glyph, cursor, place);
-                run = Some(run.map_or(place, |run| run.around(&place)));
-            } else if let Some(run) = run.take() {
-                damage.add(run);
+                let cell = look.cells(column..column + 1, number);
+                draw_cell(frame, glyph, cursor, cell);
+                run = if run.is_empty() { column } else { run.start }..column + 1;
+            } else if !run.is_empty() {
+                damage.add(look.cells(run, number));
+                run = 0..0;
             }
         }
-        if let Some(run) = run {
-            damage.add(run);
+        if !run.is_empty() {
+            damage.add(look.cells(run, number));
         }
         drawn.copy_from_slice(&self.row);
     }
@@ -263,13 +264,16 @@ impl Change {
 }
 
 impl Look {
-    /// Where a cell is.
-    fn place(&self, column: u32, row: u32) -> Rect {
+    /// Where cells of a row are.
+    fn cells(&self, columns: Range<u32>, row: usize) -> Rect {
         let (width, height) = (self.mode.cell_width, self.mode.cell_height);
         Rect {
-            x: column * width,
-            y: row * height,
-            size: Size { width, height },
+            x: columns.start * width,
+            y: row as u32 * height,
+            size: Size {
+                width: (columns.end - columns.start) * width,
+                height,
+            },
         }
     }
 
