@@ -8,6 +8,7 @@ use vm_memory::bitmap::Bitmap;
 use vmm_sys_util::eventfd::EventFd;
 
 use crate::config::{Config, Variant};
+use crate::dirty::DirtyBitmap;
 use crate::edid::{self, EDID_BYTES};
 use crate::effects::Effects;
 use crate::error::ConfigError;
@@ -17,7 +18,7 @@ use crate::mode_event::ModeEvent;
 use crate::pci::PciConfig;
 use crate::regs::Registers;
 use crate::scanout::{self, Scanout, Shape};
-use crate::vram::{DirtyBitmap, Vram};
+use crate::vram::Vram;
 use crate::window::Routes;
 
 /// QEMU's standard VGA device: the guest's side.

@@ -83,7 +83,7 @@ mod window;
 pub use config::{ByteOrder, Clock, Config, Monitor, Retrace, Variant};
 pub use damage::{Damage, Rect};
 pub use device::StdVga;
-pub use dirty::Dirty;
+pub use dirty::{Dirty, DirtyBitmap};
 pub use effects::Effects;
 pub use error::{BitmapLengthError, ConfigError, RefreshError, SurfaceError};
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
@@ -93,7 +93,7 @@ pub use scanout::{
 };
 pub use screen::{Kernels, Screen, Surface};
 pub use text::{Cell, TextScreen};
-pub use vram::{DirtyBitmap, Vram};
+pub use vram::Vram;
 
 /// Runs the README's examples as tests.
 #[cfg(doctest)]

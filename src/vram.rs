@@ -1,117 +1,13 @@
-//! Framebuffer memory, and which of its pages the device wrote.
+//! Framebuffer memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use vm_memory::bitmap::{BS, Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
+use vm_memory::bitmap::{BS, Bitmap};
 use vm_memory::{MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::config::{MAX_VRAM_MIB, MIB};
-use crate::error::{BitmapLengthError, ConfigError};
-
-/// Which pages were written since the marks were last drained: one bit a page, bit 0 of word 0 first.
-///
-/// This is the layout of KVM's dirty log, so that both can be collected in one slice. Marking a page
-/// that is marked already costs a load and no atomic read-modify-write.
-#[derive(Debug, Default)]
-pub struct DirtyBitmap {
-    words: Box<[AtomicU64]>,
-}
-
-impl DirtyBitmap {
-    /// Bytes in a page.
-    pub const PAGE_SIZE: usize = 4096;
-    const PAGES_PER_WORD: usize = u64::BITS as usize;
-
-    /// Length of the bitmap, in 64-bit words.
-    pub fn words(&self) -> usize {
-        self.words.len()
-    }
-
-    /// How many words the pages of `len` bytes take.
-    fn words_for(len: usize) -> usize {
-        len.div_ceil(Self::PAGE_SIZE).div_ceil(Self::PAGES_PER_WORD)
-    }
-
-    /// Marks a page, where there's one of that number.
-    #[inline]
-    fn mark(&self, page: usize) {
-        if let Some(word) = self.words.get(page / Self::PAGES_PER_WORD) {
-            let mark = 1 << (page % Self::PAGES_PER_WORD);
-            if word.load(Ordering::Relaxed) & mark == 0 {
-                word.fetch_or(mark, Ordering::Release);
-            }
-        }
-    }
-
-    /// Moves the marks into `words`: ORs them in, and clears them here.
-    ///
-    /// Call it where the device doesn't write meanwhile: under the lock that guards it. A write that
-    /// runs at the same time may find its page still marked, and leave no mark of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`BitmapLengthError`] where `words` isn't [`DirtyBitmap::words`] long. Nothing is moved then.
-    pub fn drain_into(&self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
-        if words.len() != self.words.len() {
-            return Err(BitmapLengthError {
-                given: words.len(),
-                needed: self.words.len(),
-            });
-        }
-        for (word, marks) in words.iter_mut().zip(&self.words) {
-            // Most words are clear: a load leaves their cache lines shared.
-            if marks.load(Ordering::Relaxed) != 0 {
-                *word |= marks.swap(0, Ordering::Acquire);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<'a> WithBitmapSlice<'a> for DirtyBitmap {
-    type S = RefSlice<'a, Self>;
-}
-
-impl Bitmap for DirtyBitmap {
-    #[inline]
-    fn mark_dirty(&self, offset: usize, len: usize) {
-        if len == 0 {
-            return;
-        }
-        let first = offset / Self::PAGE_SIZE;
-        let last = offset.saturating_add(len - 1) / Self::PAGE_SIZE;
-        self.mark(first);
-        // Most writes end in the page where they start.
-        let pages = self.words.len() * Self::PAGES_PER_WORD;
-        for page in first + 1..pages.min(last.saturating_add(1)) {
-            self.mark(page);
-        }
-    }
-
-    fn dirty_at(&self, offset: usize) -> bool {
-        let page = offset / Self::PAGE_SIZE;
-        self.words
-            .get(page / Self::PAGES_PER_WORD)
-            .is_some_and(|word| {
-                word.load(Ordering::Relaxed) & (1 << (page % Self::PAGES_PER_WORD)) != 0
-            })
-    }
-
-    fn slice_at(&self, offset: usize) -> RefSlice<'_, Self> {
-        RefSlice::new(self, offset)
-    }
-}
-
-impl NewBitmap for DirtyBitmap {
-    fn with_len(len: usize) -> Self {
-        Self {
-            words: (0..Self::words_for(len))
-                .map(|_| AtomicU64::new(0))
-                .collect(),
-        }
-    }
-}
+use crate::dirty::DirtyBitmap;
+use crate::error::ConfigError;
 
 /// The framebuffer: a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
 ///
@@ -307,31 +203,6 @@ mod tests {
         );
         vram.clear(0x1000);
         assert_eq!(drained(&vram), [0b1, 0, 0, 0]);
-    }
-
-    #[test]
-    fn draining_moves_the_marks() {
-        let vram = vram();
-        vram.write(0, &[1]);
-        let mut words = [0x10, 0, 0, 0];
-        vram.region().bitmap().drain_into(&mut words).unwrap();
-        assert_eq!(words, [0x11, 0, 0, 0], "ORed to what was there");
-        assert_eq!(drained(&vram), [0; 4]);
-    }
-
-    #[test]
-    fn draining_into_a_slice_of_another_length_moves_nothing() {
-        let vram = vram();
-        vram.write(0, &[1]);
-        let error = vram.region().bitmap().drain_into(&mut [0; 3]).unwrap_err();
-        assert_eq!(
-            error,
-            BitmapLengthError {
-                given: 3,
-                needed: 4
-            }
-        );
-        assert_eq!(drained(&vram), [1, 0, 0, 0]);
     }
 
     #[test]

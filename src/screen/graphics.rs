@@ -270,7 +270,6 @@ impl Renderer {
 
     fn draw_all<B: Bitmap>(&mut self, frame: &mut Frame<'_, '_, B>, mode: &GraphicsMode) -> Damage {
         self.shown.clear();
-        frame.tier = frame.tier.for_picture(mode.size.pixels());
         for row in &self.rows.rows {
             self.pen.draw(frame, mode, row, self.rows.wrap);
         }

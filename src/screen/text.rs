@@ -7,10 +7,10 @@ use vm_memory::bitmap::Bitmap;
 use super::Frame;
 use super::kernels::Glyph;
 use crate::damage::{Damage, Rect};
-use crate::dirty::Dirty;
+use crate::dirty::{Dirty, DirtyBitmap};
 use crate::scanout::{Cursor, Size, TextMode};
 use crate::text::{self, CELL_BYTES};
-use crate::vram::{DirtyBitmap, Vram};
+use crate::vram::Vram;
 
 /// Lines that a character has in a font, whether they show or not.
 const GLYPH_LINES: usize = 32;

@@ -123,11 +123,6 @@ impl Tier {
         accelerated.into_iter().flatten().chain([Self::Portable])
     }
 
-    /// The tier for a picture of that many pixels, all of which are drawn.
-    pub fn for_picture(self, _pixels: u64) -> Self {
-        self
-    }
-
     fn run(self, work: Work<'_>) {
         match self {
             Self::Portable => plain::run(work),
