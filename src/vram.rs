@@ -88,7 +88,9 @@ impl<B: Bitmap> Vram<B> {
     /// Reads from `offset` bytes on. What lies behind the end reads as all ones.
     pub fn read(&self, offset: u64, data: &mut [u8]) {
         let (inside, outside) = data.split_at_mut(self.bytes_inside(offset, data.len()));
-        outside.fill(0xff);
+        if !outside.is_empty() {
+            outside.fill(0xff);
+        }
         if let Ok(slice) = self.region.get_slice(offset as usize, inside.len()) {
             slice.copy_to(inside);
         }

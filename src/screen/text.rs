@@ -207,7 +207,11 @@ impl Renderer {
     ) {
         let row = &self.rows[number];
         let column_of = |cursor: Option<Cursor>| cursor?.column(row.address, look.mode.columns);
-        let moved = change.cursors.map(column_of);
+        let moved = if change.cursors == [None; 2] {
+            [None; 2]
+        } else {
+            change.cursors.map(column_of)
+        };
         let clean_too = change.all || change.blinked || moved != [None; 2];
         let is_dirty = change.all || frame.dirty.touches(row.span.clone());
         if !is_dirty && !clean_too {
@@ -230,6 +234,10 @@ impl Renderer {
         let (cells, old_cells) = (self.row.as_chunks().0, drawn.as_chunks().0);
         let mut run = 0..0;
         for (column, (cell, old)) in (0..).zip(cells.iter().zip(old_cells).take(inside)) {
+            // Most cells are as they were.
+            if cell == old && !clean_too && run.is_empty() {
+                continue;
+            }
             let [character, attribute, ..]: [u8; CELL_BYTES] = *cell;
             let [old_character, old_attribute, ..]: [u8; CELL_BYTES] = *old;
             let is_written = [character, attribute] != [old_character, old_attribute];
