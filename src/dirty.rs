@@ -56,6 +56,9 @@ pub(crate) fn check_words(words: &[u64], needed: usize) -> Result<(), BitmapLeng
     }
 }
 
+/// Rows whose part of VRAM is looked at as a whole before each of them is.
+pub(crate) const BAND: usize = 32;
+
 /// Whether a page is marked that these bytes lie in.
 #[inline]
 pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {

@@ -56,7 +56,7 @@ pub struct Scanout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The palette is switched off (bit 5 of the Attribute Controller's index): black, in the size of
-    /// the last picture.
+    /// the last picture, or after a reset that picture itself.
     Blank,
     /// Characters.
     Text(TextMode),

@@ -406,9 +406,7 @@ fn a_blank_screen_is_black_in_the_size_of_the_last_picture() {
     guest.vga.vram().write(0, &[0xff; 4]);
     let mut monitor = Monitor::default();
     monitor.refresh(&mut guest, 0);
-    guest.outb(0x3c0, 0x00);
-    guest.inb(0x3da);
-    guest.outb(0x3c0, 0x00);
+    guest.blank();
     let damage = monitor.refresh(&mut guest, 0);
     assert_eq!(monitor.dimensions(), (800, 600));
     assert!(monitor.pixels.iter().all(|pixel| *pixel == 0) && !damage.is_empty());

@@ -131,12 +131,10 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     if let Format::Planar { doubled: true } | Format::Cga { doubled: true } = format {
         width *= 2;
     }
-    let panning = match format {
-        _ if regs.dispi.enabled() => 0,
-        Format::Planar { .. } | Format::Cga { .. } | Format::Indexed8Doubled => {
-            u32::from(regs.attribute.data[attribute::PIXEL_PANNING] & 7)
-        }
-        _ => 0,
+    let panning = if regs.dispi.enabled() {
+        0
+    } else {
+        u32::from(regs.attribute.data[attribute::PIXEL_PANNING] & 7)
     };
     GraphicsMode {
         size: Size { width, height },

@@ -4,13 +4,10 @@ use vm_memory::bitmap::Bitmap;
 
 use super::{GraphicsMode, Mode, Scanout, Size};
 use crate::damage::Damage;
-use crate::dirty::{any_dirty, check_words};
+use crate::dirty::{BAND, any_dirty, check_words};
 use crate::error::BitmapLengthError;
 use crate::regs::crtc;
 use crate::vram::Vram;
-
-/// Lines whose part of VRAM is looked at as a whole before that of each is.
-const BAND: u32 = 32;
 
 /// A picture that lies in VRAM as it shows, so that a front end can show the memory itself, or export
 /// it (as a `udmabuf`, or a texture), without a copy.
@@ -21,7 +18,7 @@ pub struct DirectScanout {
     /// The byte of VRAM that the first pixel starts at.
     pub offset: u32,
     /// Bytes from a row to the next.
-    pub stride: u32,
+    pub pitch: u32,
     /// Width and height in pixels.
     pub size: Size,
     /// The pixels' format, as a DRM code (`drm_fourcc.h`).
@@ -33,8 +30,8 @@ pub struct DirectScanout {
 }
 
 impl Scanout {
-    /// Where in `vram` the picture lies, if it needs no drawing: in the direct-colour modes of
-    /// [`Format::fourcc`](crate::Format::fourcc), unless their rows are repeated, split or wrapped.
+    /// Where in `vram` the picture lies, if it needs no drawing: in modes whose format has a
+    /// [`fourcc`](crate::Format::fourcc).
     pub fn direct<B: Bitmap>(&self, vram: &Vram<B>) -> Option<DirectScanout> {
         let Mode::Graphics(mode) = &self.mode else {
             return None;
@@ -42,12 +39,13 @@ impl Scanout {
         let fourcc = mode.format.fourcc()?;
         let direct = DirectScanout {
             offset: mode.layout.start,
-            stride: mode.layout.pitch,
+            pitch: mode.layout.pitch,
             size: mode.size,
             fourcc,
             row: mode.size.width * mode.format.bytes_per_pixel(),
             dirty_words: vram.dirty_words(),
         };
+        // DISPI sees to all of that. It's looked at once more, for memory of the host may be exported.
         (is_linear(mode) && direct.end() <= vram.len()).then_some(direct)
     }
 }
@@ -57,12 +55,16 @@ fn is_linear(mode: &GraphicsMode) -> bool {
     const UNFOLDED: u8 = crtc::NO_ROW_ADDRESSING;
     mode.crtc_mode & UNFOLDED == UNFOLDED
         && mode.row_repeat == 1
-        && mode.layout.line_compare >= mode.size.height
+        && mode.layout.line_compare.saturating_add(1) >= mode.size.height
 }
 
 impl DirectScanout {
     /// What changed in the picture, where the pages of 4096 bytes are marked that were written: as in
     /// [`Dirty::Pages`](crate::Dirty::Pages).
+    ///
+    /// That's all that changed as long as the `DirectScanout` is equal to the one before. After a page flip,
+    /// or another mode, everything did. A [`Screen`](crate::Screen) that is to draw again later doesn't
+    /// know of these marks: its next refresh needs [`Dirty::All`](crate::Dirty::All).
     ///
     /// # Errors
     ///
@@ -71,8 +73,8 @@ impl DirectScanout {
     pub fn damage(&self, pages: &[u64]) -> Result<Damage, BitmapLengthError> {
         check_words(pages, self.dirty_words)?;
         let mut damage = Damage::NONE;
-        for first in (0..self.size.height).step_by(BAND as usize) {
-            let lines = first..self.size.height.min(first + BAND);
+        for first in (0..self.size.height).step_by(BAND) {
+            let lines = first..self.size.height.min(first + BAND as u32);
             if any_dirty(
                 pages,
                 self.start_of(lines.start)..self.end_of(lines.end - 1),
@@ -88,7 +90,7 @@ impl DirectScanout {
     }
 
     fn start_of(&self, line: u32) -> u64 {
-        u64::from(self.offset) + u64::from(self.stride) * u64::from(line)
+        u64::from(self.offset) + u64::from(self.pitch) * u64::from(line)
     }
 
     fn end_of(&self, line: u32) -> u64 {
@@ -98,5 +100,52 @@ impl DirectScanout {
     /// The byte behind the last pixel.
     fn end(&self) -> u64 {
         self.end_of(self.size.height.saturating_sub(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ByteOrder;
+    use crate::scanout::{Format, Layout};
+
+    fn scanout(change: impl FnOnce(&mut GraphicsMode)) -> Scanout {
+        let mut mode = GraphicsMode {
+            size: Size {
+                width: 64,
+                height: 100,
+            },
+            format: Format::Xrgb8888(ByteOrder::Little),
+            planes: 15,
+            row_repeat: 1,
+            panning: 0,
+            panning_reset: false,
+            crtc_mode: crtc::NO_ROW_ADDRESSING,
+            layout: Layout {
+                start: 0x1000,
+                pitch: 256,
+                line_compare: 99,
+            },
+        };
+        change(&mut mode);
+        Scanout {
+            resets: 0,
+            mode: Mode::Graphics(mode),
+            palette: [0; 256],
+        }
+    }
+
+    #[test]
+    fn only_rows_one_below_the_other_within_vram_are_direct() {
+        let vram = Vram::allocate(1 << 20).unwrap();
+        let is_direct = |change: fn(&mut GraphicsMode)| scanout(change).direct(&vram).is_some();
+        assert!(is_direct(|_| {}));
+        assert!(!is_direct(|mode| mode.row_repeat = 2));
+        assert!(!is_direct(|mode| mode.crtc_mode = 0));
+        assert!(!is_direct(|mode| mode.layout.line_compare = 98));
+        assert!(is_direct(|mode| mode.layout.start = (1 << 20) - 100 * 256));
+        assert!(!is_direct(
+            |mode| mode.layout.start = (1 << 20) - 100 * 256 + 4
+        ));
     }
 }

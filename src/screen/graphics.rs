@@ -8,13 +8,10 @@ use vm_memory::bitmap::{Bitmap, BitmapSlice};
 use super::Frame;
 use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette, Pixel, Tier};
 use crate::damage::Damage;
-use crate::dirty::Dirty;
+use crate::dirty::{BAND, Dirty};
 use crate::regs::crtc;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
 use crate::vram::Vram;
-
-/// Rows whose part of VRAM is looked at as a whole before each of them is.
-const BAND: usize = 32;
 
 /// A line's row in VGA's terms: its address, and by how many pixels it's shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,6 +239,7 @@ impl Renderer {
     /// Takes note that its picture isn't on the surface any more.
     pub fn forget(&mut self) {
         self.mode = None;
+        self.shown = Vec::new();
     }
 
     /// Brings the picture up to date.
@@ -269,7 +267,7 @@ impl Renderer {
     }
 
     fn draw_all<B: Bitmap>(&mut self, frame: &mut Frame<'_, '_, B>, mode: &GraphicsMode) -> Damage {
-        self.shown.clear();
+        self.shown = Vec::new();
         for row in &self.rows.rows {
             self.pen.draw(frame, mode, row, self.rows.wrap);
         }
@@ -282,7 +280,7 @@ impl Renderer {
         frame: &mut Frame<'_, '_, B>,
         mode: &GraphicsMode,
     ) -> Damage {
-        self.shown.clear();
+        self.shown = Vec::new();
         let mut damage = Damage::NONE;
         let Rows {
             rows,
@@ -359,7 +357,6 @@ impl Pen {
         row: &Row,
         wrap: u32,
     ) {
-        // A row that wraps isn't one slice.
         let slice = frame.vram.slice(row.start.into(), row.len as usize);
         match (pixel(mode.format, &self.palette), slice) {
             (Some(pixel), Some(bytes)) => draw_pixels(frame, mode, row, pixel, &bytes),

@@ -129,9 +129,10 @@ impl Screen {
     /// blinking of cursor and text.
     ///
     /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
-    /// hold that, draw with [`Dirty::All`]. After a reset of the device, and for a text mode of an
-    /// impossible size, the old picture stays. (Where it was one of direct colours, it goes on to
-    /// follow VRAM, as QEMU's does.)
+    /// hold that, draw with [`Dirty::All`]. But after a reset of the device, and for a text mode of an
+    /// impossible size, the old picture stays, and isn't drawn again: keep the surface while the size
+    /// is the same. (Where that picture was one of direct colours, it goes on to follow VRAM, as QEMU's
+    /// does.)
     ///
     /// # Errors
     ///
@@ -163,7 +164,8 @@ impl Screen {
         };
         let damage = match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => {
-                if self.drawn != Some(size) || self.followed_mode().is_some() {
+                let is_new = self.drawn != Some(size) || matches!(dirty, Dirty::All);
+                if is_new || self.followed_mode().is_some() {
                     // Cells that don't lie in VRAM aren't drawn.
                     frame.surface.clear(size);
                 }
@@ -183,7 +185,7 @@ impl Screen {
                 self.text.forget();
                 self.graphics.refresh(&mut frame, mode, &scanout.palette)
             }
-            Mode::Blank if entered && self.current => {
+            Mode::Blank if self.current && (entered || matches!(dirty, Dirty::All)) => {
                 frame.surface.clear(size);
                 self.text.forget();
                 self.graphics.forget();

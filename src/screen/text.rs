@@ -14,8 +14,8 @@ use crate::vram::Vram;
 
 /// Lines that a character has in a font, whether they show or not.
 const GLYPH_LINES: usize = 32;
-/// Bytes of a font, once it was taken out of its plane.
-const FONT_BYTES: usize = 256 * GLYPH_LINES;
+/// Bytes of a font's glyphs, once they were taken out of their plane.
+const GLYPHS_BYTES: usize = 256 * GLYPH_LINES;
 /// Bytes of VRAM between two lines of a character: one for each plane.
 const PLANES: usize = 4;
 /// Lines in a page.
@@ -174,9 +174,9 @@ impl Renderer {
         let mut changed = false;
         let mut lines = [0; PAGE_LINES];
         for (font, start) in self.fonts.iter_mut().zip(mode.fonts).take(fonts) {
-            font.resize(FONT_BYTES, 0);
+            font.resize(GLYPHS_BYTES, 0);
             let start = u64::from(start);
-            if !may_differ(start, FONT_BYTES * PLANES) {
+            if !may_differ(start, GLYPHS_BYTES * PLANES) {
                 continue;
             }
             let parts = font.as_chunks_mut().0;
@@ -207,11 +207,7 @@ impl Renderer {
     ) {
         let row = &self.rows[number];
         let column_of = |cursor: Option<Cursor>| cursor?.column(row.address, look.mode.columns);
-        let moved = if change.cursors == [None; 2] {
-            [None; 2]
-        } else {
-            change.cursors.map(column_of)
-        };
+        let moved = change.cursors.map(column_of);
         let clean_too = change.all || change.blinked || moved != [None; 2];
         let is_dirty = change.all || frame.dirty.touches(row.span.clone());
         if !is_dirty && !clean_too {

@@ -327,6 +327,12 @@ impl Guest {
         self.outb(ATTRIBUTE, PALETTE_ADDRESS_SOURCE);
     }
 
+    /// Switches the palette off: the screen is blank.
+    pub fn blank(&mut self) {
+        self.inb(INPUT_STATUS_1);
+        self.outb(ATTRIBUTE, 0x00);
+    }
+
     pub fn dac(&mut self, index: u8, [red, green, blue]: [u8; 3]) {
         self.outb(DAC_WRITE_INDEX, index);
         for component in [red, green, blue] {

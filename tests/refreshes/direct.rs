@@ -37,7 +37,8 @@ fn direct_colours_lie_in_vram_as_they_show() {
 #[test]
 fn other_modes_must_be_drawn() {
     let modes: [fn(&mut Guest); 3] = [Guest::mode_03h, Guest::mode_13h, |guest| {
-        guest.outb(0x3c0, 0x00)
+        guest.vbe_mode(64, 64, 32);
+        guest.blank();
     }];
     for set_mode in modes {
         let mut guest = Guest::new(Variant::Vga);
@@ -52,7 +53,7 @@ fn a_page_flip_changes_the_offset_alone() {
     guest.vbe_mode(800, 600, 32);
     guest.dispi(VIRT_WIDTH, 1024);
     let before = direct(&mut guest).expect("it lies in VRAM");
-    assert_eq!((before.offset, before.stride), (0, 4096));
+    assert_eq!((before.offset, before.pitch), (0, 4096));
     assert_eq!((before.size.width, before.size.height), (800, 600));
     guest.dispi(Y_OFFSET, 600);
     let mut flipped = before;

@@ -192,7 +192,8 @@ fn the_palette_is_no_matter_to_direct_colours() {
 #[test]
 fn what_was_written_while_the_screen_was_blank_shows_afterwards() {
     let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(64, 64, 32));
-    guest.outb(0x3c0, 0x00);
+    guest.blank();
+    guest.expect_mode("blank");
     let words = guest.take_dirty();
     monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
     guest.vram_write(0, &[1, 2, 3, 0]);
@@ -242,6 +243,35 @@ fn a_picture_that_comes_back_is_drawn_anew() {
         all.refresh(&mut guest, 0);
         assert!(pixels == all.pixels, "{way}");
     }
+}
+
+#[test]
+fn a_blank_screen_is_drawn_on_a_surface_that_holds_nothing() {
+    let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(64, 64, 32));
+    guest.blank();
+    let whole = rect(0, 0, 64, 64);
+    for _ in 0..2 {
+        assert_eq!(
+            drawn_by(&mut monitor, &mut guest, Dirty::All, 0),
+            (Some(whole), vec![whole])
+        );
+    }
+}
+
+#[test]
+fn nothing_of_a_surface_shows_where_cells_dont_lie_in_vram() {
+    let mut guest = Guest::with_vram(1);
+    guest.mode_03h();
+    guest.crtc_mode(7, 1023, 255, 0x00, 0xa3);
+    guest.start_address(0xffff);
+    let mut monitor = Monitor::default();
+    monitor.refresh(&mut guest, 0);
+    let whole = rect(0, 0, 72, 1024);
+    assert_eq!(
+        drawn_by(&mut monitor, &mut guest, Dirty::All, 0),
+        (Some(whole), vec![whole])
+    );
+    assert!(!monitor.pixels.contains(&UNTOUCHED));
 }
 
 /// CVE-2026-17516: QEMU 10.0 writes behind the end of a row's buffer here.

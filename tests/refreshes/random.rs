@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use rand::prelude::*;
-use stdvga::{Damage, Dirty, Format, Mode, Rect};
+use stdvga::{Damage, DirectScanout, Dirty, Format, Kernels, Mode, Rect, Screen};
 
 use super::UNTOUCHED;
 use super::driver::{
@@ -25,6 +25,8 @@ struct Program {
     milliseconds: u64,
     changed: Monitor,
     all: Monitor,
+    /// What was shown of VRAM itself at the last refresh.
+    direct: Option<DirectScanout>,
     /// What was done, for the message of a failure.
     steps: String,
 }
@@ -33,10 +35,16 @@ impl Program {
     fn new(number: u64) -> Self {
         Self {
             rng: SmallRng::seed_from_u64(number),
-            guest: Guest::with_vram(1),
+            // More than text reaches: where cells don't lie in VRAM, what's left of the picture before
+            // depends on what that was.
+            guest: Guest::with_vram(4),
             milliseconds: 0,
             changed: Monitor::default(),
-            all: Monitor::default(),
+            all: Monitor {
+                screen: Screen::with_kernels(Kernels::Portable),
+                ..Monitor::default()
+            },
+            direct: None,
             steps: String::new(),
         }
     }
@@ -199,9 +207,13 @@ impl Program {
                 self.guest.mmio_write(0x604, &order.to_le_bytes());
             }
             73..77 => {
-                let index = self.pick(&[0x00, 0x20]);
-                self.note(format_args!("attribute index {index:#x}"));
-                self.guest.outb(0x3c0, index);
+                let is_blank = self.rng.random();
+                self.note(format_args!("blank: {is_blank}"));
+                if is_blank {
+                    self.guest.blank();
+                } else {
+                    self.guest.unblank();
+                }
             }
             _ => self.refresh(),
         }
@@ -238,6 +250,13 @@ impl Program {
             vec![UNTOUCHED; self.changed.pixels.len()]
         };
         self.check_damage(&before, &damage);
+
+        let direct = self.guest.vga.scanout().direct(self.guest.vga.vram());
+        if let Some(direct) = direct.filter(|_| direct == self.direct) {
+            let damage = direct.damage(&words).expect("as many words as pages");
+            self.check_damage(&before, &damage);
+        }
+        self.direct = direct;
     }
 
     /// Every pixel that changed must lie in the damage, and the damage in the picture.
@@ -294,7 +313,7 @@ impl Program {
         let bytes_per_pixel = u64::from(mode.format.bits_per_pixel().div_ceil(8));
         let x = self.below(direct.size.width.into());
         let y = self.below(direct.size.height.into());
-        let address = u64::from(direct.offset) + y * u64::from(direct.stride) + x * bytes_per_pixel;
+        let address = u64::from(direct.offset) + y * u64::from(direct.pitch) + x * bytes_per_pixel;
         let mut bytes = [0; 4];
         self.guest
             .vga

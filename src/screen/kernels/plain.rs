@@ -89,13 +89,13 @@ const BLOCK: usize = 128;
 /// A block is so small that the next one is on its way from memory while it's converted. What follows
 /// the last whole block is drawn as one, whose other bytes don't matter.
 #[inline(always)]
-pub fn by_blocks<const PIXEL_BYTES: usize, const BLOCK: usize>(
+pub fn by_blocks<const PIXEL_BYTES: usize, const PIXELS: usize>(
     bytes: &VolatileSlice<'_, impl BitmapSlice>,
     pixels: &mut [u32],
-    draw: impl Fn(&[[u8; PIXEL_BYTES]; BLOCK], &mut [u32; BLOCK]),
+    draw: impl Fn(&[[u8; PIXEL_BYTES]; PIXELS], &mut [u32; PIXELS]),
 ) {
-    let mut block = [[0; PIXEL_BYTES]; BLOCK];
-    let mut fetch_and_draw = |at: usize, len: usize, pixels: &mut [u32; BLOCK]| {
+    let mut block = [[0; PIXEL_BYTES]; PIXELS];
+    let mut fetch_and_draw = |at: usize, len: usize, pixels: &mut [u32; PIXELS]| {
         if let Ok(slice) = bytes.subslice(at, len * PIXEL_BYTES) {
             slice.copy_to(block.as_flattened_mut());
         }
@@ -105,11 +105,11 @@ pub fn by_blocks<const PIXEL_BYTES: usize, const BLOCK: usize>(
     let (blocks, rest) = pixels[..count].as_chunks_mut();
     let mut at = 0;
     for pixels in blocks {
-        fetch_and_draw(at, BLOCK, pixels);
-        at += BLOCK * PIXEL_BYTES;
+        fetch_and_draw(at, PIXELS, pixels);
+        at += PIXELS * PIXEL_BYTES;
     }
     if !rest.is_empty() {
-        let mut last = [0; BLOCK];
+        let mut last = [0; PIXELS];
         fetch_and_draw(at, rest.len(), &mut last);
         rest.copy_from_slice(&last[..rest.len()]);
     }
