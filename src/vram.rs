@@ -11,8 +11,8 @@ use crate::error::ConfigError;
 
 /// The framebuffer: a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
 ///
-/// Cloning it clones a reference: all clones are the same memory. Every access is a volatile one, so
-/// it may be read while a guest writes it.
+/// Cloning it clones a reference: all clones are the same memory. Every access goes through
+/// `vm-memory`, and never through a Rust reference, so it may be read while a guest writes it.
 ///
 /// A write through this type marks the pages it touches in the region's bitmap. What a guest writes
 /// through a mapping of its own isn't marked.
