@@ -72,6 +72,13 @@ pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) ->
     start..end.min(vram.len()).max(start)
 }
 
+/// Whether all cells lie in VRAM.
+pub(crate) fn lies_in<B: Bitmap>(vram: &Vram<B>, mode: &TextMode) -> bool {
+    row_addresses(mode)
+        .map(|address| row_span(vram, address, mode.columns))
+        .all(|span| cells_in(&span) == mode.columns as usize)
+}
+
 /// How many cells lie in such a part, the last one perhaps not wholly.
 pub(crate) fn cells_in(span: &Range<u64>) -> usize {
     (span.end - span.start).div_ceil(CELL_BYTES as u64) as usize

@@ -15,6 +15,7 @@ use crate::damage::Damage;
 use crate::dirty::Dirty;
 use crate::error::RefreshError;
 use crate::scanout::{GraphicsMode, Mode, Scanout, Size};
+use crate::text::lies_in;
 use crate::vram::Vram;
 
 pub use self::kernels::Kernels;
@@ -165,8 +166,8 @@ impl Screen {
         let damage = match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => {
                 let is_new = self.drawn != Some(size) || matches!(dirty, Dirty::All);
-                if is_new || self.followed_mode().is_some() {
-                    // Cells that don't lie in VRAM aren't drawn.
+                if (is_new || self.followed_mode().is_some()) && !lies_in(vram, mode) {
+                    // The other cells aren't drawn.
                     frame.surface.clear(size);
                 }
                 self.cursor_blinker.advance(now, CURSOR_HALF_PERIOD);

@@ -63,7 +63,7 @@ pub fn run(work: Work<'_>) {
 
 pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixels: &mut [u32]) {
     match pixel {
-        Pixel::Color256(palette) => by_blocks::<1, BLOCK>(bytes, pixels, |bytes, pixels| {
+        Pixel::Color256(palette) => by_blocks::<1, 256>(bytes, pixels, |bytes, pixels| {
             colors_256(bytes.as_flattened(), palette, pixels);
         }),
         Pixel::Rgb555(order) => by_blocks::<2, BLOCK>(bytes, pixels, |bytes, pixels| {
