@@ -206,10 +206,13 @@ impl Renderer {
         damage: &mut Damage,
     ) {
         let row = &self.rows[number];
+        let is_dirty = change.all || frame.dirty.touches(row.span.clone());
+        if !is_dirty && !change.any() {
+            return;
+        }
         let column_of = |cursor: Option<Cursor>| cursor?.column(row.address, look.mode.columns);
         let moved = change.cursors.map(column_of);
         let clean_too = change.all || change.blinked || moved != [None; 2];
-        let is_dirty = change.all || frame.dirty.touches(row.span.clone());
         if !is_dirty && !clean_too {
             return;
         }
@@ -226,16 +229,21 @@ impl Renderer {
         }
 
         let inside = text::cells_in(&row.span);
+        let cells = &self.row.as_chunks::<CELL_BYTES>().0[..inside];
+        let old_cells = &drawn.as_chunks::<CELL_BYTES>().0[..inside];
+        // Most cells are as they were.
+        let columns = if clean_too {
+            0..inside
+        } else {
+            written(cells, old_cells)
+        };
         let cursor_column = column_of(visible.cursor);
-        let (cells, old_cells) = (self.row.as_chunks().0, drawn.as_chunks().0);
         let mut run = 0..0;
-        for (column, (cell, old)) in (0..).zip(cells.iter().zip(old_cells).take(inside)) {
-            // Most cells are as they were.
-            if cell == old && !clean_too && run.is_empty() {
-                continue;
-            }
-            let [character, attribute, ..]: [u8; CELL_BYTES] = *cell;
-            let [old_character, old_attribute, ..]: [u8; CELL_BYTES] = *old;
+        let first = columns.start as u32;
+        let pairs = cells[columns.clone()].iter().zip(&old_cells[columns]);
+        for (column, (cell, old)) in (first..).zip(pairs) {
+            let [character, attribute, ..] = *cell;
+            let [old_character, old_attribute, ..] = *old;
             let is_written = [character, attribute] != [old_character, old_attribute];
             let is_drawn_anyway = clean_too
                 && (change.all
@@ -259,6 +267,16 @@ impl Renderer {
         }
         drawn.copy_from_slice(&self.row);
     }
+}
+
+/// From the first cell that isn't as it was to the last one.
+fn written(cells: &[[u8; CELL_BYTES]], old: &[[u8; CELL_BYTES]]) -> Range<usize> {
+    let mut pairs = cells.iter().zip(old);
+    let first = pairs.position(|(cell, old)| cell != old);
+    let last = cells.iter().zip(old).rposition(|(cell, old)| cell != old);
+    first
+        .zip(last)
+        .map_or(0..0, |(first, last)| first..last + 1)
 }
 
 impl Change {
