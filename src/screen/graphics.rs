@@ -13,6 +13,9 @@ use crate::regs::crtc;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
 use crate::vram::Vram;
 
+/// Bytes of a cache line, on most CPUs.
+const CACHE_LINE: usize = 64;
+
 /// A line's row in VGA's terms: its address, and by how many pixels it's shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Address {
@@ -396,7 +399,11 @@ impl Pen {
         }
         let tier = frame.tier;
         let mut groups = |indices_of: fn(Tier, &[u8], u8, &mut [u8]), doubled, line: &mut [u32]| {
-            indices.resize(bytes.len() / GROUP_BYTES * GROUP_PIXELS, 0);
+            // On a cache line's start: vectors that lie in two lines are read back late.
+            let len = bytes.len() / GROUP_BYTES * GROUP_PIXELS;
+            indices.resize(len + CACHE_LINE, 0);
+            let start = indices.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+            let indices = &mut indices[start..][..len];
             indices_of(tier, bytes, mode.planes, indices);
             let shifted = indices.get(row.panning as usize..).unwrap_or_default();
             if doubled {
