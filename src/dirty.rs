@@ -59,6 +59,11 @@ pub(crate) fn check_words(words: &[u64], needed: usize) -> Result<(), BitmapLeng
 /// Rows whose part of VRAM is looked at as a whole before each of them is.
 pub(crate) const BAND: usize = 32;
 
+/// The smallest range around both.
+pub(crate) fn around(one: Range<u64>, other: Range<u64>) -> Range<u64> {
+    one.start.min(other.start)..one.end.max(other.end)
+}
+
 /// Whether a page is marked that these bytes lie in.
 #[inline]
 pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {

@@ -8,7 +8,7 @@ use vm_memory::bitmap::{Bitmap, BitmapSlice};
 use super::Frame;
 use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette, Pixel, Tier};
 use crate::damage::Damage;
-use crate::dirty::{BAND, Dirty};
+use crate::dirty::{BAND, Dirty, around};
 use crate::regs::crtc;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
 use crate::vram::Vram;
@@ -190,8 +190,6 @@ impl Rows {
                 _ => self.rows.push(row),
             }
         }
-        let around =
-            |one: Range<u64>, other: Range<u64>| one.start.min(other.start)..one.end.max(other.end);
         let wrap = self.wrap;
         self.bands.clear();
         self.bands.extend(self.rows.chunks(BAND).filter_map(|band| {
@@ -360,10 +358,11 @@ impl Pen {
         row: &Row,
         wrap: u32,
     ) {
-        let slice = frame.vram.slice(row.start.into(), row.len as usize);
-        match (pixel(mode.format, &self.palette), slice) {
-            (Some(pixel), Some(bytes)) => draw_pixels(frame, mode, row, pixel, &bytes),
-            _ => {
+        let vram = frame.vram;
+        let slice = || vram.slice(row.start.into(), row.len as usize);
+        match pixel(mode.format, &self.palette).and_then(|pixel| Some((pixel, slice()?))) {
+            Some((pixel, bytes)) => draw_pixels(frame, mode, row, pixel, &bytes),
+            None => {
                 self.fetch(frame.vram, row, wrap);
                 self.draw_fetched(frame, mode, row);
             }

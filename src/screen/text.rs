@@ -7,7 +7,7 @@ use vm_memory::bitmap::Bitmap;
 use super::Frame;
 use super::kernels::Glyph;
 use crate::damage::{Damage, Rect};
-use crate::dirty::{Dirty, DirtyBitmap};
+use crate::dirty::{Dirty, DirtyBitmap, around};
 use crate::scanout::{Cursor, Size, TextMode};
 use crate::text::{self, CELL_BYTES};
 use crate::vram::Vram;
@@ -155,9 +155,7 @@ impl Renderer {
                 span: text::row_span(vram, address, mode.columns),
             }));
         let spans = self.rows.iter().map(|row| row.span.clone());
-        self.span = spans
-            .reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
-            .unwrap_or_default();
+        self.span = spans.reduce(around).unwrap_or_default();
     }
 
     /// Loads the fonts' pages that may have changed, or all. Tells whether a font changed.
