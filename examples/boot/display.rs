@@ -6,6 +6,7 @@ use anyhow::Result;
 use stdvga::{Dirty, Scanout, Screen, Size, Surface, Vram};
 
 use crate::terminal;
+use crate::vnc::Viewers;
 
 /// The host's side of the VGA. A VMM with a window would show `pixels` in it.
 pub struct Display {
@@ -14,11 +15,12 @@ pub struct Display {
     pixels: Vec<u32>,
     mode: String,
     start: Instant,
+    viewers: Option<Viewers>,
 }
 
 impl Display {
-    /// A display of a machine that started at `start`.
-    pub fn new(start: Instant) -> Self {
+    /// A display of a machine that started at `start`, for those who may watch it.
+    pub fn new(start: Instant, viewers: Option<Viewers>) -> Self {
         Self {
             screen: Screen::new(),
             size: Size {
@@ -28,7 +30,13 @@ impl Display {
             pixels: Vec::new(),
             mode: String::new(),
             start,
+            viewers,
         }
+    }
+
+    /// Those who may watch.
+    pub fn viewers(&self) -> Option<&Viewers> {
+        self.viewers.as_ref()
     }
 
     /// Draws what changed. Returns whether anything did.
@@ -53,6 +61,9 @@ impl Display {
         };
         let dirty = Dirty::Compare;
         let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
+        if let Some(viewers) = &self.viewers {
+            viewers.show(size, &self.pixels, damage.rects());
+        }
         Ok(new_mode || !damage.is_empty())
     }
 

@@ -98,6 +98,14 @@ impl I8042 {
         }
     }
 
+    /// How many scan codes the guest would get now: none until it waits for them.
+    pub fn room(&self) -> usize {
+        if self.config & CONFIG_INTERRUPT == 0 {
+            return 0;
+        }
+        QUEUE - self.output.len()
+    }
+
     /// Whether interrupt line 1 must be pulsed now. Asking clears it.
     pub fn take_interrupt(&mut self) -> bool {
         std::mem::take(&mut self.irq) && self.config & CONFIG_INTERRUPT != 0
@@ -146,6 +154,17 @@ mod tests {
         controller.write(0x60, 0);
         controller.push(&[0x1e]);
         assert!(!controller.take_interrupt());
+    }
+
+    #[test]
+    fn there_is_room_for_keys_once_the_guest_waits_for_them() {
+        let mut controller = I8042::new();
+        assert_eq!(controller.room(), 0);
+        controller.write(0x64, 0x60);
+        controller.write(0x60, CONFIG_INTERRUPT);
+        assert_eq!(controller.room(), QUEUE);
+        controller.push(&[0x1e, 0x9e]);
+        assert_eq!(controller.room(), QUEUE - 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
 //! - `machine.rs` and `kvm.rs` put the board under KVM: memory slots that follow the VGA's mappings.
 //! - `vmm.rs` and `display.rs` are the two threads: the vCPU, and the screen.
+//! - `vnc.rs` and `rfb.rs` show the screen to VNC viewers.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
 //! - `demo.rs`, `embedded.rs` and `scripted.rs` are the guest of our own.
 
@@ -26,8 +27,10 @@ mod keys;
 mod outcome;
 mod pci;
 mod picture;
+mod rfb;
 mod scripted;
 mod terminal;
+mod vnc;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod embedded;
@@ -106,6 +109,11 @@ struct Args {
     /// <lt> for a '<'
     #[arg(long = "type", value_name = "KEYS")]
     keys: Option<String>,
+    /// Show the screen live to VNC viewers, who can type: at PORT of this host only, or at HOST:PORT; port 0
+    /// takes a free one. There's no password. The guest runs until it ends or Ctrl-C is pressed, unless
+    /// --seconds or --until-... say otherwise
+    #[arg(long, value_name = "[HOST:]PORT")]
+    vnc: Option<String>,
     /// Whether text can blink, as on hardware and in QEMU since 11.1
     #[arg(long, value_enum, default_value_t = Switch::On)]
     text_blink: Switch,
@@ -155,6 +163,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<Outcome> {
     let keys = keys::scan_codes(args.keys.as_deref().unwrap_or(""))?;
     let until = until(args)?;
+    let vnc = args.vnc.as_deref();
     match choose(args)? {
         Guest::Scripted => run_script(args),
         Guest::Embedded => {
@@ -164,7 +173,8 @@ fn run(args: &Args) -> Result<Outcome> {
                 None,
                 Vec::new(),
             )?;
-            vmm::run(&args.kvm, board, &vmm::embedded_bios()?, &until, keys)
+            let bios = vmm::embedded_bios()?;
+            vmm::run(&args.kvm, board, &bios, &until, keys, vnc)
         }
         Guest::Firmware => {
             let path = |given: &Option<PathBuf>, find: fn() -> Result<PathBuf>| {
@@ -183,7 +193,7 @@ fn run(args: &Args) -> Result<Outcome> {
                 files.push(("floppyimg/floppy.img".into(), firmware::floppy(image)?));
             }
             let board = board(args, vmm::ram(u64::from(args.memory) * MIB)?, rom, files)?;
-            vmm::run(&args.kvm, board, &bios, &until, keys)
+            vmm::run(&args.kvm, board, &bios, &until, keys, vnc)
         }
     }
 }
@@ -199,6 +209,7 @@ fn until(args: &Args) -> Result<Until> {
             Ok(Until::Time(Duration::from_secs_f64(seconds)))
         }
         (None, Some(text)) => Ok(Until::Text(text.clone())),
+        (None, None) if args.vnc.is_some() && !args.until_stable => Ok(Until::Interrupted),
         (None, None) => Ok(Until::Stable),
     }
 }
@@ -214,11 +225,12 @@ fn choose(args: &Args) -> Result<Guest> {
     let wants_cpu = args.seconds.is_some()
         || args.until_text.is_some()
         || args.keys.is_some()
+        || args.vnc.is_some()
         || args.debug_console;
     if wants_cpu && args.guest == Some(Guest::Scripted) {
         conflict(
             "--guest scripted ends by itself, types nothing and writes no debug messages: no \
-             --seconds, --until-text, --type, --debug-console",
+             --seconds, --until-text, --type, --vnc, --debug-console",
         );
     }
     let guest = match args.guest {
@@ -304,7 +316,7 @@ fn run_script(args: &Args) -> Result<Outcome> {
     let ram = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 0x1000)])?;
     let mut board = board(args, ram, None, Vec::new())?;
     let vram = board.vga.vram().clone();
-    let mut display = Display::new(start);
+    let mut display = Display::new(start, None);
     let mut result = Ok(());
     scripted::run(&mut board, &demo::program(), |board| {
         let refreshed = display.refresh(&board.vga.scanout(), &vram);

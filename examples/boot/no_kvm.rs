@@ -26,6 +26,13 @@ pub fn embedded_bios() -> Result<Vec<u8>> {
 }
 
 /// Says that there's no KVM.
-pub fn run(_: &Path, _: Board, _: &[u8], _: &Until, _: Vec<Vec<u8>>) -> Result<Outcome> {
+pub fn run(
+    _: &Path,
+    _: Board,
+    _: &[u8],
+    _: &Until,
+    _: Vec<Vec<u8>>,
+    _: Option<&str>,
+) -> Result<Outcome> {
     bail!(MESSAGE)
 }

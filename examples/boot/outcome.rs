@@ -15,6 +15,8 @@ pub enum Until {
     Time(Duration),
     /// The text screen contains this.
     Text(String),
+    /// The user presses Ctrl-C.
+    Interrupted,
 }
 
 /// How a run ended.

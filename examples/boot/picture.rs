@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use stdvga::{Dirty, Scanout, Screen, Surface, Vram};
+use stdvga::{Dirty, Scanout, Screen, Size, Surface, Vram};
 
 /// Pixels as 0x00RRGGBB, row by row.
 pub struct Picture {
@@ -33,6 +33,21 @@ impl Picture {
             height,
             pixels,
         })
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        Size {
+            width: self.width,
+            height: self.height,
+        }
+    }
+
+    /// A row's pixels; none below the picture.
+    pub fn row(&self, y: u32) -> &[u32] {
+        let start = y as usize * self.width as usize;
+        let row = self.pixels.get(start..start + self.width as usize);
+        row.unwrap_or_default()
     }
 
     /// Whether there's nothing to see.

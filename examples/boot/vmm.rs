@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use crate::embedded;
 use crate::kvm::{self, Vcpu};
 use crate::machine::{self, Machine, Signals, Stop};
 use crate::outcome::{End, Outcome, Until};
+use crate::vnc::Viewers;
 use crate::{demo, terminal};
 
 /// How often the display thread looks at the VGA.
@@ -30,6 +31,10 @@ const ASLEEP: u32 = 4;
 const KEY: Duration = Duration::from_millis(150);
 /// The longest run where no `--seconds` are given.
 const LIMIT: Duration = Duration::from_secs(300);
+
+/// The signal of Ctrl-C.
+const SIGINT: c_int = 2;
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Checks that KVM can be used.
 pub fn check(path: &Path) -> Result<()> {
@@ -45,23 +50,28 @@ pub fn embedded_bios() -> Result<Vec<u8>> {
 }
 
 /// Runs `bios` on `board` until the end that `until` asks for, or another one. `keys` are typed once
-/// the screen first stands still.
+/// the screen first stands still. VNC viewers can connect to the address `vnc`.
 pub fn run(
     path: &Path,
     board: Board,
     bios: &[u8],
     until: &Until,
     keys: Vec<Vec<u8>>,
+    vnc: Option<&str>,
 ) -> Result<Outcome> {
+    if *until == Until::Interrupted {
+        register_signal_handler(SIGINT, interrupted).context("no signal for Ctrl-C")?;
+    }
     let (machine, vcpu) = Machine::new(&kvm::open(path)?, board, bios)?;
     let vram = machine.board.vga.vram().clone();
     let machine = Arc::new(Mutex::new(machine));
+    let viewers = vnc.map(Viewers::listen).transpose()?;
     let start = Instant::now();
     let thread = VcpuThread::start(vcpu, Arc::clone(&machine))?;
     let mut watch = Watch {
         machine: &machine,
         vram: &vram,
-        display: Display::new(start),
+        display: Display::new(start, viewers),
         keys: keys.into(),
         next_key: None,
         quiet: Duration::ZERO,
@@ -69,6 +79,7 @@ pub fn run(
     };
     let end = watch.watch(&thread, until)?;
     let stop = thread.stop()?;
+    watch.finish()?;
     let end = match stop {
         Stop::Asked => end,
         stop => End::Stopped(describe(stop)),
@@ -131,10 +142,14 @@ impl Watch<'_> {
             }
             let still = self.quiet >= STILL && self.shows_something(&scanout);
             self.type_keys(still);
+            self.pass_keys();
             let ready = self.keys.is_empty();
             match until {
                 Until::Stable if still && ready => return Ok(End::Reached),
                 Until::Text(text) if ready && shows(&scanout, self.vram, text) => {
+                    return Ok(End::Reached);
+                }
+                Until::Interrupted if INTERRUPTED.load(Ordering::Relaxed) => {
                     return Ok(End::Reached);
                 }
                 Until::Time(time) if start.elapsed() >= *time => return Ok(End::Reached),
@@ -174,6 +189,28 @@ impl Watch<'_> {
         match scanout.text(self.vram) {
             Some(text) => !terminal::lines(&text).is_empty(),
             None => !self.display.is_black(),
+        }
+    }
+
+    /// Shows viewers the last picture.
+    fn finish(&mut self) -> Result<()> {
+        self.frame()?;
+        if let Some(viewers) = self.display.viewers() {
+            viewers.finish();
+        }
+        Ok(())
+    }
+
+    /// Passes on what viewers typed, as far as the guest takes it.
+    fn pass_keys(&mut self) {
+        let Some(viewers) = self.display.viewers() else {
+            return;
+        };
+        let mut machine = machine::lock(self.machine);
+        let codes = viewers.take_keys(machine.board.keyboard.room());
+        if !codes.is_empty() {
+            machine.push_keys(&codes);
+            self.quiet = Duration::ZERO;
         }
     }
 
@@ -243,3 +280,8 @@ impl VcpuThread {
 
 /// The signal's work is done when it interrupts KVM_RUN.
 extern "C" fn ignore<Info>(_: c_int, _: *mut Info, _: *mut c_void) {}
+
+/// What Ctrl-C does. The display thread looks at it.
+extern "C" fn interrupted<Info>(_: c_int, _: *mut Info, _: *mut c_void) {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+}

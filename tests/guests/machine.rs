@@ -73,23 +73,25 @@ fn boot_sector(
     (screen, stderr)
 }
 
+/// Echoes what is typed up to Enter.
+pub fn echo(a: &mut CodeAssembler) -> Result<(), IcedError> {
+    let (mut next, mut end) = (a.create_label(), a.create_label());
+    set_mode(a, 0x0003)?;
+    a.mov(ax, 0x0e3f)?; // '?'
+    a.int(0x10)?;
+    a.set_label(&mut next)?;
+    a.xor(ax, ax)?;
+    a.int(0x16)?;
+    a.cmp(al, 13)?;
+    a.je(end)?;
+    a.mov(ah, 0x0e)?;
+    a.int(0x10)?;
+    a.jmp(next)?;
+    a.set_label(&mut end)
+}
+
 #[test]
 fn typed_keys_reach_the_guest() {
-    let echo = |a: &mut CodeAssembler| {
-        let (mut next, mut end) = (a.create_label(), a.create_label());
-        set_mode(a, 0x0003)?;
-        a.mov(ax, 0x0e3f)?; // '?'
-        a.int(0x10)?;
-        a.set_label(&mut next)?;
-        a.xor(ax, ax)?;
-        a.int(0x16)?;
-        a.cmp(al, 13)?;
-        a.je(end)?;
-        a.mov(ah, 0x0e)?;
-        a.int(0x10)?;
-        a.jmp(next)?;
-        a.set_label(&mut end)
-    };
     if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
         return;
     }

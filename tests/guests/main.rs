@@ -20,3 +20,5 @@ mod boot_sectors;
 mod machine;
 mod refusals;
 mod run;
+#[cfg(target_os = "linux")]
+mod vnc;

@@ -5,7 +5,7 @@ use std::fs;
 use crate::run::{SEABIOS, SEAVGABIOS, boot, have_kvm_and, temporary, text};
 
 /// Runs the example, which must fail without a panic and say all of `words` in its last line.
-fn assert_refuses(arguments: &[&str], words: &[&str]) {
+pub fn assert_refuses(arguments: &[&str], words: &[&str]) {
     let output = boot(arguments);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "boot {arguments:?} succeeded");
@@ -49,13 +49,14 @@ fn a_missing_kvm_is_named_where_it_is_needed() {
 
 #[test]
 fn bad_usage_has_an_exit_status_of_its_own() {
-    let usages: [&[&str]; 13] = [
+    let usages: [&[&str]; 14] = [
         &["--seconds", "1", "--until-stable"],
         &["--until-stable", "--until-text", "x"],
         &["--guest", "embedded", "--bios", "x"],
         &["--guest", "scripted", "--type", "x"],
         &["--guest", "scripted", "--seconds", "1"],
         &["--guest", "scripted", "--debug-console"],
+        &["--guest", "scripted", "--vnc", "0"],
         &["--until-text", ""],
         &["--memory", "0"],
         &["--memory", "1"],

@@ -13,8 +13,8 @@ pub const SEABIOS: &str = "/usr/share/seabios/bios-256k.bin";
 pub const SEAVGABIOS: &str = "/usr/share/seabios/vgabios-stdvga.bin";
 pub const PLEX86_VGABIOS: &str = "/usr/share/vgabios/vgabios.bin";
 
-/// Runs the example with `arguments`.
-pub fn boot(arguments: &[&str]) -> Output {
+/// The example with `arguments`, ready to run.
+pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--example", "boot"]);
     if !cfg!(debug_assertions) {
@@ -24,7 +24,12 @@ pub fn boot(arguments: &[&str]) -> Output {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .arg("--")
         .args(arguments);
-    command.output().expect("cargo runs")
+    command
+}
+
+/// Runs the example with `arguments`.
+pub fn boot(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("cargo runs")
 }
 
 /// Runs the example, which must succeed, and returns what it printed.
