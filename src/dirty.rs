@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
 
+use crate::device::StdVga;
 use crate::error::BitmapLengthError;
 
 /// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen).
@@ -15,9 +16,10 @@ pub enum Dirty<'a> {
     /// The pages of 4096 bytes whose bits are set, bit 0 of word 0 first:
     /// [`Vram::dirty_words`](crate::Vram::dirty_words) words.
     ///
-    /// All writers must be in it: what the device wrote (drain [`DirtyBitmap`] into the words), and
-    /// what the guest wrote through mappings of VRAM (OR in KVM's dirty log). Collect the marks
-    /// before the refresh, and clear the words after it, unless it failed.
+    /// All writers must be in it: what the device wrote ([`StdVga::drain_dirty`]), and what the guest
+    /// wrote through mappings of VRAM (OR in KVM's dirty log; that of the 0xa0000 window's slot starts
+    /// at [`WindowRam::vram_offset`](crate::WindowRam::vram_offset)). Collect the marks before the
+    /// refresh, and clear the words after it, unless it failed.
     Pages(&'a [u64]),
     /// It isn't known: what's visible is compared with what was there at the last refresh.
     ///
@@ -121,8 +123,8 @@ impl DirtyBitmap {
 
     /// Moves the marks into `words`: ORs them in, and clears them here.
     ///
-    /// Call it where the device doesn't write meanwhile: under the lock that guards it. A write that
-    /// runs at the same time may find its page still marked, and leave no mark of its own.
+    /// Call it where nobody writes meanwhile: a write that runs at the same time may find its page still
+    /// marked, and leave no mark of its own. [`StdVga::drain_dirty`] sees to that for the device.
     ///
     /// # Errors
     ///
@@ -136,6 +138,24 @@ impl DirtyBitmap {
             }
         }
         Ok(())
+    }
+}
+
+impl StdVga {
+    /// Moves the marks of the pages that the device wrote into `words`: ORs them in, and clears them.
+    ///
+    /// A mark is given out once. Where there are several readers (a screen and a migration), each has
+    /// words of its own, and what comes out here is ORed into all of them.
+    ///
+    /// The device is needed for it, though the marks are VRAM's: who has it exclusively keeps it from
+    /// writing meanwhile, and [`DirtyBitmap::drain_into`] relies on that.
+    ///
+    /// # Errors
+    ///
+    /// [`BitmapLengthError`] where `words` isn't [`Vram::dirty_words`](crate::Vram::dirty_words) long.
+    /// Nothing is moved then.
+    pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
+        self.vram().region().bitmap().drain_into(words)
     }
 }
 

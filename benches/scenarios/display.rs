@@ -55,11 +55,7 @@ impl Display {
     }
 
     /// Moves the marks out of the device's bitmap.
-    pub fn take_dirty(&self) -> Vec<u64> {
-        let vram = self.guest.vga.vram();
-        let mut words = vec![0; vram.dirty_words()];
-        let bitmap = vram.region().bitmap();
-        bitmap.drain_into(&mut words).expect("as many words");
-        words
+    pub fn take_dirty(&mut self) -> Vec<u64> {
+        self.guest.take_dirty()
     }
 }

@@ -34,7 +34,7 @@ fn display(set_mode: fn(&mut Guest)) -> Display {
 
 /// The screen of a guest that wrote VRAM, and the marks of that.
 fn written(set_mode: fn(&mut Guest), offset: u64, data: &[u8]) -> (Display, Vec<u64>) {
-    let display = display(set_mode);
+    let mut display = display(set_mode);
     display.guest.vga.vram().write(offset, data);
     let words = display.take_dirty();
     (display, words)

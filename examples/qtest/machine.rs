@@ -252,11 +252,10 @@ impl Machine {
         };
         let now = Duration::from_nanos(self.now.load(Ordering::Relaxed));
         // Nobody but the device writes VRAM here, so its own marks are all there are.
-        let vram = self.vga.vram();
-        let mut dirty = vec![0; vram.dirty_words()];
-        vram.region().bitmap().drain_into(&mut dirty)?;
-        self.screen
-            .refresh(&scanout, vram, Dirty::Pages(&dirty), now, surface)?;
+        let mut dirty = vec![0; self.vga.vram().dirty_words()];
+        self.vga.drain_dirty(&mut dirty)?;
+        let (vram, dirty) = (self.vga.vram(), Dirty::Pages(&dirty));
+        self.screen.refresh(&scanout, vram, dirty, now, surface)?;
         picture.mode = *scanout.mode();
         Ok(picture)
     }

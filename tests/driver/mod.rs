@@ -250,11 +250,9 @@ impl Guest {
 
     /// The pages of VRAM that were written since this was last asked, as dirty words.
     pub fn take_dirty(&mut self) -> Vec<u64> {
-        let vram = self.vga.vram();
-        let mut words = vec![0; vram.dirty_words()];
-        let bitmap = vram.region().bitmap();
-        bitmap
-            .drain_into(&mut words)
+        let mut words = vec![0; self.vga.vram().dirty_words()];
+        self.vga
+            .drain_dirty(&mut words)
             .expect("as many words as pages");
         words
     }
