@@ -140,6 +140,14 @@ impl Board {
         Effects::empty()
     }
 
+    /// The guest wrote to the window, and no exit was made for it: addresses and bytes.
+    pub fn coalesced_writes<'a>(&mut self, writes: impl ExactSizeIterator<Item = (u64, &'a [u8])>) {
+        self.counts.window += writes.len() as u64;
+        self.counts.coalesced += writes.len() as u64;
+        let from_start = writes.map(|(address, data)| (address.wrapping_sub(WINDOW.start), data));
+        self.vga.window_writes(from_start);
+    }
+
     /// Something that the user should know. A guest can't fill memory or the terminal with it.
     pub fn note(&mut self, note: String) {
         const MOST: u32 = 32;
@@ -216,6 +224,8 @@ pub struct Counts {
     pub vga_out: u64,
     pub other_ports: u64,
     pub window: u64,
+    /// Those of `window` that came without an exit.
+    pub coalesced: u64,
     pub bar2: u64,
     pub bar0: u64,
     pub rom: u64,
@@ -238,6 +248,7 @@ impl fmt::Display for Counts {
             vga_out,
             other_ports,
             window,
+            coalesced,
             bar2,
             bar0,
             rom,
@@ -247,7 +258,7 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{exits} exits (accesses to VGA ports: {vga_in} in, {vga_out} out; other ports: {other_ports}; \
-             0xa0000: {window}; BAR2: {bar2}; BAR0 trapped: {bar0}; ROM: {rom}; \
+             0xa0000: {window}, {coalesced} of them without an exit; BAR2: {bar2}; BAR0 trapped: {bar0}; ROM: {rom}; \
              other MMIO: {other_mmio}), {slot_changes} memory-slot changes"
         )
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use stdvga::{Dirty, Scanout, Screen, Size, Surface, Vram};
 
+use crate::picture::Picture;
 use crate::terminal;
 use crate::vnc::Viewers;
 
@@ -40,7 +41,7 @@ impl Display {
     }
 
     /// Draws what changed. Returns whether anything did.
-    pub fn refresh(&mut self, scanout: &Scanout, vram: &Vram) -> Result<bool> {
+    pub fn refresh(&mut self, scanout: &Scanout, vram: &Vram, dirty: Dirty<'_>) -> Result<bool> {
         let mode = scanout.mode().to_string();
         let new_mode = mode != self.mode;
         if new_mode {
@@ -59,12 +60,20 @@ impl Display {
             pixels: &mut self.pixels,
             stride: size.width as usize,
         };
-        let dirty = Dirty::Compare;
         let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
         if let Some(viewers) = &self.viewers {
             viewers.show(size, &self.pixels, damage.rects());
         }
         Ok(new_mode || !damage.is_empty())
+    }
+
+    /// What it shows.
+    pub fn picture(self) -> Picture {
+        Picture {
+            width: self.size.width,
+            height: self.size.height,
+            pixels: self.pixels,
+        }
     }
 
     /// Whether there's nothing to see.

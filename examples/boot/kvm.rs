@@ -4,15 +4,18 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use kvm_bindings::{
-    KVM_API_VERSION, KVM_MAX_CPUID_ENTRIES, KVM_MEM_READONLY, KVM_MP_STATE_HALTED,
-    KVM_PIT_SPEAKER_DUMMY, kvm_pit_config, kvm_userspace_memory_region,
+    KVM_API_VERSION, KVM_EXIT_HLT, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_INTR, KVM_EXIT_IO,
+    KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_MMIO, KVM_EXIT_SHUTDOWN, KVM_MAX_CPUID_ENTRIES,
+    KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, KVM_MP_STATE_HALTED, KVM_PIT_SPEAKER_DUMMY,
+    kvm_coalesced_mmio, kvm_pit_config, kvm_userspace_memory_region,
 };
-use kvm_ioctls::{Cap, Kvm, VcpuExit, VcpuFd, VmFd};
+use kvm_ioctls::{Cap, IoEventAddress, Kvm, VcpuFd, VmFd};
 use stdvga::Vram;
 use vm_memory::{
     Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, MmapRegion, VolatileMemory,
@@ -121,6 +124,17 @@ impl Backing {
     }
 }
 
+/// What a guest may do with a slot's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read it and write it.
+    Write,
+    /// The same, and KVM logs which pages it writes.
+    LoggedWrite,
+    /// Read it. Writes exit.
+    Read,
+}
+
 /// A virtual machine and the memory that it shows. Its vCPU runs only while this is there: the memory
 /// is gone afterwards.
 pub struct Vm {
@@ -164,7 +178,7 @@ impl Vm {
         guest: u64,
         memory: &Backing,
         (offset, len): (u64, u64),
-        read_only: bool,
+        access: Access,
     ) -> Result<()> {
         if offset.checked_add(len).is_none_or(|end| end > memory.len)
             || self.slots.contains_key(&slot)
@@ -173,7 +187,11 @@ impl Vm {
         }
         let region = kvm_userspace_memory_region {
             slot,
-            flags: if read_only { KVM_MEM_READONLY } else { 0 },
+            flags: match access {
+                Access::Write => 0,
+                Access::LoggedWrite => KVM_MEM_LOG_DIRTY_PAGES,
+                Access::Read => KVM_MEM_READONLY,
+            },
             guest_phys_addr: guest,
             memory_size: len,
             userspace_addr: memory.host + offset,
@@ -199,10 +217,49 @@ impl Vm {
         Ok(())
     }
 
+    /// The pages of a slot of `len` bytes that the guest wrote since this was last asked: a bit each.
+    pub fn dirty_log(&self, slot: u32, len: u64) -> Result<Vec<u64>> {
+        self.fd
+            .get_dirty_log(slot, len as usize)
+            .context("KVM can't tell which pages were written")
+    }
+
+    /// Has KVM collect the guest's writes to `addresses` instead of exiting for each, where it can:
+    /// [`Vcpu::run`] gives them out.
+    pub fn coalesce_writes(&self, vcpu: &mut Vcpu, addresses: Range<u64>) -> Result<()> {
+        if !self.fd.check_extension(Cap::CoalescedMmio) {
+            return Ok(());
+        }
+        let len = (addresses.end - addresses.start) as u32;
+        vcpu.fd
+            .map_coalesced_mmio_ring()
+            .context("KVM has no ring for coalesced writes")?;
+        self.fd
+            .register_coalesced_mmio(IoEventAddress::Mmio(addresses.start), len)
+            .context("KVM refuses to coalesce writes")?;
+        Ok(())
+    }
+
     /// Pulses an interrupt line.
     pub fn pulse(&self, line: u32) -> Result<()> {
         self.fd.set_irq_line(line, true)?;
         Ok(self.fd.set_irq_line(line, false)?)
+    }
+}
+
+/// A write to an address without a memory slot that KVM made no exit for.
+pub struct CoalescedWrite(kvm_coalesced_mmio);
+
+impl CoalescedWrite {
+    /// The first byte's address.
+    pub fn address(&self) -> u64 {
+        self.0.phys_addr
+    }
+
+    /// The bytes written.
+    pub fn data(&self) -> &[u8] {
+        let len = self.0.data.len().min(self.0.len as usize);
+        &self.0.data[..len]
     }
 }
 
@@ -247,19 +304,32 @@ pub struct Vcpu {
 }
 
 impl Vcpu {
-    /// Runs the guest up to its next exit.
-    pub fn run(&mut self) -> Exit<'_> {
-        match self.fd.run() {
-            Ok(VcpuExit::IoIn(..) | VcpuExit::IoOut(..)) => self.port_exit(),
-            Ok(VcpuExit::MmioRead(..) | VcpuExit::MmioWrite(..)) => self.memory_exit(),
-            Ok(VcpuExit::Intr | VcpuExit::IrqWindowOpen | VcpuExit::Hlt) => Exit::Interrupted,
-            Ok(VcpuExit::Shutdown) => Exit::TripleFault,
-            Ok(VcpuExit::InternalError) => Exit::Failed(self.internal_error()),
-            Ok(exit) => Exit::Failed(format!("an exit that this machine doesn't know: {exit:?}")),
-            Err(error) => match io::Error::from(error).kind() {
+    /// Runs the guest up to its next exit. `writes` becomes what it wrote before that without an exit.
+    ///
+    /// KVM's ring of such writes belongs to the machine, and is emptied where the vCPU is out of the
+    /// guest: then nothing is added meanwhile, and no write comes after an access that it preceded.
+    pub fn run(&mut self, writes: &mut Vec<CoalescedWrite>) -> Exit<'_> {
+        let result = self.fd.run().map(|_| ());
+        writes.clear();
+        // Where there's no ring, this is an error.
+        while let Ok(Some(write)) = self.fd.coalesced_mmio_read() {
+            writes.push(CoalescedWrite(write));
+        }
+        if let Err(error) = result {
+            return match io::Error::from(error).kind() {
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Exit::Interrupted,
                 _ => Exit::Failed(format!("running the vCPU: {error}")),
-            },
+            };
+        }
+        match self.fd.get_kvm_run().exit_reason {
+            KVM_EXIT_IO => self.port_exit(),
+            KVM_EXIT_MMIO => self.memory_exit(),
+            KVM_EXIT_INTR | KVM_EXIT_IRQ_WINDOW_OPEN | KVM_EXIT_HLT => Exit::Interrupted,
+            KVM_EXIT_SHUTDOWN => Exit::TripleFault,
+            KVM_EXIT_INTERNAL_ERROR => Exit::Failed(self.internal_error()),
+            reason => Exit::Failed(format!(
+                "an exit that this machine doesn't know: {reason} in KVM's list"
+            )),
         }
     }
 
@@ -342,6 +412,46 @@ impl Vcpu {
             (KVM_MP_STATE_HALTED, _) => Some(Sleep::UntilInterrupt),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+impl Vcpu {
+    /// Starts in 64-bit user mode, which every kind of KVM runs natively. All ports are open to it.
+    pub fn enter_user_mode(&mut self, rip: u64, page_tables: u64) -> Result<()> {
+        const IOPL_3: u64 = 3 << 12 | 1 << 1;
+        let mut sregs = self.fd.get_sregs()?;
+        let code = kvm_bindings::kvm_segment {
+            limit: u32::MAX,
+            selector: 0x33,
+            type_: 0xb,
+            present: 1,
+            dpl: 3,
+            s: 1,
+            l: 1,
+            g: 1,
+            ..Default::default()
+        };
+        let data = kvm_bindings::kvm_segment {
+            selector: 0x2b,
+            type_: 3,
+            db: 1,
+            l: 0,
+            ..code
+        };
+        sregs.cs = code;
+        [sregs.ss, sregs.ds, sregs.es] = [data; 3];
+        sregs.cr0 = 1 << 31 | 1 << 5 | 1 << 4 | 1 << 0; // PG, NE, ET, PE
+        sregs.cr3 = page_tables;
+        sregs.cr4 = 1 << 5; // PAE
+        sregs.efer = 1 << 10 | 1 << 8; // LMA, LME
+        self.fd.set_sregs(&sregs)?;
+        let regs = kvm_bindings::kvm_regs {
+            rip,
+            rflags: IOPL_3,
+            ..Default::default()
+        };
+        Ok(self.fd.set_regs(&regs)?)
     }
 }
 

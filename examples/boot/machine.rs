@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 use kvm_ioctls::Kvm;
-use stdvga::{Effects, Mappings, WINDOW};
+use stdvga::{DirtyBitmap, Effects, Mappings, WINDOW};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use crate::board::Board;
-use crate::kvm::{Backing, Exit, Sleep, Vcpu, Vm};
+use crate::kvm::{Access, Backing, CoalescedWrite, Exit, Sleep, Vcpu, Vm};
+use crate::outcome::Options;
 
 const MIB: u64 = 1 << 20;
 const FOUR_GIB: u64 = 1 << 32;
@@ -20,7 +21,7 @@ const HIGH_RAM: u64 = 0xc_0000;
 /// The BIOS's end is seen here too, up to 1 MiB.
 const BIOS_COPY: u64 = 128 << 10;
 const KEYBOARD_LINE: u32 = 1;
-const PAGE: u64 = 4096;
+const PAGE: u64 = DirtyBitmap::PAGE_SIZE as u64;
 
 // The slots of KVM's that don't change, and the first of the VGA's.
 const SLOT_LOW_RAM: u32 = 0;
@@ -73,6 +74,9 @@ pub struct Machine {
     taken: [(u64, u64); 3],
     vram: Backing,
     rom: Option<Backing>,
+    /// Pages of VRAM that KVM logged as written, and that nobody has asked for yet. `None` where it keeps
+    /// no log.
+    log: Option<Vec<u64>>,
 }
 
 /// RAM of `bytes` bytes, with the hole for the VGA's window and the ROMs below 1 MiB.
@@ -92,8 +96,11 @@ pub fn ram(bytes: u64) -> Result<GuestMemoryMmap> {
 
 impl Machine {
     /// A machine that starts `bios`, and its vCPU.
-    pub fn new(kvm: &Kvm, board: Board, bios: &[u8]) -> Result<(Self, Vcpu)> {
-        let (mut vm, vcpu) = Vm::new(kvm)?;
+    pub fn new(kvm: &Kvm, board: Board, bios: &[u8], options: &Options) -> Result<(Self, Vcpu)> {
+        let (mut vm, mut vcpu) = Vm::new(kvm)?;
+        if options.coalescing {
+            vm.coalesce_writes(&mut vcpu, WINDOW)?;
+        }
         let (low, high) = (GuestAddress(0), GuestAddress(HIGH_RAM));
         let (low_ram, high_ram) = (
             Backing::ram(&board.ram, low)?,
@@ -101,9 +108,16 @@ impl Machine {
         );
         let rom = Backing::copy_of(bios)?;
         let bios_start = FOUR_GIB - rom.len();
-        vm.map(SLOT_LOW_RAM, low.0, &low_ram, (0, low_ram.len()), false)?;
-        vm.map(SLOT_HIGH_RAM, high.0, &high_ram, (0, high_ram.len()), false)?;
-        vm.map(SLOT_BIOS, bios_start, &rom, (0, rom.len()), true)?;
+        let all = |memory: &Backing| (0, memory.len());
+        vm.map(SLOT_LOW_RAM, low.0, &low_ram, all(&low_ram), Access::Write)?;
+        vm.map(
+            SLOT_HIGH_RAM,
+            high.0,
+            &high_ram,
+            all(&high_ram),
+            Access::Write,
+        )?;
+        vm.map(SLOT_BIOS, bios_start, &rom, all(&rom), Access::Read)?;
         let copy = &bios[bios.len().saturating_sub(BIOS_COPY as usize)..];
         let copy_start = GuestAddress(MIB - copy.len() as u64);
         board
@@ -120,25 +134,31 @@ impl Machine {
             ],
             vram: Backing::vram(board.vga.vram()),
             rom: board.vga.rom().map(Backing::copy_of).transpose()?,
+            log: options
+                .dirty_log
+                .then(|| vec![0; board.vga.vram().dirty_words()]),
             board,
         };
         machine.remap();
         Ok((machine, vcpu))
     }
 
-    /// Carries out one exit. Returns why the machine can't go on after it.
-    fn handle(&mut self, exit: Exit<'_>) -> Option<Stop> {
-        self.board.counts.exits += 1;
+    /// Carries out one exit, and before that the writes that preceded it. Returns why the machine can't
+    /// go on after it.
+    fn handle(&mut self, writes: &[CoalescedWrite], exit: Exit<'_>) -> Option<Stop> {
+        let writes = writes.iter().map(|write| (write.address(), write.data()));
+        self.board.coalesced_writes(writes);
         let mut effects = Effects::empty();
         match exit {
             Exit::In { port, size, data } => self.board.port_reads(port, size, data),
             Exit::Out { port, size, data } => effects |= self.board.port_writes(port, size, data),
             Exit::Read { address, data } => self.board.mmio_read(address, data),
             Exit::Write { address, data } => effects |= self.board.mmio_write(address, data),
-            Exit::Interrupted => {}
+            Exit::Interrupted => return None,
             Exit::TripleFault => return Some(Stop::TripleFault),
             Exit::Failed(message) => return Some(Stop::Failed(message)),
         }
+        self.board.counts.exits += 1;
         if effects.contains(Effects::MAPPINGS) {
             self.remap();
         }
@@ -158,6 +178,32 @@ impl Machine {
         }
     }
 
+    /// Moves the marks of the pages of VRAM that were written into `words`: those in KVM's log, and the
+    /// device's own.
+    pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<()> {
+        self.collect_log(FRAMEBUFFER);
+        self.collect_log(WINDOW_RAM);
+        for (word, logged) in words.iter_mut().zip(self.log.iter_mut().flatten()) {
+            *word |= std::mem::take(logged);
+        }
+        Ok(self.board.vga.drain_dirty(words)?)
+    }
+
+    /// Collects KVM's log of a slot, where there's one and it shows VRAM now.
+    fn collect_log(&mut self, index: usize) {
+        let (Some(log), Some(shown)) = (&mut self.log, self.slots[index]) else {
+            return;
+        };
+        match self.vm.dirty_log(SLOT_VGA + index as u32, shown.len) {
+            Ok(pages) => mark_pages(log, shown.offset / PAGE, &pages),
+            Err(error) => {
+                // Any page may have been written.
+                log.fill(u64::MAX);
+                self.board.note(format!("{error:#}"));
+            }
+        }
+    }
+
     /// Makes the VGA's memory slots what its mappings say, and touches only those that changed.
     fn remap(&mut self) {
         let wanted = plan(&self.board.mappings, &self.taken);
@@ -169,6 +215,10 @@ impl Machine {
         // All that goes must be gone before anything new comes: ranges may swap places.
         for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
             if self.slots[index].is_some() && self.slots[index] != wanted[index] {
+                if index != ROM {
+                    // The log goes with the slot. The guest doesn't run meanwhile: it writes nothing more.
+                    self.collect_log(index);
+                }
                 self.slots[index] = None;
                 let result = self.vm.unmap(slot);
                 self.slot_changed(result);
@@ -177,15 +227,13 @@ impl Machine {
         for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
             if let (None, Some(shown)) = (self.slots[index], wanted[index]) {
                 let Shown { guest, len, offset } = shown;
-                let memory = if index == ROM {
-                    self.rom.as_ref()
-                } else {
-                    Some(&self.vram)
+                let (memory, access) = match (index, &self.log) {
+                    (ROM, _) => (self.rom.as_ref(), Access::Read),
+                    (_, None) => (Some(&self.vram), Access::Write),
+                    (_, Some(_)) => (Some(&self.vram), Access::LoggedWrite),
                 };
                 let Some(memory) = memory else { continue };
-                let result = self
-                    .vm
-                    .map(slot, guest, memory, (offset, len), index == ROM);
+                let result = self.vm.map(slot, guest, memory, (offset, len), access);
                 self.slots[index] = result.is_ok().then_some(shown);
                 self.slot_changed(result);
             }
@@ -197,6 +245,18 @@ impl Machine {
         self.board.counts.slot_changes += 1;
         if let Err(error) = result {
             self.board.note(format!("{error:#}: accesses will trap"));
+        }
+    }
+}
+
+/// Marks pages in `words`: those that are marked in `pages`, the first of which is page `first`.
+fn mark_pages(words: &mut [u64], first: u64, pages: &[u64]) {
+    let (first_word, shift) = ((first / 64) as usize, first % 64);
+    for (at, page) in pages.iter().enumerate() {
+        let shifted = u128::from(*page) << shift;
+        let marks = [shifted as u64, (shifted >> 64) as u64];
+        for (word, marks) in words.iter_mut().skip(first_word + at).zip(marks) {
+            *word |= marks;
         }
     }
 }
@@ -249,18 +309,19 @@ pub struct Signals {
 /// Runs the guest until it stops or is told to. Whoever tells it must also send the thread a signal,
 /// and again if that came too early.
 pub fn run(mut vcpu: Vcpu, machine: &Mutex<Machine>, signals: &Signals) -> Stop {
+    let mut writes = Vec::new();
     while !signals.quit.load(Ordering::Relaxed) {
-        let exit = vcpu.run();
-        if matches!(exit, Exit::Interrupted) {
+        let exit = vcpu.run(&mut writes);
+        let interrupted = matches!(exit, Exit::Interrupted);
+        if let Some(stop) = lock(machine).handle(&writes, exit) {
+            return stop;
+        }
+        if interrupted {
             let sleep = vcpu.sleep();
             if sleep == Some(Sleep::ForGood) {
                 return Stop::Halted;
             }
             signals.idle.store(sleep.is_some(), Ordering::Relaxed);
-            continue;
-        }
-        if let Some(stop) = lock(machine).handle(exit) {
-            return stop;
         }
     }
     Stop::Asked
@@ -272,74 +333,4 @@ pub fn lock(machine: &Mutex<Machine>) -> MutexGuard<'_, Machine> {
 }
 
 #[cfg(test)]
-mod tests {
-    use stdvga::{MappedRange, WindowRam};
-
-    use super::*;
-
-    const TAKEN: [(u64, u64); 2] = [(0, 0xa_0000), (0xc_0000, 0x200_0000)];
-
-    fn range(base: u64, len: u64) -> Option<MappedRange> {
-        Some(MappedRange {
-            base: GuestAddress(base),
-            len,
-        })
-    }
-
-    fn planned(mappings: Mappings) -> [Option<u64>; 3] {
-        plan(&mappings, &TAKEN).map(|slot| slot.map(|shown| shown.guest))
-    }
-
-    #[test]
-    fn each_mapping_gets_its_slot() {
-        let window = Some(WindowRam {
-            offset: 0,
-            len: 0x1_0000,
-            vram_offset: 0x3_0000,
-        });
-        let mappings = Mappings {
-            framebuffer: range(0xfd00_0000, 16 * MIB),
-            rom: range(0xfebe_0000, 0x1_0000),
-            window,
-            ..Mappings::default()
-        };
-        assert_eq!(
-            planned(mappings),
-            [Some(0xfd00_0000), Some(0xa_0000), Some(0xfebe_0000)]
-        );
-        let shown = plan(&mappings, &TAKEN)[1];
-        assert_eq!(shown.map(|shown| shown.offset), Some(0x3_0000));
-    }
-
-    #[test]
-    fn a_bar_over_ram_the_window_or_another_slot_stays_unmapped() {
-        for base in [0, 0x100_0000, 0x1ff_f000, 0x9_f000] {
-            let mappings = Mappings {
-                framebuffer: range(base, MIB),
-                ..Mappings::default()
-            };
-            assert_eq!(planned(mappings), [None; 3], "{base:#x}");
-        }
-        let both = Mappings {
-            framebuffer: range(0xe000_0000, 16 * MIB),
-            rom: range(0xe000_0000, 0x1_0000),
-            ..Mappings::default()
-        };
-        assert_eq!(planned(both), [Some(0xe000_0000), None, None]);
-    }
-
-    #[test]
-    fn a_lack_of_memory_is_said_once() {
-        let message = format!("{:#}", ram(1 << 62).unwrap_err());
-        assert_eq!(message.matches("os error").count(), 1, "{message}");
-    }
-
-    #[test]
-    fn a_rom_smaller_than_a_page_traps() {
-        let mappings = Mappings {
-            rom: range(0xfebe_0800, 2048),
-            ..Mappings::default()
-        };
-        assert_eq!(planned(mappings), [None; 3]);
-    }
-}
+mod tests;

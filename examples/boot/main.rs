@@ -53,7 +53,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum, value_parser};
-use stdvga::{Config, StdVga};
+use stdvga::{Config, Dirty, StdVga};
 use vm_memory::{GuestAddress, GuestMemoryMmap};
 
 use crate::board::Board;
@@ -61,7 +61,7 @@ use crate::cmos::Cmos;
 use crate::display::Display;
 use crate::firmware::VgaBios;
 use crate::fw_cfg::FwCfg;
-use crate::outcome::{End, Outcome, Until};
+use crate::outcome::{End, Options, Outcome, Until};
 use crate::picture::Picture;
 
 const MIB: u64 = 1 << 20;
@@ -117,6 +117,12 @@ struct Args {
     /// Whether text can blink, as on hardware and in QEMU since 11.1
     #[arg(long, value_enum, default_value_t = Switch::On)]
     text_blink: Switch,
+    /// Whether KVM collects writes to the 0xa0000 window, instead of making an exit for each
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    coalescing: Switch,
+    /// How the screen knows what changed in VRAM
+    #[arg(long, value_enum, default_value_t = Damage::Compare)]
+    damage: Damage,
     /// Where to write the picture [default: boot.png, or nowhere with --text]
     #[arg(long, value_name = "FILE.png")]
     screenshot: Option<PathBuf>,
@@ -147,6 +153,14 @@ enum Switch {
     Off,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Damage {
+    /// By comparing with what it drew before
+    Compare,
+    /// From KVM's log of dirty pages, and the device's own marks
+    Log,
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let result = run(&args).and_then(|outcome| show(&args, &outcome));
@@ -161,9 +175,13 @@ fn main() -> ExitCode {
 
 /// Runs the guest that was asked for.
 fn run(args: &Args) -> Result<Outcome> {
-    let keys = keys::scan_codes(args.keys.as_deref().unwrap_or(""))?;
-    let until = until(args)?;
-    let vnc = args.vnc.as_deref();
+    let options = Options {
+        until: until(args)?,
+        keys: keys::scan_codes(args.keys.as_deref().unwrap_or(""))?,
+        coalescing: args.coalescing == Switch::On,
+        dirty_log: args.damage == Damage::Log,
+        vnc: args.vnc.clone(),
+    };
     match choose(args)? {
         Guest::Scripted => run_script(args),
         Guest::Embedded => {
@@ -173,8 +191,7 @@ fn run(args: &Args) -> Result<Outcome> {
                 None,
                 Vec::new(),
             )?;
-            let bios = vmm::embedded_bios()?;
-            vmm::run(&args.kvm, board, &bios, &until, keys, vnc)
+            vmm::run(&args.kvm, board, &vmm::embedded_bios()?, options)
         }
         Guest::Firmware => {
             let path = |given: &Option<PathBuf>, find: fn() -> Result<PathBuf>| {
@@ -193,7 +210,7 @@ fn run(args: &Args) -> Result<Outcome> {
                 files.push(("floppyimg/floppy.img".into(), firmware::floppy(image)?));
             }
             let board = board(args, vmm::ram(u64::from(args.memory) * MIB)?, rom, files)?;
-            vmm::run(&args.kvm, board, &bios, &until, keys, vnc)
+            vmm::run(&args.kvm, board, &bios, options)
         }
     }
 }
@@ -226,11 +243,14 @@ fn choose(args: &Args) -> Result<Guest> {
         || args.until_text.is_some()
         || args.keys.is_some()
         || args.vnc.is_some()
-        || args.debug_console;
+        || args.debug_console
+        || args.coalescing == Switch::Off
+        || args.damage == Damage::Log;
     if wants_cpu && args.guest == Some(Guest::Scripted) {
         conflict(
             "--guest scripted ends by itself, types nothing and writes no debug messages: no \
-             --seconds, --until-text, --type, --vnc, --debug-console",
+             --seconds, --until-text, --type, --vnc, --debug-console, --coalescing off, --damage \
+             log",
         );
     }
     let guest = match args.guest {
@@ -319,14 +339,16 @@ fn run_script(args: &Args) -> Result<Outcome> {
     let mut display = Display::new(start, None);
     let mut result = Ok(());
     scripted::run(&mut board, &demo::program(), |board| {
-        let refreshed = display.refresh(&board.vga.scanout(), &vram);
+        let refreshed = display.refresh(&board.vga.scanout(), &vram, Dirty::Compare);
         result = std::mem::replace(&mut result, Ok(())).and(refreshed.map(|_| ()));
     });
     result?;
     let (scanout, counts) = (board.vga.scanout(), board.counts);
+    display.refresh(&scanout, &vram, Dirty::Compare)?;
     Ok(Outcome {
         scanout,
         vram,
+        picture: display.picture(),
         counts,
         elapsed: start.elapsed(),
         end: End::Reached,
@@ -353,18 +375,18 @@ fn show(args: &Args, outcome: &Outcome) -> Result<()> {
     let Outcome {
         scanout,
         vram,
+        picture,
         counts,
         elapsed,
         end,
     } = outcome;
-    let picture = Picture::of(scanout, vram)?;
     let text = scanout.text(vram);
     // Where one of them fails, the other one is there.
-    let saved = save(args, &picture);
+    let saved = save(args, picture);
     let printed = match &text {
         Some(text) => terminal::print_text(text),
         None if args.text => Ok(()),
-        None => terminal::print_picture(&picture),
+        None => terminal::print_picture(picture),
     };
     saved?;
     printed.context("writing to standard output")?;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use vm_memory::GuestMemoryMmap;
 
 use crate::board::Board;
-use crate::outcome::{Outcome, Until};
+use crate::outcome::{Options, Outcome};
 
 const MESSAGE: &str = "KVM needs Linux on x86-64";
 
@@ -26,13 +26,6 @@ pub fn embedded_bios() -> Result<Vec<u8>> {
 }
 
 /// Says that there's no KVM.
-pub fn run(
-    _: &Path,
-    _: Board,
-    _: &[u8],
-    _: &Until,
-    _: Vec<Vec<u8>>,
-    _: Option<&str>,
-) -> Result<Outcome> {
+pub fn run(_: &Path, _: Board, _: &[u8], _: Options) -> Result<Outcome> {
     bail!(MESSAGE)
 }

@@ -1,10 +1,24 @@
-//! When a run ends, and what it left.
+//! How the machine is run, when that ends, and what it left.
 
 use std::time::Duration;
 
 use stdvga::{Scanout, Vram};
 
 use crate::board::Counts;
+use crate::picture::Picture;
+
+/// How to run the machine.
+pub struct Options {
+    pub until: Until,
+    /// Typed once the screen first stands still.
+    pub keys: Vec<Vec<u8>>,
+    /// Whether KVM collects writes to the window instead of making an exit for each.
+    pub coalescing: bool,
+    /// Whether KVM logs which pages of VRAM the guest writes. Without a log, the screen compares.
+    pub dirty_log: bool,
+    /// Where VNC viewers can connect, if they may.
+    pub vnc: Option<String>,
+}
 
 /// What to wait for.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +48,8 @@ pub enum End {
 pub struct Outcome {
     pub scanout: Scanout,
     pub vram: Vram,
+    /// What the display showed at last, as it came about by all its refreshes.
+    pub picture: Picture,
     pub counts: Counts,
     pub elapsed: Duration,
     pub end: End,

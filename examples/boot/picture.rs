@@ -3,10 +3,9 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use stdvga::{Dirty, Scanout, Screen, Size, Surface, Vram};
+use stdvga::Size;
 
 /// Pixels as 0x00RRGGBB, row by row.
 pub struct Picture {
@@ -16,25 +15,6 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// What `scanout` shows now, with the cursor on and text that blinks visible: the same guest
-    /// gives the same picture, whenever it's looked at.
-    pub fn of(scanout: &Scanout, vram: &Vram) -> Result<Self> {
-        let mut screen = Screen::new();
-        let size = screen.size(scanout);
-        let (width, height) = (size.width, size.height);
-        let mut pixels = vec![0; width as usize * height as usize];
-        let surface = Surface {
-            pixels: &mut pixels,
-            stride: width as usize,
-        };
-        let _ = screen.refresh(scanout, vram, Dirty::All, Duration::ZERO, surface)?;
-        Ok(Self {
-            width,
-            height,
-            pixels,
-        })
-    }
-
     /// Width and height.
     pub fn size(&self) -> Size {
         Size {

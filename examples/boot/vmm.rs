@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use stdvga::{Scanout, Vram};
+use stdvga::{Dirty, Scanout, Vram};
 use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler};
 
 use crate::board::Board;
@@ -17,7 +17,7 @@ use crate::display::Display;
 use crate::embedded;
 use crate::kvm::{self, Vcpu};
 use crate::machine::{self, Machine, Signals, Stop};
-use crate::outcome::{End, Outcome, Until};
+use crate::outcome::{End, Options, Outcome, Until};
 use crate::vnc::Viewers;
 use crate::{demo, terminal};
 
@@ -25,7 +25,7 @@ use crate::{demo, terminal};
 const FRAME: Duration = Duration::from_millis(40);
 /// How long nothing may happen before a picture is taken for finished: less where the guest sleeps,
 /// since one that computes may go on to draw.
-const STILL: Duration = Duration::from_secs(12);
+const STILL: Duration = Duration::from_secs(16);
 const ASLEEP: u32 = 4;
 /// Time for the guest to take one key.
 const KEY: Duration = Duration::from_millis(150);
@@ -49,52 +49,46 @@ pub fn embedded_bios() -> Result<Vec<u8>> {
     embedded::image(&demo::program())
 }
 
-/// Runs `bios` on `board` until the end that `until` asks for, or another one. `keys` are typed once
-/// the screen first stands still. VNC viewers can connect to the address `vnc`.
-pub fn run(
-    path: &Path,
-    board: Board,
-    bios: &[u8],
-    until: &Until,
-    keys: Vec<Vec<u8>>,
-    vnc: Option<&str>,
-) -> Result<Outcome> {
-    if *until == Until::Interrupted {
+/// Runs `bios` on `board` until the end that the options ask for, or another one.
+pub fn run(path: &Path, board: Board, bios: &[u8], options: Options) -> Result<Outcome> {
+    if options.until == Until::Interrupted {
         register_signal_handler(SIGINT, interrupted).context("no signal for Ctrl-C")?;
     }
-    let (machine, vcpu) = Machine::new(&kvm::open(path)?, board, bios)?;
+    let (machine, vcpu) = Machine::new(&kvm::open(path)?, board, bios, &options)?;
+    let Options { until, keys, .. } = options;
     let vram = machine.board.vga.vram().clone();
     let machine = Arc::new(Mutex::new(machine));
-    let viewers = vnc.map(Viewers::listen).transpose()?;
+    let viewers = options.vnc.as_deref().map(Viewers::listen).transpose()?;
     let start = Instant::now();
     let thread = VcpuThread::start(vcpu, Arc::clone(&machine))?;
     let mut watch = Watch {
         machine: &machine,
         vram: &vram,
         display: Display::new(start, viewers),
+        dirty: options.dirty_log.then(|| vec![0; vram.dirty_words()]),
         keys: keys.into(),
         next_key: None,
         quiet: Duration::ZERO,
         accesses: 0,
     };
-    let end = watch.watch(&thread, until)?;
+    let end = watch.watch(&thread, &until)?;
     let stop = thread.stop()?;
-    watch.finish()?;
+    let scanout = watch.finish()?;
+    let picture = watch.display.picture();
     let end = match stop {
         Stop::Asked => end,
         stop => End::Stopped(describe(stop)),
     };
-    let mut machine = machine::lock(&machine);
-    let scanout = machine.board.vga.scanout();
     let end = match until {
         // The text may be the last thing that the guest wrote.
-        Until::Text(text) if shows(&scanout, &vram, text) => End::Reached,
+        Until::Text(text) if shows(&scanout, &vram, &text) => End::Reached,
         _ => end,
     };
     Ok(Outcome {
         scanout,
+        counts: machine::lock(&machine).board.counts,
         vram,
-        counts: machine.board.counts,
+        picture,
         elapsed: start.elapsed(),
         end,
     })
@@ -123,6 +117,8 @@ struct Watch<'a> {
     machine: &'a Mutex<Machine>,
     vram: &'a Vram,
     display: Display,
+    /// Where the pages that were written are collected, if they're logged.
+    dirty: Option<Vec<u64>>,
     keys: VecDeque<Vec<u8>>,
     /// When the next key is due: typing has begun.
     next_key: Option<Instant>,
@@ -158,16 +154,21 @@ impl Watch<'_> {
                 }
                 _ => {}
             }
+            thread.kick();
             thread::sleep(FRAME);
             self.quiet += FRAME * if thread.is_idle() { ASLEEP } else { 1 };
-            thread.kick();
         }
     }
 
     /// One refresh. The lock is held for a snapshot only: drawing happens without it.
+    ///
+    /// Writes that KVM coalesced up to the last kick are in it.
     fn frame(&mut self) -> Result<Scanout> {
         let (scanout, accesses, notes) = {
             let mut machine = machine::lock(self.machine);
+            if let Some(dirty) = &mut self.dirty {
+                machine.drain_dirty(dirty)?;
+            }
             let board = &mut machine.board;
             (
                 board.vga.scanout(),
@@ -176,7 +177,11 @@ impl Watch<'_> {
             )
         };
         notes.iter().for_each(|note| self.display.say(note));
-        let changed = self.display.refresh(&scanout, self.vram)?;
+        let dirty = self.dirty.as_deref().map_or(Dirty::Compare, Dirty::Pages);
+        let changed = self.display.refresh(&scanout, self.vram, dirty)?;
+        if let Some(dirty) = &mut self.dirty {
+            dirty.fill(0);
+        }
         if changed || accesses != self.accesses {
             self.quiet = Duration::ZERO;
         }
@@ -193,12 +198,12 @@ impl Watch<'_> {
     }
 
     /// Shows viewers the last picture.
-    fn finish(&mut self) -> Result<()> {
-        self.frame()?;
+    fn finish(&mut self) -> Result<Scanout> {
+        let scanout = self.frame()?;
         if let Some(viewers) = self.display.viewers() {
             viewers.finish();
         }
-        Ok(())
+        Ok(scanout)
     }
 
     /// Passes on what viewers typed, as far as the guest takes it.
@@ -258,8 +263,8 @@ impl VcpuThread {
         self.signals.idle.load(Ordering::Relaxed)
     }
 
-    /// Gets the vCPU out of the guest for a moment, so that it looks at `quit`, and whether the
-    /// guest sleeps for good.
+    /// Gets the vCPU out of the guest for a moment, so that it looks at `quit`, whether the guest sleeps
+    /// for good, and what it wrote without an exit.
     fn kick(&self) {
         // It fails where the thread has ended, and then there's nothing to kick.
         let _ = self.thread.kill(SIGRTMIN());

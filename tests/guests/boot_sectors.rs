@@ -1,12 +1,13 @@
 //! Boot sectors that set modes by INT 10h and draw; and what they're assembled with.
 
 use std::fs;
+use std::path::Path;
 
 use iced_x86::code_asm::*;
 use iced_x86::{IcedError, Instruction};
 
 use crate::run::{
-    Picture, SEABIOS, SEAVGABIOS, assert_recorded, boot_ok, have_kvm_and, temporary, text,
+    Picture, SEABIOS, SEAVGABIOS, assert_recorded, boot, have_kvm_and, temporary, text,
 };
 
 /// A boot sector: `draw`, and then an end that is an event.
@@ -39,13 +40,14 @@ pub fn set_mode(a: &mut CodeAssembler, mode: u32) -> Result<(), IcedError> {
     a.int(0x10)
 }
 
-fn out(a: &mut CodeAssembler, port: u32, index: u32, value: u32) -> Result<(), IcedError> {
+pub fn out(a: &mut CodeAssembler, port: u32, index: u32, value: u32) -> Result<(), IcedError> {
     a.mov(dx, port)?;
     a.mov(ax, value << 8 | index)?;
     a.out(dx, ax)
 }
 
-/// Boots a sector that draws and halts, and compares its picture with the recorded one.
+/// Boots a sector that draws and halts, and compares its picture with the recorded one: once where the
+/// screen compares what's in VRAM, and once where it knows the dirty pages.
 fn assert_sector_draws(
     name: &str,
     draw: fn(&mut CodeAssembler) -> Result<(), IcedError>,
@@ -56,13 +58,23 @@ fn assert_sector_draws(
     }
     let image = temporary(&format!("{name}.img"));
     fs::write(&image, sector(draw)).expect("the image can be written");
-    let screenshot = temporary(&format!("{name}.png"));
-    let files = ["--bios", SEABIOS, "--vgabios", SEAVGABIOS];
-    let own = ["--floppy", text(&image), "--screenshot", text(&screenshot)];
-    boot_ok(&[&files[..], &own, options].concat());
-    let actual = Picture::load(&screenshot).expect("boot wrote the picture");
+    for damage in ["compare", "log"] {
+        assert_image_draws(name, &image, &[options, &["--damage", damage]].concat());
+    }
+}
 
+/// Boots an image, and compares its picture with the recorded one. Returns what the example said.
+pub fn assert_image_draws(name: &str, image: &Path, options: &[&str]) -> String {
+    let screenshot = image.with_extension("png");
+    let files = ["--bios", SEABIOS, "--vgabios", SEAVGABIOS];
+    let own = ["--floppy", text(image), "--screenshot", text(&screenshot)];
+    let arguments = [&files[..], &own, options].concat();
+    let output = boot(&arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "boot {arguments:?}:\n{stderr}");
+    let actual = Picture::load(&screenshot).expect("boot wrote the picture");
     assert_recorded(name, &actual);
+    stderr
 }
 
 #[test]
@@ -96,46 +108,45 @@ fn mode_03h_shows_every_character_and_attribute() {
 
 #[test]
 fn mode_12h_draws_in_planes_and_in_write_mode_2() {
-    assert_sector_draws(
-        "mode-12h",
-        |a| {
-            set_mode(a, 0x0012)?;
-            a.mov(ax, 0xa000)?;
-            a.mov(es, ax)?;
-            // The upper half: another pattern in each plane.
-            let (mut plane, mut word) = (a.create_label(), a.create_label());
-            a.mov(bx, 0x0102)?; // bit of the plane; sequencer register 2
-            a.set_label(&mut plane)?;
-            a.mov(dx, 0x3c4)?;
-            a.mov(al, bl)?;
-            a.mov(ah, bh)?;
-            a.out(dx, ax)?;
-            a.xor(di, di)?;
-            a.mov(cx, 80 * 240 / 2)?;
-            a.set_label(&mut word)?;
-            a.mov(ax, di)?;
-            a.mul(bh)?;
-            a.xor(ax, di)?;
-            a.stosw()?;
-            a.loop_(word)?;
-            a.shl(bh, 1)?;
-            a.cmp(bh, 0x10)?;
-            a.jb(plane)?;
-            // The lower half: colours through write mode 2, in every other pixel.
-            out(a, 0x3c4, 2, 0x0f)?;
-            out(a, 0x3ce, 5, 0x02)?;
-            out(a, 0x3ce, 8, 0x55)?;
-            let mut next = a.create_label();
-            a.mov(cx, 80 * 240)?;
-            a.set_label(&mut next)?;
-            a.mov(al, byte_ptr(di).es())?; // loads the latches: the other pixels stay
-            a.mov(ax, di)?;
-            a.shr(ax, 4)?;
-            a.stosb()?;
-            a.loop_(next)
-        },
-        &[],
-    );
+    assert_sector_draws("mode-12h", draw_planes, &[]);
+}
+
+/// Draws in mode 12h by writes to the window.
+pub fn draw_planes(a: &mut CodeAssembler) -> Result<(), IcedError> {
+    set_mode(a, 0x0012)?;
+    a.mov(ax, 0xa000)?;
+    a.mov(es, ax)?;
+    // The upper half: another pattern in each plane.
+    let (mut plane, mut word) = (a.create_label(), a.create_label());
+    a.mov(bx, 0x0102)?; // bit of the plane; sequencer register 2
+    a.set_label(&mut plane)?;
+    a.mov(dx, 0x3c4)?;
+    a.mov(al, bl)?;
+    a.mov(ah, bh)?;
+    a.out(dx, ax)?;
+    a.xor(di, di)?;
+    a.mov(cx, 80 * 240 / 2)?;
+    a.set_label(&mut word)?;
+    a.mov(ax, di)?;
+    a.mul(bh)?;
+    a.xor(ax, di)?;
+    a.stosw()?;
+    a.loop_(word)?;
+    a.shl(bh, 1)?;
+    a.cmp(bh, 0x10)?;
+    a.jb(plane)?;
+    // The lower half: colours through write mode 2, in every other pixel.
+    out(a, 0x3c4, 2, 0x0f)?;
+    out(a, 0x3ce, 5, 0x02)?;
+    out(a, 0x3ce, 8, 0x55)?;
+    let mut next = a.create_label();
+    a.mov(cx, 80 * 240)?;
+    a.set_label(&mut next)?;
+    a.mov(al, byte_ptr(di).es())?; // loads the latches: the other pixels stay
+    a.mov(ax, di)?;
+    a.shr(ax, 4)?;
+    a.stosb()?;
+    a.loop_(next)
 }
 
 #[test]

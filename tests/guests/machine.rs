@@ -101,7 +101,7 @@ fn typed_keys_reach_the_guest() {
 }
 
 /// Writes a dword of the VGA's configuration space.
-fn configure(a: &mut CodeAssembler, register: u32, value: u32) -> Result<(), IcedError> {
+pub fn configure(a: &mut CodeAssembler, register: u32, value: u32) -> Result<(), IcedError> {
     a.mov(dx, 0xcf8)?;
     a.mov(eax, 0x8000_1000 + register)?;
     a.out(dx, eax)?;

@@ -17,6 +17,7 @@ mod picture;
 mod skip;
 
 mod boot_sectors;
+mod exits;
 mod machine;
 mod refusals;
 mod run;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::run::{SEABIOS, SEAVGABIOS, boot, have_kvm_and, temporary, text};
+use crate::run::{SEABIOS, SEAVGABIOS, bios, boot, have_kvm_and, temporary, text};
 
 /// Runs the example, which must fail without a panic and say all of `words` in its last line.
 pub fn assert_refuses(arguments: &[&str], words: &[&str]) {
@@ -49,13 +49,15 @@ fn a_missing_kvm_is_named_where_it_is_needed() {
 
 #[test]
 fn bad_usage_has_an_exit_status_of_its_own() {
-    let usages: [&[&str]; 14] = [
+    let usages: [&[&str]; 16] = [
         &["--seconds", "1", "--until-stable"],
         &["--until-stable", "--until-text", "x"],
         &["--guest", "embedded", "--bios", "x"],
         &["--guest", "scripted", "--type", "x"],
         &["--guest", "scripted", "--seconds", "1"],
         &["--guest", "scripted", "--debug-console"],
+        &["--guest", "scripted", "--coalescing", "off"],
+        &["--guest", "scripted", "--damage", "log"],
         &["--guest", "scripted", "--vnc", "0"],
         &["--until-text", ""],
         &["--memory", "0"],
@@ -105,15 +107,6 @@ fn files_that_cannot_be_right_are_refused() {
     );
 }
 
-/// A BIOS image whose reset vector is `code`.
-fn bios(name: &str, code: &[u8]) -> String {
-    let mut image = vec![0; 64 << 10];
-    image[0xfff0..][..code.len()].copy_from_slice(code);
-    let path = temporary(name);
-    fs::write(&path, image).expect("the image can be written");
-    text(&path).to_owned()
-}
-
 #[test]
 fn a_guest_that_crashes_or_shows_nothing_ends_with_a_message() {
     if !have_kvm_and(&[SEAVGABIOS]) {
@@ -125,7 +118,7 @@ fn a_guest_that_crashes_or_shows_nothing_ends_with_a_message() {
     assert_refuses(&[&options[..], &["--bios", &halts]].concat(), &["black"]);
     // No interrupt table, protected mode, and a segment that there is not.
     let crash = [
-        0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x00, // lidt cs:[0]
+        0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x80, // lidt cs:[0x8000]
         0x0f, 0x20, 0xc0, 0x0c, 0x01, 0x0f, 0x22, 0xc0, // cr0 |= 1
         0x8e, 0xd8, // mov ds, ax: no such segment
     ];

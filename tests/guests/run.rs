@@ -66,6 +66,26 @@ pub fn temporary(name: &str) -> PathBuf {
     directory.join(name)
 }
 
+/// A BIOS image of 64 KiB that starts with `code`, in segment 0xf000, and jumps there.
+pub fn bios(name: &str, code: &[u8]) -> String {
+    let mut image = code.to_vec();
+    image.resize(0xfff0, 0);
+    image.extend([0xea, 0x00, 0x00, 0x00, 0xf0]); // the reset vector: jmp 0xf000:0
+    image.resize(0x1_0000, 0);
+    let path = temporary(name);
+    fs::write(&path, image).expect("the image can be written");
+    text(&path).to_owned()
+}
+
+/// The number before `what` in the example's last line of counts.
+pub fn count(stderr: &str, what: &str) -> f64 {
+    let (before, _) = stderr
+        .rsplit_once(&format!(" {what}"))
+        .unwrap_or_else(|| panic!("{what:?} isn't in:\n{stderr}"));
+    let number = before.rsplit(' ').next().and_then(|word| word.parse().ok());
+    number.unwrap_or_else(|| panic!("there's no number before {what:?} in:\n{stderr}"))
+}
+
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("the path is Unicode")
 }
