@@ -14,6 +14,7 @@ pub(crate) const MAX_ROM_BYTES: usize = 16 << 20;
 
 /// Which of QEMU's three standard VGA devices this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Variant {
     /// `VGA`: a PCI device of class 0x030000 with the legacy ports and the 0xa0000 window.
     #[default]
@@ -58,6 +59,7 @@ impl fmt::Display for Variant {
 
 /// The order in which the bytes of a 15, 16, 24 or 32 bpp pixel lie in VRAM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ByteOrder {
     /// Least significant byte first, as on x86.
     #[default]
@@ -71,6 +73,11 @@ pub enum ByteOrder {
 /// A zero stands for QEMU's default, as it does in QEMU's own properties. The values shape the
 /// EDID only: they don't limit the modes that a guest can set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
 pub struct Monitor {
     /// Preferred width in pixels; 0 is 1280.
     pub xres: u32,

@@ -1,5 +1,7 @@
 //! [`StdVga`]: owns the parts, routes accesses, resets.
 
+mod state;
+
 use std::sync::Arc;
 
 use vm_memory::MmapRegion;
@@ -9,7 +11,7 @@ use vmm_sys_util::eventfd::EventFd;
 
 use crate::config::{Config, Variant};
 use crate::dirty::DirtyBitmap;
-use crate::edid::{self, EDID_BYTES};
+use crate::edid::Edid;
 use crate::effects::Effects;
 use crate::error::ConfigError;
 use crate::mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings};
@@ -37,7 +39,7 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     text_blink: bool,
     /// `None` on `isa-vga`.
     pci: Option<PciConfig>,
-    edid: Option<Box<[u8; EDID_BYTES]>>,
+    edid: Option<Box<Edid>>,
     /// Padded with zeros to the length of its BAR.
     rom: Option<Vec<u8>>,
     registers: Registers,
@@ -101,7 +103,7 @@ impl<B: Bitmap> StdVga<B> {
         });
         let rom_len = rom.as_ref().map(|rom| rom.len() as u64);
         let pci = is_pci.then(|| PciConfig::new(&config, vram.len(), rom_len));
-        let edid = (has_mmio && config.edid).then(|| Box::new(edid::build(&config.monitor)));
+        let edid = (has_mmio && config.edid).then(|| Box::new(Edid::new(config.monitor)));
         let vram_len = vram.mask() + 1;
         let registers = Registers::new(
             vram_len,
@@ -240,7 +242,7 @@ impl<B: Bitmap> StdVga<B> {
             pci.reset();
         }
         self.registers.reset();
-        self.resets += 1;
+        self.resets = self.resets.wrapping_add(1);
         self.settle(Effects::SHAPE | Effects::MAPPINGS)
     }
 
@@ -282,8 +284,12 @@ impl<B: Bitmap> StdVga<B> {
         &mut self.registers
     }
 
-    pub(crate) fn edid(&self) -> Option<&[u8; EDID_BYTES]> {
+    pub(crate) fn edid(&self) -> Option<&Edid> {
         self.edid.as_deref()
+    }
+
+    pub(crate) fn edid_mut(&mut self) -> Option<&mut Edid> {
+        self.edid.as_deref_mut()
     }
 
     pub(crate) fn has_ports(&self) -> bool {

@@ -1,8 +1,13 @@
 //! The errors that an embedder can get. A guest's accesses never fail.
 
+use std::fmt;
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
 use crate::config::Variant;
+use crate::mappings::WindowRam;
+use crate::state::State;
 
 /// Why a device can't be built from a [`Config`](crate::Config).
 #[derive(Debug, Error)]
@@ -90,4 +95,89 @@ pub struct BitmapLengthError {
     pub given: usize,
     /// Length needed, in 64-bit words.
     pub needed: usize,
+}
+
+/// Why a device can't be made from a saved [`State`].
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// No device can be built from the configuration, or not on the region given.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state is of a version that this crate doesn't know.
+    #[error("the state has version {version}: 1 to {} are known", State::VERSION)]
+    Version {
+        /// The state's version.
+        version: u32,
+    },
+    /// The configuration builds something else than what was saved.
+    #[error(
+        "the state was saved with `{option}` = {saved}, but the configuration has {configured}"
+    )]
+    Hardware {
+        /// The field of [`Hardware`](crate::state::Hardware).
+        option: &'static str,
+        /// What the state has there.
+        saved: String,
+        /// What the configuration comes to.
+        configured: String,
+    },
+    /// The state has a part that the device configured lacks, or the other way round.
+    #[error("`{part}` is {} in the state, unlike in the device configured", if *.given { "there" } else { "missing" })]
+    Part {
+        /// The field of [`State`].
+        part: &'static str,
+        /// Whether the state has it.
+        given: bool,
+    },
+    /// A field has a value that no device can have.
+    #[error("`{field}` is {value:#x} in the state: {allowed}")]
+    Field {
+        /// Path of the field in [`State`], such as `crtc.registers[0x9]`.
+        field: String,
+        /// What the state has there.
+        value: u64,
+        /// What would do.
+        allowed: Allowed,
+    },
+    /// The part of the 0xa0000 window that is plain RAM is none that the device can map.
+    #[error(
+        "`window_ram` is {:#x} bytes at {:#x} in the state, with VRAM from {:#x} on: no memory map of the device has that",
+        .given.len, .given.offset, .given.vram_offset
+    )]
+    WindowRam {
+        /// What the state has there.
+        given: WindowRam,
+    },
+}
+
+/// What a field of a saved state may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Values from the first to the last.
+    Range(RangeInclusive<u64>),
+    /// Values with no other bits set than these.
+    Bits(u64),
+    /// This value alone, as other fields and the configuration are.
+    Value(u64),
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Range(range) => {
+                write!(f, "{:#x} to {:#x} are allowed", range.start(), range.end())
+            }
+            Self::Bits(bits) => write!(f, "only bits {bits:#x} may be set"),
+            Self::Value(value) => write!(f, "it must be {value:#x} here"),
+        }
+    }
+}
+
+/// The device has no EDID blob, and so no monitor to describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("this {variant} was built without EDID")]
+pub struct NoEdidError {
+    /// Which device it is.
+    pub variant: Variant,
 }

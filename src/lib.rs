@@ -76,6 +76,7 @@ mod ports;
 mod regs;
 mod scanout;
 mod screen;
+pub mod state;
 mod text;
 mod vram;
 mod window;
@@ -85,13 +86,16 @@ pub use damage::{Damage, Rect};
 pub use device::StdVga;
 pub use dirty::{Dirty, DirtyBitmap};
 pub use effects::Effects;
-pub use error::{BitmapLengthError, ConfigError, RefreshError, SurfaceError};
+pub use error::{
+    BitmapLengthError, ConfigError, NoEdidError, RefreshError, StateError, SurfaceError,
+};
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
 pub use mmio::BAR2_BYTES;
 pub use scanout::{
     Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode,
 };
 pub use screen::{Kernels, Screen, Surface};
+pub use state::State;
 pub use text::{Cell, TextScreen};
 pub use vram::Vram;
 

@@ -35,6 +35,11 @@ impl MappedRange {
 ///
 /// The rest of the window must trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
 pub struct WindowRam {
     /// First byte, as an offset from 0xa0000.
     pub offset: u32,
@@ -42,6 +47,23 @@ pub struct WindowRam {
     pub len: u32,
     /// The byte of VRAM that the first byte shows.
     pub vram_offset: u32,
+}
+
+impl WindowRam {
+    /// The part that answers with Graphics Miscellaneous bits 3:2, and where it is in VRAM.
+    pub(crate) fn of_memory_map(memory_map: u8, bank_offset: u32) -> Self {
+        let (offset, len, vram_offset) = match memory_map {
+            0 => (0, 0x2_0000, 0),
+            1 => (0, 0x1_0000, bank_offset),
+            2 => (0x1_0000, 0x8000, 0),
+            _ => (0x1_8000, 0x8000, 0),
+        };
+        Self {
+            offset,
+            len,
+            vram_offset,
+        }
+    }
 }
 
 /// What must be mapped where, at the moment.

@@ -4,7 +4,6 @@ use vm_memory::bitmap::Bitmap;
 
 use crate::config::ByteOrder;
 use crate::device::StdVga;
-use crate::edid::EDID_BYTES;
 use crate::effects::Effects;
 use crate::ports;
 
@@ -86,10 +85,10 @@ impl<B: Bitmap> StdVga<B> {
 
     fn read_piece(&mut self, offset: u64, data: &mut [u8]) {
         match self.area(offset) {
-            Area::Edid(start) => {
-                let blob: &[u8; EDID_BYTES] = self.edid().unwrap_or(&[0xff; EDID_BYTES]);
-                data.copy_from_slice(&blob[start..start + data.len()]);
-            }
+            Area::Edid(start) => match self.edid() {
+                Some(edid) => data.copy_from_slice(&edid.blob[start..start + data.len()]),
+                None => data.fill(0xff),
+            },
             Area::Ports(first) => {
                 for (byte, port) in data.iter_mut().zip(first..) {
                     *byte = ports::read_byte(self.registers_mut(), port);

@@ -37,13 +37,13 @@ const ROM_ENABLE: u32 = 1;
 /// The device's configuration space.
 #[derive(Clone, Debug)]
 pub(crate) struct PciConfig {
-    bytes: [u8; CONFIG_BYTES],
+    pub bytes: [u8; CONFIG_BYTES],
     /// The bits that a write changes.
-    writable: [u8; CONFIG_BYTES],
-    vram_len: u64,
-    has_mmio: bool,
+    pub writable: [u8; CONFIG_BYTES],
+    pub vram_len: u64,
+    pub has_mmio: bool,
     /// Length of the ROM BAR in bytes, a power of two.
-    rom_len: Option<u64>,
+    pub rom_len: Option<u64>,
 }
 
 impl PciConfig {

@@ -1,9 +1,9 @@
 //! The DAC: ports 0x3c7 (read index, state), 0x3c8 (write index) and 0x3c9 (data).
 
 /// What 0x3c7 reads after a read index was set.
-const STATE_READ: u8 = 3;
+pub(crate) const STATE_READ: u8 = 3;
 /// What 0x3c7 reads after a write index was set.
-const STATE_WRITE: u8 = 0;
+pub(crate) const STATE_WRITE: u8 = 0;
 
 /// The DAC's state. There's no PEL mask.
 #[derive(Clone, Debug, PartialEq, Eq)]

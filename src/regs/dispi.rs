@@ -33,7 +33,7 @@ pub(crate) const DAC_8BIT: u16 = 1 << 5;
 pub(crate) const NO_CLEAR: u16 = 1 << 7;
 
 /// The ids that can be written, the newest of which is read after a reset.
-const IDS: std::ops::RangeInclusive<u16> = 0xb0c0..=0xb0c5;
+pub(crate) const IDS: std::ops::RangeInclusive<u16> = 0xb0c0..=0xb0c5;
 const MAX_XRES: u16 = 16000;
 const MAX_YRES: u16 = 12000;
 const MAX_BPP: u16 = 32;
@@ -52,7 +52,7 @@ pub(crate) struct Dispi {
     /// Where the picture starts in VRAM, in dwords.
     pub start: u32,
     /// Length of VRAM in bytes, a power of two from 1 to 512 MiB.
-    vram_len: u32,
+    pub vram_len: u32,
 }
 
 /// What a data write did that the other blocks must know of.
@@ -171,7 +171,7 @@ impl Dispi {
 
     /// Makes the mode one that VRAM can hold, by changing the registers themselves, and takes the
     /// pitch and the start address from it.
-    fn correct_mode(&mut self) {
+    pub fn correct_mode(&mut self) {
         if !matches!(self.data[BPP], 4 | 8 | 15 | 16 | 24 | 32) {
             self.data[BPP] = 8;
         }

@@ -41,7 +41,7 @@ pub(crate) const MEMORY_MAP: u8 = 3 << 2;
 pub(crate) const MEMORY_MAP_A0000_64K: u8 = 1 << 2;
 
 /// The bits that each register keeps.
-const STORED: [u8; 16] = [
+pub(crate) const STORED: [u8; 16] = [
     0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff, 0, 0, 0, 0, 0, 0, 0,
 ];
 

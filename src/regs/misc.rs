@@ -9,8 +9,12 @@ pub(crate) const COLOR_ADDRESSES: u8 = 1 << 0;
 const CLOCK_SELECT: u8 = 3 << 2;
 /// Miscellaneous Output bits 3:2 = 01: 28.322 MHz.
 const CLOCK_28_MHZ: u8 = 1 << 2;
+/// The bits that Miscellaneous Output keeps.
+pub(crate) const OUTPUT_STORED: u8 = 0xef;
+/// The bit that Feature Control keeps.
+pub(crate) const FEATURE_CONTROL_STORED: u8 = 0x10;
 /// Input Status 1 bits 0 and 3 during the vertical retrace.
-const VERTICAL_RETRACE: u8 = 0x09;
+pub(crate) const VERTICAL_RETRACE: u8 = 0x09;
 /// Input Status 1 bit 0: the display is off, here during the horizontal retrace.
 const DISPLAY_OFF: u8 = 0x01;
 
@@ -20,9 +24,9 @@ pub(crate) struct Misc {
     pub output: u8,
     pub feature_control: u8,
     /// Input Status 1, as last read by a guest that has programmed no timing.
-    status: u8,
-    timing: Option<Timing>,
-    method: Retrace,
+    pub status: u8,
+    pub timing: Option<Timing>,
+    pub method: Retrace,
 }
 
 impl Misc {
@@ -39,11 +43,11 @@ impl Misc {
     }
 
     pub fn write_output(&mut self, value: u8) {
-        self.output = value & 0xef;
+        self.output = value & OUTPUT_STORED;
     }
 
     pub fn write_feature_control(&mut self, value: u8) {
-        self.feature_control = value & 0x10;
+        self.feature_control = value & FEATURE_CONTROL_STORED;
     }
 
     /// Whether `port` of 0x3b0-0x3df lies in the half that Miscellaneous Output hasn't selected.
@@ -74,12 +78,12 @@ impl Misc {
 
 /// When the retraces are. Lines and character columns; bounds are inclusive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Timing {
-    nanoseconds_per_character: u64,
-    characters_per_line: u64,
-    lines: u64,
-    vertical_retrace: (u64, u64),
-    horizontal_retrace: (u64, u64),
+pub(crate) struct Timing {
+    pub nanoseconds_per_character: u64,
+    pub characters_per_line: u64,
+    pub lines: u64,
+    pub vertical_retrace: (u64, u64),
+    pub horizontal_retrace: (u64, u64),
 }
 
 impl Timing {

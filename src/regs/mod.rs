@@ -47,7 +47,7 @@ pub(crate) struct Registers {
     /// It's state, not a function of the registers: QEMU doesn't look again at every write that
     /// could change it.
     pub window_ram: Option<WindowRam>,
-    has_window: bool,
+    pub has_window: bool,
 }
 
 impl Registers {
@@ -186,7 +186,7 @@ impl Registers {
 
     /// While VBE is enabled, forces the VGA registers to the mode that it set. They keep these values
     /// after a disable.
-    fn follow_vbe(&mut self) {
+    pub fn follow_vbe(&mut self) {
         if !self.dispi.enabled() {
             return;
         }
@@ -246,16 +246,8 @@ impl Registers {
 
     /// The part of the 0xa0000 window that answers, and the address that its first byte has.
     pub fn window_part(&self) -> Option<WindowRam> {
-        let (offset, len, vram_offset) = match self.graphics.memory_map() {
-            0 => (0, 0x2_0000, 0),
-            1 => (0, 0x1_0000, self.dispi.bank_offset),
-            2 => (0x1_0000, 0x8000, 0),
-            _ => (0x1_8000, 0x8000, 0),
-        };
-        self.has_window.then_some(WindowRam {
-            offset,
-            len,
-            vram_offset,
-        })
+        let memory_map = self.graphics.memory_map();
+        self.has_window
+            .then(|| WindowRam::of_memory_map(memory_map, self.dispi.bank_offset))
     }
 }

@@ -1,0 +1,316 @@
+//! A device's saved state: all that a guest can see of it, now or later, but VRAM.
+//!
+//! [`StdVga::state`] takes it, and [`StdVga::from_state`] makes a device of it. It's plain data: a field for
+//! each register or file of registers, a struct for each block of the chip. What follows from other fields
+//! (the picture, mappings, the pitch of a DISPI mode) isn't in it. VRAM is guest memory, and travels as
+//! such; the option ROM's bytes are the embedder's.
+//!
+//! # Saving and restoring
+//!
+//! 1. Pause the vCPUs, and let the device have the writes that the hypervisor still holds back (KVM's
+//!    coalesced ones).
+//! 2. Take [`StdVga::state`], and VRAM with the rest of the guest's memory. Where memory was copied while
+//!    the guest ran, the pages that the device wrote meanwhile are marked in VRAM's bitmap, not in the
+//!    hypervisor's log: see [`DirtyBitmap`](crate::DirtyBitmap).
+//! 3. Restore memory, and the device on its region: [`StdVga::from_state_with_vram`]. The clock of
+//!    [`Retrace::Precise`](crate::Retrace::Precise) must go on with the guest's time.
+//! 4. Map [`StdVga::mappings`], set the mode event anew, and draw with a new
+//!    [`Screen`](crate::Screen): its first refresh draws all. A picture that stayed on the old surface
+//!    while the screen was blank doesn't come back.
+//!
+//! ```
+//! use stdvga::{Config, StdVga};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config { vram_mib: Some(1), ..Config::default() };
+//! let vga = StdVga::new(config.clone())?;
+//! vga.vram().write(0x100, b"a picture");
+//!
+//! let state = vga.state();
+//! let mut memory = vec![0; vga.vram().len() as usize];
+//! vga.vram().read(0, &mut memory);
+//!
+//! let restored = StdVga::from_state(config, &state)?;
+//! restored.vram().write(0, &memory);
+//! assert_eq!(restored.state(), state);
+//! assert_eq!(restored.mappings(), vga.mappings());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Trust
+//!
+//! A saved state comes from outside, so each field is checked when a device is made of it: the error
+//! names the first that's wrong, its value, and what is allowed. What passes may still be something that no
+//! guest could bring about. The device is as bounded with it as with any other.
+//!
+//! # Versions
+//!
+//! With the feature `serde`, states are serialized in any format. [`State::version`] comes first; it rises
+//! whenever a field is added, dropped, or comes to mean something else. Older versions are read: a field
+//! that they lack gets the value that devices had in effect then. (Formats without names of fields can't
+//! tell that one is missing: JSON and CBOR can, say.) Newer versions are refused, and so are fields that
+//! aren't known, for a guest mustn't run on with half of its state.
+//!
+//! [`StdVga::state`]: crate::StdVga::state
+//! [`StdVga::from_state`]: crate::StdVga::from_state
+//! [`StdVga::from_state_with_vram`]: crate::StdVga::from_state_with_vram
+//! [`StdVga::mappings`]: crate::StdVga::mappings
+
+mod blocks;
+#[cfg(feature = "serde")]
+mod serialize;
+
+use crate::config::{ByteOrder, Monitor, Variant};
+use crate::error::StateError;
+use crate::mappings::WindowRam;
+
+pub use crate::error::Allowed;
+pub(crate) use blocks::{check_forced, check_window_ram};
+
+/// The saved state of a [`StdVga`](crate::StdVga).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct State {
+    /// The version of this format: [`State::VERSION`] in a state that was just taken.
+    #[cfg_attr(
+        feature = "serde",
+        serde(deserialize_with = "serialize::known_version")
+    )]
+    pub version: u32,
+    /// What the device was built as.
+    pub hardware: Hardware,
+    /// PCI configuration space; `None` on `isa-vga`.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
+    pub pci: Option<PciState>,
+    /// The monitor that the EDID blob describes; `None` where there's no blob.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
+    pub monitor: Option<Monitor>,
+    /// The General Registers.
+    pub misc: MiscState,
+    /// The Sequencer.
+    pub sequencer: SequencerState,
+    /// The CRT Controller.
+    pub crtc: CrtcState,
+    /// The Graphics Controller.
+    pub graphics: GraphicsState,
+    /// The Attribute Controller.
+    pub attribute: AttributeState,
+    /// The DAC.
+    pub dac: DacState,
+    /// DISPI, the Bochs VBE extensions.
+    pub dispi: DispiState,
+    /// Byte order of direct-colour pixels, as in the extended registers.
+    pub byte_order: ByteOrder,
+    /// The part of the 0xa0000 window that is plain RAM. The device looks only at some writes which
+    /// it is, so it isn't a function of the registers.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
+    pub window_ram: Option<WindowRam>,
+    /// How many resets there were since power-on: a [`Screen`](crate::Screen) tells by it that the
+    /// picture is one from before a reset.
+    pub resets: u64,
+}
+
+impl State {
+    /// The version of this format that [`StdVga::state`](crate::StdVga::state) writes, and the newest
+    /// one that can be read.
+    pub const VERSION: u32 = 1;
+
+    /// Refuses versions that aren't known.
+    pub(crate) fn check_version(version: u32) -> Result<(), StateError> {
+        if (1..=Self::VERSION).contains(&version) {
+            Ok(())
+        } else {
+            Err(StateError::Version { version })
+        }
+    }
+}
+
+/// What a device was built as, as far as a guest can tell. The configuration that a state is restored
+/// with must build the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct Hardware {
+    /// Which device it is.
+    pub variant: Variant,
+    /// Length of VRAM, in bytes.
+    pub vram_bytes: u64,
+    /// Length of the option ROM's BAR, in bytes; 0 where there's none.
+    pub rom_bytes: u64,
+    /// Whether there's a BAR2.
+    pub mmio: bool,
+    /// Whether BAR2 holds the extended registers.
+    pub qemu_extended_regs: bool,
+    /// Whether DISPI data answers at port 0x1cf.
+    pub dispi_data_port_1cf: bool,
+    /// Whether the retrace bits follow a clock.
+    pub precise_retrace: bool,
+}
+
+/// The PCI configuration space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct PciState {
+    /// All bytes, as they read. Bits that can't be written must be as the configuration makes them.
+    #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
+    pub bytes: [u8; 256],
+}
+
+/// The General Registers: Miscellaneous Output, Feature Control and Input Status 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct MiscState {
+    /// Miscellaneous Output (written at 0x3c2, read at 0x3cc); bit 4 isn't stored.
+    pub output: u8,
+    /// Feature Control (written at 0x3da, read at 0x3ca); only bit 4 is stored.
+    pub feature_control: u8,
+    /// Whether Input Status 1 told of a retrace when it was last read: while there's no timing, it
+    /// tells the opposite next time.
+    pub in_retrace: bool,
+    /// When the retraces are, once a guest programmed it. Precise retrace only.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
+    pub timing: Option<RetraceTiming>,
+}
+
+/// When the retraces are, as programmed when the device last looked. Bounds are inclusive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct RetraceTiming {
+    /// How long a character takes: 282 to 357.
+    pub nanoseconds_per_character: u64,
+    /// Characters in a line, 5 to 520.
+    pub characters_per_line: u64,
+    /// Lines in a frame, 2 to 1025.
+    pub lines: u64,
+    /// The first and the last line of the vertical retrace, up to 1039.
+    pub vertical_retrace: (u64, u64),
+    /// The first and the last character of a line's horizontal retrace, up to 290.
+    pub horizontal_retrace: (u64, u64),
+}
+
+/// The Sequencer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct SequencerState {
+    /// The index (0x3c4), 0 to 7.
+    pub index: u8,
+    /// The registers as a guest reads them (0x3c5).
+    pub registers: [u8; 8],
+    /// What takes their place for memory and display while DISPI is enabled: only Map Mask and bit 3
+    /// of Memory Mode, chain 4, are ever set.
+    pub vbe: [u8; 8],
+}
+
+/// The CRT Controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct CrtcState {
+    /// The index (0x3d4).
+    pub index: u8,
+    /// The registers (0x3d5): all 256 are storage. While DISPI is enabled, it dictates some bits.
+    #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
+    pub registers: [u8; 256],
+}
+
+/// The Graphics Controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct GraphicsState {
+    /// The index (0x3ce), 0 to 15.
+    pub index: u8,
+    /// The registers (0x3cf). While DISPI is enabled, it dictates some bits.
+    pub registers: [u8; 16],
+    /// The latches, a byte a plane.
+    pub latches: [u8; 4],
+}
+
+/// The Attribute Controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct AttributeState {
+    /// The index (0x3c0): five bits, and bit 5, the palette address source.
+    pub index: u8,
+    /// The flip-flop: whether the next write to 0x3c0 is data.
+    pub data_next: bool,
+    /// The registers (0x3c1).
+    pub registers: [u8; 0x15],
+}
+
+/// The DAC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct DacState {
+    /// Whether the read index was set last, and not the write index: what 0x3c7 reads.
+    pub reading: bool,
+    /// The entry that is read next (0x3c7).
+    pub read_index: u8,
+    /// The entry that is written next (0x3c8).
+    pub write_index: u8,
+    /// The component that is read or written next (0x3c9): 0 to 2.
+    pub component: u8,
+    /// Components written, until the third stores an entry.
+    pub staged: [u8; 3],
+    /// Red, green and blue of each entry, all eight bits as they were written.
+    #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
+    pub entries: [[u8; 3]; 256],
+    /// Whether 256-colour modes use all eight bits of a component.
+    pub eight_bits: bool,
+}
+
+/// DISPI, the Bochs VBE extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
+pub struct DispiState {
+    /// The index (0x1ce), all of its 16 bits.
+    pub index: u16,
+    /// Registers 0 (ID) to 9 (Y_OFFSET), as stored. While DISPI is enabled, they hold a mode that VRAM
+    /// can hold.
+    pub registers: [u16; 10],
+    /// What is added to an address in the 64 KiB window, in bytes: the bank, or 0 once ENABLE was
+    /// rewritten.
+    pub bank_offset: u32,
+}

@@ -1,0 +1,42 @@
+//! How states are serialized, where the derived way doesn't do.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::State;
+
+/// Reads the version, and refuses one that isn't known before the rest is looked at.
+pub(super) fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let version = u32::deserialize(deserializer)?;
+    State::check_version(version).map_err(D::Error::custom)?;
+    Ok(version)
+}
+
+/// Reads an option that must be given, be it as none: `serde` lets it be left out otherwise.
+pub(super) fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// Arrays of any length, as sequences. `serde` itself has those of up to 32 elements.
+pub(super) mod array {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer, T: Serialize, const N: usize>(
+        array: &[T; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        array.as_slice().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<[T; N], D::Error> {
+        let elements = Vec::deserialize(deserializer)?;
+        elements.try_into().map_err(|elements: Vec<T>| {
+            D::Error::invalid_length(elements.len(), &format!("{N} elements").as_str())
+        })
+    }
+}
