@@ -68,6 +68,7 @@ mod edid;
 mod effects;
 mod error;
 mod mappings;
+mod memory;
 mod mmio;
 #[cfg(target_os = "linux")]
 mod mode_event;
