@@ -78,6 +78,8 @@ mod regs;
 mod scanout;
 mod screen;
 mod text;
+#[cfg(feature = "vm-device")]
+mod vm_device;
 mod vram;
 mod window;
 
@@ -94,6 +96,8 @@ pub use scanout::{
 };
 pub use screen::{Kernels, Screen, Surface};
 pub use text::{Cell, TextScreen};
+#[cfg(feature = "vm-device")]
+pub use vm_device::BusVga;
 pub use vram::Vram;
 
 /// Runs the README's examples as tests.
