@@ -68,6 +68,7 @@ mod edid;
 mod effects;
 mod error;
 mod mappings;
+mod memory;
 mod mmio;
 #[cfg(target_os = "linux")]
 mod mode_event;
@@ -78,6 +79,8 @@ mod scanout;
 mod screen;
 pub mod state;
 mod text;
+#[cfg(feature = "vm-device")]
+mod vm_device;
 mod vram;
 mod window;
 
@@ -97,6 +100,8 @@ pub use scanout::{
 pub use screen::{Kernels, Screen, Surface};
 pub use state::State;
 pub use text::{Cell, TextScreen};
+#[cfg(feature = "vm-device")]
+pub use vm_device::BusVga;
 pub use vram::Vram;
 
 /// Runs the README's examples as tests.

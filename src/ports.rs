@@ -4,6 +4,7 @@ use std::ops::{Range, RangeInclusive};
 
 use vm_memory::bitmap::Bitmap;
 
+use crate::config::Variant;
 use crate::device::StdVga;
 use crate::effects::Effects;
 use crate::regs::Registers;
@@ -16,6 +17,16 @@ const DISPI_DATA_X86: u16 = 0x1cf;
 const DISPI_DATA: u16 = 0x1d0;
 /// The DISPI word ports.
 const DISPI_PORTS: RangeInclusive<u16> = DISPI_INDEX..=0x1d1;
+
+/// All of the device's ports.
+const PORT_RANGES: [RangeInclusive<u16>; 6] = [
+    DISPI_PORTS,
+    0x3b4..=0x3b5,
+    0x3ba..=0x3ba,
+    0x3c0..=0x3cf,
+    0x3d4..=0x3d5,
+    0x3da..=0x3da,
+];
 
 /// What all ports read that nobody answers.
 const OPEN_BUS: u8 = 0xff;
@@ -49,6 +60,16 @@ fn pieces_of_dword(port: u16) -> impl Iterator<Item = (u16, Range<usize>)> {
         }
         None
     })
+}
+
+impl Variant {
+    /// The I/O ports that the device answers, for a bus on which ranges are registered: ascending, and
+    /// none where the variant has no ports.
+    ///
+    /// What lies between them belongs to others: 0x3bc-0x3bf, for one, to a parallel port.
+    pub const fn port_ranges(self) -> &'static [RangeInclusive<u16>] {
+        if self.has_legacy() { &PORT_RANGES } else { &[] }
+    }
 }
 
 impl<B: Bitmap> StdVga<B> {
@@ -228,7 +249,7 @@ pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Variant};
+    use crate::config::Config;
 
     fn vga() -> StdVga {
         StdVga::new(Config::default()).unwrap()
@@ -380,12 +401,24 @@ mod tests {
     }
 
     #[test]
+    fn the_ranges_of_ports_are_those_that_are_decoded() {
+        for port in 0..=u16::MAX {
+            let listed = PORT_RANGES.iter().any(|range| range.contains(&port));
+            let decoded = is_vga_port(port) || DISPI_PORTS.contains(&port);
+            assert_eq!(listed, decoded, "port {port:#x}");
+        }
+        assert!(PORT_RANGES.is_sorted_by_key(|range| *range.start()));
+        assert_eq!(Variant::IsaVga.port_ranges(), PORT_RANGES);
+    }
+
+    #[test]
     fn secondary_vga_has_no_ports() {
         let config = Config {
             variant: Variant::SecondaryVga,
             ..Config::default()
         };
         let mut vga = StdVga::new(config).unwrap();
+        assert!(vga.variant().port_ranges().is_empty());
         assert_eq!(vga.port_write(0x3c2, &[0x01]), Effects::empty());
         assert_eq!(read(&mut vga, 0x3cc), [0xff]);
         assert_eq!(read(&mut vga, 0x1d0), [0xff; 2]);

@@ -1,0 +1,133 @@
+//! Guest physical addresses: which of the device's doors each reaches.
+
+use vm_memory::GuestAddress;
+use vm_memory::bitmap::Bitmap;
+
+use crate::device::StdVga;
+use crate::effects::Effects;
+use crate::mappings::{MappedRange, WINDOW};
+
+/// A door that is reached by an address, and the offset from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Window(u64),
+    Mmio(u64),
+    Framebuffer(u64),
+    Rom(u64),
+}
+
+impl<B: Bitmap> StdVga<B> {
+    /// Reads from the guest physical address `address`: from the 0xa0000 window, BAR2, BAR0 or the ROM,
+    /// wherever they are at the moment ([`StdVga::mappings`]).
+    ///
+    /// It's for buses that know addresses. Where the bus knows which BAR it is, [`StdVga::mmio_read`],
+    /// [`StdVga::window_read`], [`StdVga::rom_read`] and [`Vram::read`](crate::Vram::read) take the
+    /// offset. Addresses that aren't the device's read all ones.
+    pub fn memory_read(&mut self, address: GuestAddress, data: &mut [u8]) {
+        match self.door(address) {
+            Some(Door::Window(offset)) => self.window_read(offset, data),
+            Some(Door::Mmio(offset)) => self.mmio_read(offset, data),
+            Some(Door::Framebuffer(offset)) => self.vram().read(offset, data),
+            Some(Door::Rom(offset)) => self.rom_read(offset, data),
+            None => data.fill(0xff),
+        }
+    }
+
+    /// Writes to the guest physical address `address`, as [`StdVga::memory_read`] reads. The ROM, and
+    /// addresses that aren't the device's, ignore it.
+    pub fn memory_write(&mut self, address: GuestAddress, data: &[u8]) -> Effects {
+        match self.door(address) {
+            Some(Door::Window(offset)) => self.window_write(offset, data),
+            Some(Door::Mmio(offset)) => return self.mmio_write(offset, data),
+            Some(Door::Framebuffer(offset)) => self.vram().write(offset, data),
+            Some(Door::Rom(_)) | None => {}
+        }
+        Effects::empty()
+    }
+
+    fn door(&self, address: GuestAddress) -> Option<Door> {
+        if self.variant().has_legacy() && WINDOW.contains(&address.0) {
+            return Some(Door::Window(address.0 - WINDOW.start));
+        }
+        let mappings = self.mappings();
+        let offset_in = |range: Option<MappedRange>| range?.offset_of(address);
+        offset_in(mappings.mmio)
+            .map(Door::Mmio)
+            .or_else(|| offset_in(mappings.framebuffer).map(Door::Framebuffer))
+            .or_else(|| offset_in(mappings.rom).map(Door::Rom))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Variant};
+
+    const BAR0: u32 = 0xfd00_0000;
+    const BAR2: u32 = 0xfebf_0000;
+    const ROM: u32 = 0xfebe_0000;
+
+    fn vga(variant: Variant) -> StdVga {
+        let rom = Some(vec![0x55; 4096]);
+        let mut vga = StdVga::new(Config {
+            variant,
+            rom,
+            ..Config::default()
+        })
+        .unwrap();
+        for (bar, value) in [(0x10, BAR0), (0x18, BAR2), (0x30, ROM | 1), (0x04, 2)] {
+            let _ = vga.config_write(bar, &value.to_le_bytes());
+        }
+        vga
+    }
+
+    fn read<const N: usize>(vga: &mut StdVga, address: u32) -> [u8; N] {
+        let mut data = [0xaa; N];
+        vga.memory_read(GuestAddress(address.into()), &mut data);
+        data
+    }
+
+    fn write(vga: &mut StdVga, address: u32, data: &[u8]) -> Effects {
+        vga.memory_write(GuestAddress(address.into()), data)
+    }
+
+    #[test]
+    fn an_address_reaches_the_bar_that_is_there() {
+        let mut vga = vga(Variant::Vga);
+        let _ = write(&mut vga, BAR0 + 5, &[1, 2]);
+        assert_eq!(read(&mut vga, BAR0 + 4), [0, 1, 2]);
+        let effects = write(&mut vga, BAR2 + 0x400, &[0x20]);
+        assert!(effects.contains(Effects::SCANOUT), "{effects:?}");
+        assert_eq!(read(&mut vga, BAR2 + 0x500), [0xc5, 0xb0]);
+        assert_eq!(write(&mut vga, ROM, &[1]), Effects::empty());
+        assert_eq!(read(&mut vga, ROM), [0x55]);
+        assert_eq!(read(&mut vga, BAR2 + 0x1000), [0xff; 2], "behind BAR2");
+    }
+
+    #[test]
+    fn an_address_that_a_bar_left_reads_ones() {
+        let mut vga = vga(Variant::Vga);
+        let _ = vga.config_write(0x18, &(BAR2 + 0x1000).to_le_bytes());
+        assert_eq!(read(&mut vga, BAR2 + 0x500), [0xff; 2]);
+        assert_eq!(read(&mut vga, BAR2 + 0x1500), [0xc5, 0xb0]);
+        let _ = vga.config_write(0x04, &[0]);
+        assert_eq!(read(&mut vga, BAR2 + 0x1500), [0xff; 2], "not decoded");
+    }
+
+    #[test]
+    fn the_window_is_there_whatever_the_bars_are() {
+        let mut vga = vga(Variant::Vga);
+        let _ = vga.config_write(0x04, &[0]);
+        let _ = vga.port_write(0x3c4, &[0x02, 0x0f]) | vga.port_write(0x3c4, &[0x04, 0x0e]);
+        let _ = write(&mut vga, 0xb_8000, &[0x41, 0x07]);
+        assert_eq!(read(&mut vga, 0xb_8000), [0x41, 0x07]);
+    }
+
+    #[test]
+    fn secondary_vga_has_no_window_to_reach() {
+        assert_eq!(
+            vga(Variant::SecondaryVga).door(GuestAddress(0xa_0000)),
+            None
+        );
+    }
+}

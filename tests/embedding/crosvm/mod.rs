@@ -1,0 +1,138 @@
+//! The device in crosvm.
+
+mod api;
+mod machine;
+
+use std::fs::File;
+use std::io;
+
+use stdvga::BAR2_BYTES;
+use vm_memory::GuestAddress;
+
+use self::api::*;
+use crate::shared::{GuestMemory, Region, SharedVga, Source, config_offset};
+
+/// On the I/O bus, once for each of `Variant::port_ranges`.
+pub struct Ports(pub SharedVga);
+
+impl BusDevice for Ports {
+    fn debug_label(&self) -> String {
+        "VGA ports".to_owned()
+    }
+
+    fn read(&mut self, info: BusAccessInfo, data: &mut [u8]) {
+        self.0.with(|vga| vga.port_read(info.address as u16, data));
+    }
+
+    fn write(&mut self, info: BusAccessInfo, data: &[u8]) {
+        self.0
+            .write(|vga| vga.port_write(info.address as u16, data));
+    }
+}
+
+/// On the MMIO bus, at `WINDOW`.
+pub struct Window(pub SharedVga);
+
+impl BusDevice for Window {
+    fn debug_label(&self) -> String {
+        "VGA window".to_owned()
+    }
+
+    fn read(&mut self, info: BusAccessInfo, data: &mut [u8]) {
+        let address = GuestAddress(info.address);
+        self.0.with(|vga| vga.memory_read(address, data));
+    }
+
+    fn write(&mut self, info: BusAccessInfo, data: &[u8]) {
+        let address = GuestAddress(info.address);
+        self.0.write(|vga| vga.memory_write(address, data));
+    }
+}
+
+/// On the PCI bus.
+pub struct PciVga(pub SharedVga);
+
+/// crosvm's number for the expansion ROM BAR.
+const ROM_BAR: usize = 6;
+
+impl PciDevice for PciVga {
+    fn debug_label(&self) -> String {
+        "VGA".to_owned()
+    }
+
+    fn get_bar_configuration(&self, bar_num: usize) -> Option<PciBarConfiguration> {
+        use PciBarPrefetchable::{NotPrefetchable, Prefetchable};
+        let (register, size, prefetchable) = self.0.with(|vga| match bar_num {
+            0 => Some((4, vga.vram().len(), Prefetchable)),
+            2 => Some((6, BAR2_BYTES, NotPrefetchable)),
+            ROM_BAR => Some((12, vga.rom()?.len() as u64, NotPrefetchable)),
+            _ => None,
+        })?;
+        let address = u64::from(self.read_config_register(register)) & !(size - 1);
+        let region_type = PciBarRegionType::Memory32BitRegion;
+        let bar = PciBarConfiguration::new(bar_num, size, region_type, prefetchable);
+        Some(bar.set_address(address))
+    }
+
+    fn read_config_register(&self, reg_idx: usize) -> u32 {
+        let mut data = [0; 4];
+        self.0
+            .with(|vga| vga.config_read(config_offset(reg_idx, 0), &mut data));
+        u32::from_le_bytes(data)
+    }
+
+    fn write_config_register(&mut self, reg_idx: usize, offset: u64, data: &[u8]) {
+        self.0
+            .write(|vga| vga.config_write(config_offset(reg_idx, offset), data));
+    }
+
+    fn read_bar(&mut self, bar_index: usize, offset: u64, data: &mut [u8]) {
+        self.0.with(|vga| match bar_index {
+            0 => vga.vram().read(offset, data),
+            2 => vga.mmio_read(offset, data),
+            _ => vga.rom_read(offset, data),
+        });
+    }
+
+    fn write_bar(&mut self, bar_index: usize, offset: u64, data: &[u8]) {
+        match bar_index {
+            0 => self.0.with(|vga| vga.vram().write(offset, data)),
+            2 => self.0.write(|vga| vga.mmio_write(offset, data)),
+            _ => {}
+        }
+    }
+}
+
+/// The guest's memory, which crosvm's main process maps from files: VRAM is a memfd's.
+pub struct Memory<C> {
+    client: C,
+    vram: File,
+    rom: File,
+    ids: [Option<VmMemoryRegionId>; 3],
+}
+
+impl<C: VmMemoryClient> GuestMemory for Memory<C> {
+    fn map(&mut self, slot: usize, region: &Region) -> io::Result<()> {
+        let (file, offset, prot) = match region.source {
+            Source::Vram(offset) => (&self.vram, offset, Protection::read_write()),
+            Source::Rom => (&self.rom, 0, Protection::read()),
+        };
+        let source = VmMemorySource::Descriptor {
+            descriptor: file.try_clone()?,
+            offset,
+            size: region.len,
+        };
+        let dest = VmMemoryDestination::GuestPhysicalAddress(region.guest);
+        let cache = MemCacheType::CacheCoherent;
+        let id = self.client.register_memory(source, dest, prot, cache)?;
+        self.ids[slot] = Some(id);
+        Ok(())
+    }
+
+    fn unmap(&mut self, slot: usize) {
+        if let Some(id) = self.ids[slot].take() {
+            // A region that was registered can't be refused.
+            let _ = self.client.unregister_memory(id);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The device in OpenVMM.
+
+mod api;
+mod machine;
+
+use std::fs::File;
+use std::io;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use stdvga::{BAR2_BYTES, StdVga, WINDOW};
+use vm_memory::GuestAddress;
+
+use self::api::*;
+use crate::shared::{GuestMemory, Region, SharedVga, Source};
+
+/// The chipset device.
+pub struct VgaDevice {
+    vga: SharedVga,
+    ports: Vec<(&'static str, RangeInclusive<u16>)>,
+    window: Option<(&'static str, RangeInclusive<u64>)>,
+    bar0: Box<dyn ControlMmioIntercept>,
+    bar2: Box<dyn ControlMmioIntercept>,
+}
+
+impl VgaDevice {
+    pub fn new(vga: SharedVga, register_mmio: &mut dyn RegisterMmioIntercept) -> Self {
+        let (variant, vram_len) = vga.with(|vga| (vga.variant(), vga.vram().len()));
+        let ports = variant.port_ranges().iter().cloned();
+        Self {
+            vga,
+            ports: ports.map(|ports| ("vga", ports)).collect(),
+            window: variant
+                .has_legacy()
+                .then_some(("vga-window", WINDOW.start..=WINDOW.end - 1)),
+            bar0: register_mmio.new_io_region("vga-bar0", vram_len),
+            bar2: register_mmio.new_io_region("vga-bar2", BAR2_BYTES),
+        }
+    }
+
+    /// `ChangeDeviceState::reset`.
+    pub fn reset(&mut self) {
+        self.vga.write(StdVga::reset);
+        self.follow_bars();
+    }
+
+    fn follow_bars(&mut self) {
+        let mappings = self.vga.with(|vga| vga.mappings());
+        for (region, range) in [
+            (&mut self.bar0, mappings.framebuffer),
+            (&mut self.bar2, mappings.mmio),
+        ] {
+            let base = range.map(|range| range.base.0);
+            if region.addr() != base {
+                region.unmap();
+                base.into_iter().for_each(|base| region.map(base));
+            }
+        }
+    }
+}
+
+impl PortIoIntercept for VgaDevice {
+    fn io_read(&mut self, io_port: u16, data: &mut [u8]) -> IoResult {
+        self.vga.with(|vga| vga.port_read(io_port, data));
+        IoResult::Ok
+    }
+
+    fn io_write(&mut self, io_port: u16, data: &[u8]) -> IoResult {
+        self.vga.write(|vga| vga.port_write(io_port, data));
+        IoResult::Ok
+    }
+
+    fn get_static_regions(&mut self) -> &[(&str, RangeInclusive<u16>)] {
+        &self.ports
+    }
+}
+
+impl MmioIntercept for VgaDevice {
+    fn mmio_read(&mut self, address: u64, data: &mut [u8]) -> IoResult {
+        self.vga
+            .with(|vga| vga.memory_read(GuestAddress(address), data));
+        IoResult::Ok
+    }
+
+    fn mmio_write(&mut self, address: u64, data: &[u8]) -> IoResult {
+        self.vga
+            .write(|vga| vga.memory_write(GuestAddress(address), data));
+        IoResult::Ok
+    }
+
+    fn get_static_regions(&mut self) -> &[(&str, RangeInclusive<u64>)] {
+        self.window.as_slice()
+    }
+}
+
+impl PciConfigSpace for VgaDevice {
+    fn pci_cfg_read(&mut self, offset: u16, value: &mut u32) -> IoResult {
+        let mut data = [0; 4];
+        self.vga.with(|vga| vga.config_read(offset, &mut data));
+        *value = u32::from_le_bytes(data);
+        IoResult::Ok
+    }
+
+    fn pci_cfg_write(&mut self, offset: u16, value: u32) -> IoResult {
+        self.vga
+            .write(|vga| vga.config_write(offset, &value.to_le_bytes()));
+        self.follow_bars();
+        IoResult::Ok
+    }
+}
+
+/// The guest's memory, which OpenVMM maps from files: VRAM is a memfd's.
+pub struct Memory<M> {
+    mapper: M,
+    vram: File,
+    rom: File,
+    mapped: [Option<NewRegion>; 3],
+}
+
+impl<M: MemoryMapper> GuestMemory for Memory<M> {
+    fn map(&mut self, slot: usize, region: &Region) -> io::Result<()> {
+        let (file, offset, writable) = match region.source {
+            Source::Vram(offset) => (&self.vram, offset, true),
+            Source::Rom => (&self.rom, 0, false),
+        };
+        let len = region.len as usize;
+        let (mut guest, host) = self.mapper.new_region(len, "vga".to_owned())?;
+        host.map(0, file, offset, len, writable)?;
+        guest.map_to_guest(region.guest, writable)?;
+        self.mapped[slot] = Some((guest, host));
+        Ok(())
+    }
+
+    fn unmap(&mut self, slot: usize) {
+        if let Some((mut guest, _)) = self.mapped[slot].take() {
+            guest.unmap_from_guest();
+        }
+    }
+}

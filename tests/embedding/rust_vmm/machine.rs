@@ -1,0 +1,188 @@
+//! A guest on the buses, and one that KVM runs.
+
+use std::collections::BTreeMap;
+
+use iced_x86::IcedError;
+use iced_x86::code_asm::*;
+use kvm_ioctls::Kvm;
+use stdvga::{Config, Scanout, WindowRam};
+use vm_memory::bitmap::Bitmap;
+use vm_memory::{Bytes, VolatileMemory};
+
+use super::*;
+use crate::guest::{self, Shown, vga};
+use crate::skip::skip;
+
+/// Slots that remember what they show.
+#[derive(Clone, Default)]
+struct Remembered(Arc<Mutex<BTreeMap<usize, Shown>>>);
+
+impl GuestMemory for Remembered {
+    fn map(&mut self, slot: usize, region: &Region) -> io::Result<()> {
+        let vram = match region.source {
+            Source::Vram(offset) => Some(offset),
+            Source::Rom => None,
+        };
+        let (base, len) = (region.guest, region.len);
+        lock(&self.0).insert(slot, Shown { base, len, vram });
+        Ok(())
+    }
+
+    fn unmap(&mut self, slot: usize) {
+        lock(&self.0).remove(&slot);
+    }
+}
+
+struct OnBuses {
+    machine: Machine,
+    remembered: Remembered,
+}
+
+impl guest::Machine for OnBuses {
+    fn port_writes(&mut self, port: u16, size: usize, data: &[u8]) {
+        self.machine.port_out(port, size, data);
+    }
+
+    fn port_reads(&mut self, port: u16, size: usize, data: &mut [u8]) {
+        self.machine.port_in(port, size, data);
+    }
+
+    fn memory_write(&mut self, address: u64, data: &[u8]) {
+        self.machine.memory_write(address, data);
+    }
+
+    fn memory_read(&mut self, address: u64, data: &mut [u8]) {
+        self.machine.memory_read(address, data);
+    }
+
+    fn config_write(&mut self, offset: u16, value: u32) {
+        self.machine.config_write(offset, &value.to_le_bytes());
+    }
+
+    fn config_read(&mut self, offset: u16) -> u32 {
+        let mut data = [0; 4];
+        self.machine.config_read(offset, &mut data);
+        u32::from_le_bytes(data)
+    }
+
+    fn reset(&mut self) {
+        self.machine.reset();
+    }
+
+    fn shown(&self) -> Vec<Shown> {
+        let mut shown: Vec<_> = lock(&self.remembered.0).values().copied().collect();
+        shown.sort();
+        shown
+    }
+
+    fn scanout(&self) -> Scanout {
+        lock(self.machine.vga()).vga.scanout()
+    }
+
+    fn vram(&self) -> Vram {
+        lock(self.machine.vga()).vga.vram().clone()
+    }
+}
+
+#[test]
+fn a_guest_runs() {
+    let remembered = Remembered::default();
+    let machine = Machine::new(vga().0, remembered.clone()).expect("free buses");
+    guest::run(&mut OnBuses {
+        machine,
+        remembered,
+    });
+}
+
+/// Writes two palette entries by `rep outsb`, reads them by `rep insb`, maps the window, and writes to it.
+fn program() -> Result<Vec<u8>, IcedError> {
+    let mut a = CodeAssembler::new(16)?;
+    a.mov(dx, 0x3c8)?;
+    a.xor(al, al)?;
+    a.out(dx, al)?;
+    a.inc(dx)?;
+    a.mov(si, ENTRIES as u32)?;
+    a.mov(cx, 6)?;
+    a.rep().outsb()?;
+    a.mov(dx, 0x3c7)?;
+    a.out(dx, al)?;
+    a.mov(dx, 0x3c9)?;
+    a.mov(di, READ as u32)?;
+    a.mov(cx, 6)?;
+    a.rep().insb()?;
+    for (port, word) in [(0x3ce, 0x0506), (0x3c4, 0x0f02), (0x3c4, 0x0e04)] {
+        a.mov(dx, port)?;
+        a.mov(ax, word)?;
+        a.out(dx, ax)?;
+    }
+    a.mov(ax, 0xa000)?;
+    a.mov(es, ax)?;
+    a.mov(byte_ptr(5).es(), 0x2a)?;
+    a.hlt()?;
+    a.assemble(CODE as u64)
+}
+
+/// Where the program lies, the palette entries that it writes, and those that it reads.
+const CODE: usize = 0x1000;
+const ENTRIES: usize = 0x2000;
+const READ: usize = 0x3000;
+
+#[test]
+fn strings_of_a_kvm_guest_are_split_and_its_window_is_mapped() {
+    let vm = match Kvm::new().and_then(|kvm| kvm.create_vm()) {
+        Ok(vm) => Arc::new(vm),
+        Err(error) => return skip(&format!("KVM gives no machine: {error}")),
+    };
+    let ram = MmapRegion::<()>::new(0x1_0000).expect("memory");
+    let code = program().expect("the program assembles");
+    for (bytes, at) in [(&code[..], CODE), (&[1, 2, 3, 4, 5, 6], ENTRIES)] {
+        let written = ram.as_volatile_slice().write_slice(bytes, at);
+        written.expect("room for the program");
+    }
+    let region = kvm_userspace_memory_region {
+        memory_size: ram.size() as u64,
+        userspace_addr: ram.as_ptr() as u64,
+        ..Default::default()
+    };
+    // SAFETY: `ram` is there until the test ends, and is reached through vm-memory only.
+    unsafe { vm.set_user_memory_region(region) }.expect("a slot for RAM");
+
+    let vga = StdVga::new(Config::default()).expect("a valid configuration");
+    let slots = Slots {
+        vm: vm.clone(),
+        first_slot: 1,
+        vram: vga.vram().clone(),
+        rom: MmapRegion::new(4096).expect("memory"),
+    };
+    let machine = Mutex::new(Machine::new(vga, slots).expect("free buses"));
+    vm.set_tss_address(0xfffb_d000).expect("a TSS");
+    let mut vcpu = vm.create_vcpu(0).expect("a vCPU");
+    let mut sregs = vcpu.get_sregs().expect("segments");
+    (sregs.cs.base, sregs.cs.selector) = (0, 0);
+    vcpu.set_sregs(&sregs).expect("segments");
+    let mut regs = vcpu.get_regs().expect("registers");
+    (regs.rip, regs.rflags) = (CODE as u64, 2);
+    vcpu.set_regs(&regs).expect("registers");
+
+    assert_eq!(run(&mut vcpu, &machine).expect("a run"), "Hlt");
+
+    let mut entries = [0; 6];
+    let read = ram.as_volatile_slice().read_slice(&mut entries, READ);
+    read.expect("bytes inside");
+    assert_eq!(entries, [1, 2, 3, 4, 5, 6]);
+    let machine = lock(&machine);
+    let vga = &lock(machine.vga()).vga;
+    let window = WindowRam {
+        offset: 0,
+        len: 0x1_0000,
+        vram_offset: 0,
+    };
+    assert_eq!(vga.mappings().window, Some(window));
+    let mut byte = [0];
+    vga.vram().read(5, &mut byte);
+    assert_eq!(byte, [0x2a]);
+    assert!(
+        !vga.vram().region().bitmap().dirty_at(5),
+        "the device wrote it"
+    );
+}
