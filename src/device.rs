@@ -1,6 +1,8 @@
 //! [`StdVga`]: owns the parts, routes accesses, resets.
 
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use vm_memory::bitmap::Bitmap;
 use vmm_sys_util::eventfd::EventFd;
 
 use crate::config::{Config, Variant};
+use crate::counters::{Counters, count};
 use crate::dirty::DirtyBitmap;
 use crate::edid::Edid;
 use crate::effects::Effects;
@@ -21,7 +24,7 @@ use crate::pci::PciConfig;
 use crate::regs::Registers;
 use crate::scanout::{self, Scanout, Shape};
 use crate::vram::Vram;
-use crate::window::Routes;
+use crate::window::{self, Routes};
 
 /// QEMU's standard VGA device: the guest's side.
 ///
@@ -47,6 +50,7 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     routes: Option<Routes>,
     vram: Vram<B>,
     resets: u64,
+    counters: Counters,
     /// What the embedder knows of the mappings.
     mappings: Mappings,
     /// What the embedder knows of the mode.
@@ -125,6 +129,7 @@ impl<B: Bitmap> StdVga<B> {
             routes: None,
             vram,
             resets: 0,
+            counters: Counters::default(),
             mappings: Mappings::default(),
             #[cfg(target_os = "linux")]
             mode_event: ModeEvent::default(),
@@ -149,6 +154,11 @@ impl<B: Bitmap> StdVga<B> {
         self.rom.as_deref()
     }
 
+    /// What the device was asked for, and what came of it, in numbers.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
     /// What must be mapped where at the moment.
     pub fn mappings(&self) -> Mappings {
         self.mappings
@@ -158,7 +168,7 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// Taking it makes the mode event ready to be signalled again. This is all that a display thread
     /// needs the device for: drawing takes the value returned and [`StdVga::vram`].
-    pub fn scanout(&mut self) -> Scanout {
+    pub fn scanout(&self) -> Scanout {
         #[cfg(target_os = "linux")]
         {
             self.mode_event.rearm();
@@ -178,10 +188,14 @@ impl<B: Bitmap> StdVga<B> {
     /// Reads one access of 1, 2 or 4 bytes to the PCI configuration space.
     ///
     /// All ones where the variant has none, from offset 256 on, and for a slice of any other length.
-    pub fn config_read(&self, offset: u16, data: &mut [u8]) {
+    pub fn config_read(&mut self, offset: u16, data: &mut [u8]) {
+        count(&mut self.counters.config.reads);
         match &self.pci {
             Some(pci) if is_config_access(offset, data) => pci.read(usize::from(offset), data),
-            _ => data.fill(0xff),
+            _ => {
+                self.count_invalid();
+                data.fill(0xff);
+            }
         }
     }
 
@@ -189,17 +203,25 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// Ignored where the variant has none, from offset 256 on, and for a slice of any other length.
     pub fn config_write(&mut self, offset: u16, data: &[u8]) -> Effects {
+        count(&mut self.counters.config.writes);
         match &mut self.pci {
             Some(pci) if is_config_access(offset, data) => pci.write(usize::from(offset), data),
-            _ => return Effects::empty(),
+            _ => {
+                self.count_invalid();
+                return Effects::empty();
+            }
         }
         self.settle(Effects::MAPPINGS)
     }
 
     /// Reads from the option ROM at `offset` bytes from its start. What lies behind its end reads as
     /// all ones.
-    pub fn rom_read(&self, offset: u64, data: &mut [u8]) {
-        let rom = self.rom().unwrap_or_default();
+    pub fn rom_read(&mut self, offset: u64, data: &mut [u8]) {
+        count(&mut self.counters.rom_reads);
+        let rom = self.rom.as_deref().unwrap_or_default();
+        if offset >= rom.len() as u64 {
+            count(&mut self.counters.invalid);
+        }
         let rest = usize::try_from(offset)
             .ok()
             .and_then(|offset| rom.get(offset..))
@@ -214,6 +236,13 @@ impl<B: Bitmap> StdVga<B> {
     /// Any length goes: the bytes are read one after the other, ascending. All ones behind the
     /// window's end, where no memory map answers, and where the variant has no window.
     pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
+        count(&mut self.counters.window.reads);
+        self.count_if_outside_window(offset);
+        self.read_window(offset, data);
+    }
+
+    #[inline]
+    fn read_window(&mut self, offset: u64, data: &mut [u8]) {
         let latch = &mut self.registers.graphics.latch;
         match &self.routes {
             Some(routes) => routes.read(latch, &self.vram, offset, data),
@@ -226,6 +255,13 @@ impl<B: Bitmap> StdVga<B> {
     /// Any length goes: the bytes are written one after the other, ascending. This changes nothing but
     /// VRAM.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
+        count(&mut self.counters.window.writes);
+        self.count_if_outside_window(offset);
+        self.write_window(offset, data);
+    }
+
+    #[inline]
+    fn write_window(&mut self, offset: u64, data: &[u8]) {
         let latch = self.registers.graphics.latch;
         match &self.routes {
             Some(routes) => routes.write(latch, &self.vram, offset, data),
@@ -242,8 +278,16 @@ impl<B: Bitmap> StdVga<B> {
             pci.reset();
         }
         self.registers.reset();
+        count(&mut self.counters.resets);
         self.resets = self.resets.wrapping_add(1);
         self.settle(Effects::SHAPE | Effects::MAPPINGS)
+    }
+
+    #[inline]
+    fn count_if_outside_window(&mut self, offset: u64) {
+        if offset >= window::LEN || !self.variant.has_legacy() {
+            self.count_invalid();
+        }
     }
 
     // Out of line, these keep accesses whose routes are known from saving registers for them.
@@ -251,13 +295,13 @@ impl<B: Bitmap> StdVga<B> {
     #[inline(never)]
     fn decode_routes_and_read(&mut self, offset: u64, data: &mut [u8]) {
         self.routes = Some(Routes::new(&self.registers));
-        self.window_read(offset, data);
+        self.read_window(offset, data);
     }
 
     #[inline(never)]
     fn decode_routes_and_write(&mut self, offset: u64, data: &[u8]) {
         self.routes = Some(Routes::new(&self.registers));
-        self.window_write(offset, data);
+        self.write_window(offset, data);
     }
 
     fn decode_mappings(&self) -> Mappings {
@@ -275,6 +319,16 @@ impl<B: Bitmap> StdVga<B> {
     }
 
     // What the other doors need of the device.
+
+    pub(crate) fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// Counts an access that nothing answers.
+    #[cold]
+    pub(crate) fn count_invalid(&mut self) {
+        count(&mut self.counters.invalid);
+    }
 
     pub(crate) fn registers(&self) -> &Registers {
         &self.registers
@@ -336,13 +390,17 @@ impl<B: Bitmap> StdVga<B> {
             effects.set(Effects::MAPPINGS, mappings != self.mappings);
             self.mappings = mappings;
         }
+        if effects.contains(Effects::MAPPINGS) {
+            count(&mut self.counters.mapping_changes);
+        }
         if effects.contains(Effects::MODE) {
             let shape = scanout::shape(&self.registers);
             effects.set(Effects::MODE, shape != self.shape);
             self.shape = shape;
         }
-        #[cfg(target_os = "linux")]
         if effects.contains(Effects::MODE) {
+            count(&mut self.counters.mode_changes);
+            #[cfg(target_os = "linux")]
             self.mode_event.signal();
         }
         effects
@@ -351,249 +409,4 @@ impl<B: Bitmap> StdVga<B> {
 
 fn is_config_access(offset: u16, data: &[u8]) -> bool {
     PciConfig::contains(usize::from(offset)) && matches!(data.len(), 1 | 2 | 4)
-}
-
-#[cfg(test)]
-mod tests {
-    use vm_memory::GuestAddress;
-
-    use super::*;
-    use crate::mappings::WindowRam;
-
-    const MIB: usize = 1 << 20;
-
-    fn device(variant: Variant) -> StdVga {
-        StdVga::new(Config {
-            variant,
-            ..Config::default()
-        })
-        .unwrap()
-    }
-
-    /// Programs mode 13h's memory set-up: chain 4, all planes, 64 KiB at 0xa0000.
-    fn map_window(vga: &mut StdVga) -> Effects {
-        vga.port_write(0x3ce, &[0x06, 0x05])
-            | vga.port_write(0x3c4, &[0x04, 0x0e])
-            | vga.port_write(0x3c4, &[0x02, 0x0f])
-    }
-
-    fn write_dispi(vga: &mut StdVga, register: u16, value: u16) -> Effects {
-        vga.port_write(0x1ce, &register.to_le_bytes()) | vga.port_write(0x1d0, &value.to_le_bytes())
-    }
-
-    #[test]
-    fn a_callers_region_is_used_as_it_is() {
-        let region = Arc::new(MmapRegion::<()>::new(2 * MIB).unwrap());
-        let vga = StdVga::with_vram(Config::default(), Arc::clone(&region)).unwrap();
-        assert!(Arc::ptr_eq(vga.vram().region(), &region));
-        assert_eq!(vga.vram().len(), 2 * MIB as u64);
-    }
-
-    #[test]
-    fn a_callers_region_must_have_the_size_configured() {
-        let region = Arc::new(MmapRegion::<()>::new(2 * MIB).unwrap());
-        let config = Config {
-            vram_mib: Some(3),
-            ..Config::default()
-        };
-        let error = StdVga::with_vram(config, region).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "vram_mib asks for 4194304 bytes of VRAM, but the region given has 2097152"
-        );
-    }
-
-    #[test]
-    fn the_rom_is_padded_to_a_power_of_two() {
-        let vga = StdVga::new(Config {
-            rom: Some(vec![0x55; 3000]),
-            ..Config::default()
-        })
-        .unwrap();
-        assert_eq!(vga.rom().unwrap().len(), 4096);
-        let mut data = [0xaa; 4];
-        vga.rom_read(2998, &mut data);
-        assert_eq!(data, [0x55, 0x55, 0, 0]);
-        vga.rom_read(4095, &mut data);
-        assert_eq!(data, [0, 0xff, 0xff, 0xff]);
-        vga.rom_read(u64::MAX, &mut data);
-        assert_eq!(data, [0xff; 4]);
-    }
-
-    #[test]
-    fn each_variant_has_its_doors() {
-        let mut data = [0; 4];
-        device(Variant::IsaVga).config_read(0, &mut data);
-        assert_eq!(data, [0xff; 4], "isa-vga has no configuration space");
-        device(Variant::SecondaryVga).config_read(8, &mut data);
-        assert_eq!(
-            data,
-            [0x02, 0x00, 0x80, 0x03],
-            "revision 2, display controller of another kind"
-        );
-        device(Variant::Vga).config_read(8, &mut data);
-        assert_eq!(data, [0x02, 0x00, 0x00, 0x03], "revision 2, VGA compatible");
-        device(Variant::IsaVga).mmio_read(0x500, &mut data);
-        assert_eq!(data, [0xff; 4], "isa-vga has no BAR2");
-        device(Variant::SecondaryVga).window_read(0, &mut data);
-        assert_eq!(data, [0xff; 4], "secondary-vga has no window");
-    }
-
-    #[test]
-    fn the_isa_framebuffer_is_always_mapped() {
-        let framebuffer = MappedRange {
-            base: GuestAddress(0xe000_0000),
-            len: 8 << 20,
-        };
-        let expected = Mappings {
-            framebuffer: Some(framebuffer),
-            ..Mappings::default()
-        };
-        assert_eq!(device(Variant::IsaVga).mappings(), expected);
-        assert_eq!(device(Variant::Vga).mappings(), Mappings::default());
-    }
-
-    #[test]
-    fn configuration_accesses_behind_the_end_or_of_odd_lengths_are_void() {
-        let mut vga = device(Variant::Vga);
-        let mut data = [0; 4];
-        vga.config_read(0x100, &mut data);
-        assert_eq!(data, [0xff; 4]);
-        assert_eq!(vga.config_write(0x04, &[2, 0, 0]), Effects::empty());
-        let mut command = [0; 3];
-        vga.config_read(0x04, &mut command);
-        assert_eq!(command, [0xff; 3]);
-        vga.config_read(0x04, &mut data);
-        assert_eq!(data, [0; 4]);
-    }
-
-    #[test]
-    fn moving_a_bar_reports_changed_mappings_once() {
-        let mut vga = device(Variant::Vga);
-        assert_eq!(
-            vga.config_write(0x10, &0xfd00_0000_u32.to_le_bytes()),
-            Effects::empty(),
-            "not decoded"
-        );
-        assert_eq!(vga.config_write(0x04, &[2]), Effects::MAPPINGS);
-        assert_eq!(vga.config_write(0x04, &[2]), Effects::empty());
-        assert_eq!(
-            vga.config_write(0x10, &0xfd00_0000_u32.to_le_bytes()),
-            Effects::empty()
-        );
-        assert_eq!(
-            vga.config_write(0x13, &[0xfc]),
-            Effects::MAPPINGS,
-            "one byte of the address"
-        );
-        assert_eq!(vga.config_write(0x04, &[0]), Effects::MAPPINGS);
-    }
-
-    #[test]
-    fn chain_4_maps_vram_into_the_window() {
-        let mut vga = device(Variant::Vga);
-        assert!(map_window(&mut vga).contains(Effects::MAPPINGS));
-        let window = Some(WindowRam {
-            offset: 0,
-            len: 0x1_0000,
-            vram_offset: 0,
-        });
-        assert_eq!(vga.mappings().window, window);
-        assert_eq!(map_window(&mut vga), Effects::empty(), "nothing changed");
-
-        assert_eq!(
-            write_dispi(&mut vga, 5, 3),
-            Effects::MAPPINGS,
-            "another bank"
-        );
-        assert_eq!(vga.mappings().window.unwrap().vram_offset, 0x3_0000);
-        assert_eq!(write_dispi(&mut vga, 5, 3), Effects::empty());
-        let _ = vga.port_write(0x3c4, &[0x02, 0x07]);
-        assert_eq!(vga.mappings().window, None, "a plane is masked");
-    }
-
-    #[test]
-    fn mappings_that_change_there_and_back_within_one_access_are_not_reported() {
-        let mut vga = device(Variant::Vga);
-        let _ = map_window(&mut vga);
-        assert_eq!(vga.mmio_write(0x50a, &[1, 0]), Effects::MAPPINGS, "bank 1");
-        // Two pieces: a byte for ENABLE, which forgets the bank, and a word for BANK.
-        assert_eq!(vga.mmio_write(0x509, &[0, 1, 0]), Effects::empty());
-    }
-
-    #[test]
-    fn a_mapped_window_and_the_trap_reach_the_same_bytes() {
-        let mut vga = device(Variant::Vga);
-        let _ = map_window(&mut vga);
-        vga.window_write(0x1234, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        let mut data = [0; 9];
-        vga.vram().read(0x1234, &mut data);
-        assert_eq!(data, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    }
-
-    #[test]
-    fn window_accesses_end_with_the_window() {
-        let mut vga = device(Variant::Vga);
-        let _ = vga.port_write(0x3c4, &[0x04, 0x08]) | vga.port_write(0x3c4, &[0x02, 0x0f]);
-        vga.window_write(0x1_fffe, &[1, 2, 3, 4]);
-        let mut data = [0; 4];
-        vga.window_read(0x1_fffe, &mut data);
-        assert_eq!(data, [1, 2, 0xff, 0xff]);
-        vga.window_read(u64::MAX, &mut data);
-        assert_eq!(data, [0xff; 4]);
-    }
-
-    #[test]
-    fn secondary_vga_reports_no_window() {
-        let mut vga = device(Variant::SecondaryVga);
-        let effects = vga.mmio_write(0x404, &[0x04, 0x08]) | vga.mmio_write(0x404, &[0x02, 0x0f]);
-        assert_eq!(effects, Effects::empty());
-        assert_eq!(vga.mappings().window, None);
-    }
-
-    #[test]
-    fn enabling_clears_just_the_picture() {
-        let mut vga = device(Variant::Vga);
-        vga.vram().write(0, &[0xaa; 8192]);
-        for (register, value) in [(1, 64), (2, 16), (3, 32), (4, 1)] {
-            let _ = write_dispi(&mut vga, register, value);
-        }
-        let mut data = [0; 2];
-        vga.vram().read(4095, &mut data);
-        assert_eq!(data, [0, 0xaa]);
-    }
-
-    #[test]
-    fn a_reset_keeps_vram_and_reports_what_it_changed() {
-        let mut vga = device(Variant::Vga);
-        let _ = map_window(&mut vga);
-        let _ = vga.port_write(0x3c0, &[0x20]);
-        vga.vram().write(7, &[0x77]);
-        assert_eq!(
-            vga.reset(),
-            Effects::MAPPINGS | Effects::SCANOUT | Effects::MODE
-        );
-        assert_eq!(vga.mappings(), Mappings::default());
-        assert_eq!(vga.vram().byte(7), 0x77);
-        assert_eq!(vga.reset(), Effects::SCANOUT);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_mode_event_is_signalled_once_until_the_scanout_is_taken() {
-        let event = EventFd::new(vmm_sys_util::eventfd::EFD_NONBLOCK).unwrap();
-        let mut vga = device(Variant::Vga);
-        vga.set_mode_event(Some(event.try_clone().unwrap()));
-
-        let _ = vga.port_write(0x3c0, &[0x20]);
-        let _ = vga.port_write(0x3ce, &[0x06, 0x01]);
-        assert_eq!(event.read().unwrap(), 1, "two changes, one signal");
-        let _ = vga.port_write(0x3ce, &[0x06, 0x00]);
-        assert!(event.read().is_err(), "the scanout wasn't taken");
-        vga.scanout();
-        let _ = vga.port_write(0x3ce, &[0x06, 0x00]);
-        assert!(event.read().is_err(), "nothing changed");
-        let _ = vga.port_write(0x3ce, &[0x06, 0x01]);
-        assert_eq!(event.read().unwrap(), 1);
-    }
 }

@@ -61,6 +61,7 @@
 //! ```
 
 mod config;
+mod counters;
 mod damage;
 mod device;
 mod dirty;
@@ -85,6 +86,7 @@ mod vram;
 mod window;
 
 pub use config::{ByteOrder, Clock, Config, Monitor, Retrace, Variant};
+pub use counters::{Accesses, Counters};
 pub use damage::{Damage, Rect};
 pub use device::StdVga;
 pub use dirty::{Dirty, DirtyBitmap};

@@ -50,6 +50,12 @@ pub struct WindowRam {
 }
 
 impl WindowRam {
+    /// Whether it holds the byte at `offset` in the window.
+    pub(crate) fn contains(&self, offset: u64) -> bool {
+        let start = u64::from(self.offset);
+        (start..start + u64::from(self.len)).contains(&offset)
+    }
+
     /// The part that answers with Graphics Miscellaneous bits 3:2, and where it is in VRAM.
     pub(crate) fn of_memory_map(memory_map: u8, bank_offset: u32) -> Self {
         let (offset, len, vram_offset) = match memory_map {
@@ -67,6 +73,11 @@ impl WindowRam {
 }
 
 /// What must be mapped where, at the moment.
+///
+/// A guest may let ranges overlap. In QEMU, of BARs the one that was mapped last is on top: the ROM over
+/// BAR2 over BAR0 where COMMAND enables them at once. A part of the window that is RAM lies over them,
+/// the rest of the window under them. No driver depends on it, and where it can't be had, leave out what
+/// lies below: its accesses may trap.
 ///
 /// Ask for it with [`StdVga::mappings`](crate::StdVga::mappings) whenever an access returned
 /// [`Effects::MAPPINGS`](crate::Effects::MAPPINGS). The legacy ports and the 0xa0000 window aren't

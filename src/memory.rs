@@ -23,6 +23,9 @@ impl<B: Bitmap> StdVga<B> {
     /// It's for buses that know addresses. Where the bus knows which BAR it is, [`StdVga::mmio_read`],
     /// [`StdVga::window_read`], [`StdVga::rom_read`] and [`Vram::read`](crate::Vram::read) take the
     /// offset. Addresses that aren't the device's read all ones.
+    ///
+    /// Where ranges overlap, which no driver arranges, they lie as QEMU puts those that are enabled at
+    /// once ([`Mappings`](crate::Mappings)).
     pub fn memory_read(&mut self, address: GuestAddress, data: &mut [u8]) {
         match self.door(address) {
             Some(Door::Window(offset)) => self.window_read(offset, data),
@@ -46,15 +49,22 @@ impl<B: Bitmap> StdVga<B> {
     }
 
     fn door(&self, address: GuestAddress) -> Option<Door> {
-        if self.variant().has_legacy() && WINDOW.contains(&address.0) {
-            return Some(Door::Window(address.0 - WINDOW.start));
-        }
         let mappings = self.mappings();
+        let window = MappedRange {
+            base: GuestAddress(WINDOW.start),
+            len: WINDOW.end - WINDOW.start,
+        };
+        let window = self.variant().has_legacy().then_some(window);
         let offset_in = |range: Option<MappedRange>| range?.offset_of(address);
-        offset_in(mappings.mmio)
-            .map(Door::Mmio)
-            .or_else(|| offset_in(mappings.framebuffer).map(Door::Framebuffer))
+        let in_window = offset_in(window);
+        let is_window_ram = |offset: &u64| mappings.window.is_some_and(|ram| ram.contains(*offset));
+        in_window
+            .filter(is_window_ram)
+            .map(Door::Window)
             .or_else(|| offset_in(mappings.rom).map(Door::Rom))
+            .or_else(|| offset_in(mappings.mmio).map(Door::Mmio))
+            .or_else(|| offset_in(mappings.framebuffer).map(Door::Framebuffer))
+            .or_else(|| in_window.map(Door::Window))
     }
 }
 
@@ -121,6 +131,35 @@ mod tests {
         let _ = vga.port_write(0x3c4, &[0x02, 0x0f]) | vga.port_write(0x3c4, &[0x04, 0x0e]);
         let _ = write(&mut vga, 0xb_8000, &[0x41, 0x07]);
         assert_eq!(read(&mut vga, 0xb_8000), [0x41, 0x07]);
+    }
+
+    #[test]
+    fn ranges_that_overlap_lie_as_in_qemu() {
+        let mut vga = vga(Variant::Vga);
+        let address = GuestAddress(ROM.into());
+        let mut place = |bar: u16, value: u32| {
+            let _ = vga.config_write(bar, &value.to_le_bytes());
+            vga.door(address)
+        };
+        assert_eq!(place(0x10, ROM & 0xff00_0000), Some(Door::Rom(0)));
+        assert_eq!(place(0x18, ROM), Some(Door::Rom(0)));
+        assert_eq!(place(0x30, 0), Some(Door::Mmio(0)));
+        assert_eq!(
+            place(0x18, 0),
+            Some(Door::Framebuffer(u64::from(ROM & 0x00ff_ffff)))
+        );
+    }
+
+    #[test]
+    fn a_bar_lies_over_the_trapped_window_and_under_its_ram() {
+        let mut vga = vga(Variant::Vga);
+        let _ = vga.config_write(0x18, &0xa_0000_u32.to_le_bytes());
+        let address = GuestAddress(0xa_0008);
+        assert_eq!(vga.door(address), Some(Door::Mmio(8)));
+        let _ = vga.port_write(0x3ce, &[0x06, 0x05])
+            | vga.port_write(0x3c4, &[0x04, 0x0e])
+            | vga.port_write(0x3c4, &[0x02, 0x0f]);
+        assert_eq!(vga.door(address), Some(Door::Window(8)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use vm_memory::bitmap::Bitmap;
 
 use crate::config::ByteOrder;
+use crate::counters::count;
 use crate::device::StdVga;
 use crate::effects::Effects;
 use crate::ports;
@@ -48,6 +49,8 @@ impl<B: Bitmap> StdVga<B> {
     /// Any length goes: the access is cut into naturally aligned pieces of at most 4 bytes, ascending.
     /// Holes, and everything where the device has no BAR2, read all ones.
     pub fn mmio_read(&mut self, offset: u64, data: &mut [u8]) {
+        count(&mut self.counters_mut().mmio.reads);
+        self.count_if_behind_bar2(offset);
         let mut at = 0;
         while at < data.len() {
             let piece = offset.saturating_add(at as u64);
@@ -61,6 +64,8 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// Any length goes, as for [`StdVga::mmio_read`]. Holes and the EDID blob ignore it.
     pub fn mmio_write(&mut self, offset: u64, data: &[u8]) -> Effects {
+        count(&mut self.counters_mut().mmio.writes);
+        self.count_if_behind_bar2(offset);
         let mut effects = Effects::empty();
         let mut at = 0;
         while at < data.len() {
@@ -70,6 +75,12 @@ impl<B: Bitmap> StdVga<B> {
             at += len;
         }
         self.settle(effects)
+    }
+
+    fn count_if_behind_bar2(&mut self, offset: u64) {
+        if !self.has_mmio() || offset >= BAR2_BYTES {
+            self.count_invalid();
+        }
     }
 
     fn area(&self, offset: u64) -> Area {

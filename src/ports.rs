@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use vm_memory::bitmap::Bitmap;
 
 use crate::config::Variant;
+use crate::counters::count;
 use crate::device::StdVga;
 use crate::effects::Effects;
 use crate::regs::Registers;
@@ -85,9 +86,11 @@ impl<B: Bitmap> StdVga<B> {
     /// A slice that stands for several accesses (`kvm-ioctls` hands over a `rep insb` so) must be
     /// split by the size of one.
     pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
+        count(&mut self.counters_mut().ports.reads);
         if self.has_ports() {
             self.read_ports(port, data);
         } else {
+            self.count_invalid();
             data.fill(OPEN_BUS);
         }
     }
@@ -96,7 +99,9 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// What the device doesn't have ignores it; see [`StdVga::port_read`] for the rest.
     pub fn port_write(&mut self, port: u16, data: &[u8]) -> Effects {
+        count(&mut self.counters_mut().ports.writes);
         if !self.has_ports() {
+            self.count_invalid();
             return Effects::empty();
         }
         let effects = self.write_ports(port, data);
@@ -139,6 +144,8 @@ impl<B: Bitmap> StdVga<B> {
                     for (port, piece) in pieces_of_dword(port) {
                         self.read_ports(port, &mut data[piece]);
                     }
+                } else {
+                    self.count_invalid();
                 }
             }
         }
@@ -158,7 +165,7 @@ impl<B: Bitmap> StdVga<B> {
                     effects |= self.write_ports(port, &data[piece]);
                 }
             }
-            _ => {}
+            _ => self.count_invalid(),
         }
         effects
     }

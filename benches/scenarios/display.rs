@@ -22,7 +22,7 @@ pub struct Display {
 impl Display {
     /// Fills the VRAM that the guest's mode shows, with as many colours, characters or fonts as there are,
     /// and draws it for a first time.
-    pub fn new(mut guest: Guest, kernels: Kernels) -> Self {
+    pub fn new(guest: Guest, kernels: Kernels) -> Self {
         let scanout = guest.vga.scanout();
         let screen = Screen::with_kernels(kernels);
         let size = screen.size(&scanout);

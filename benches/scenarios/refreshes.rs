@@ -108,7 +108,7 @@ fn text(to: &mut impl Measure) {
 
 fn shown_from_vram(to: &mut impl Measure) {
     to.measure("scanout_only", || {
-        let (mut display, words) = written(vbe_32, 100 * 1920 * 4, &[0x5a; 1920 * 4]);
+        let (display, words) = written(vbe_32, 100 * 1920 * 4, &[0x5a; 1920 * 4]);
         move || {
             let scanout = display.guest.vga.scanout();
             let direct = scanout.direct(display.guest.vga.vram());

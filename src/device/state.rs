@@ -70,6 +70,7 @@ impl<B: Bitmap> StdVga<B> {
             resets,
             // The host's.
             text_blink: _,
+            counters: _,
             #[cfg(target_os = "linux")]
                 mode_event: _,
             // Functions of the others.

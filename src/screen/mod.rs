@@ -77,6 +77,7 @@ pub struct Screen {
     graphics: graphics::Renderer,
     cursor_blinker: Blinker,
     text_blinker: Blinker,
+    refreshes: u64,
 }
 
 impl Default for Screen {
@@ -102,7 +103,13 @@ impl Screen {
             graphics: graphics::Renderer::new(),
             cursor_blinker: Blinker::default(),
             text_blinker: Blinker::default(),
+            refreshes: 0,
         }
+    }
+
+    /// How many refreshes there were, but for those that failed.
+    pub fn refreshes(&self) -> u64 {
+        self.refreshes
     }
 
     /// The size of the picture that a refresh with `scanout` leaves on the surface.
@@ -204,6 +211,7 @@ impl Screen {
             }
         };
         self.drawn = Some(size);
+        self.refreshes = self.refreshes.wrapping_add(1);
         Ok(if first { Damage::whole(size) } else { damage })
     }
 

@@ -17,7 +17,7 @@ use crate::vram::Vram;
 use alu::{Alu, Latched, plane_bytes};
 
 /// Length of the window, in bytes.
-const LEN: u64 = 0x2_0000;
+pub(crate) const LEN: u64 = 0x2_0000;
 
 /// Bytes of a run that are written at once.
 const BLOCK: usize = 32;

@@ -188,14 +188,14 @@ impl Guest {
         self.effects |= self.vga.config_write(offset, data);
     }
 
-    pub fn config_read<const N: usize>(&self, offset: u16) -> [u8; N] {
+    pub fn config_read<const N: usize>(&mut self, offset: u16) -> [u8; N] {
         let mut data = [0; N];
         self.vga.config_read(offset, &mut data);
         data
     }
 
     #[track_caller]
-    pub fn expect_config<const N: usize>(&self, offset: u16, expected: [u8; N]) {
+    pub fn expect_config<const N: usize>(&mut self, offset: u16, expected: [u8; N]) {
         let access = format!("configuration bytes from {offset:#04x} on");
         expect(access, self.config_read(offset), expected);
     }

@@ -139,7 +139,7 @@ fn configuration_space_is_reset_but_for_its_scratch_bytes() {
         guest.config_write(offset, &[0xff; 4]);
     }
     guest.reset();
-    let fresh = Guest::new(Variant::Vga);
+    let mut fresh = Guest::new(Variant::Vga);
     for offset in (0..0x40).step_by(4) {
         guest.expect_config::<4>(offset, fresh.config_read(offset));
     }

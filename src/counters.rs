@@ -1,0 +1,44 @@
+//! What a device did, as plain numbers.
+
+/// What a [`StdVga`](crate::StdVga) was asked for and what came of it, since it was built.
+///
+/// For metrics: an embedder takes them now and then, and reports differences. A guest can drive them as
+/// fast as it likes; they wrap at the end. They aren't part of the saved state, and a reset keeps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Accesses to the PCI configuration space.
+    pub config: Accesses,
+    /// Accesses to ports.
+    pub ports: Accesses,
+    /// Accesses to BAR2, in the embedder's calls.
+    pub mmio: Accesses,
+    /// Accesses to the 0xa0000 window, in the embedder's calls. Where it's mapped as RAM, the device
+    /// sees none.
+    pub window: Accesses,
+    /// Reads from the option ROM. Where it's mapped, the device sees none.
+    pub rom_reads: u64,
+    /// Those of the above that no part of the device could answer: behind the end of the space, of a
+    /// length that isn't an access's, or where the variant has no such space.
+    pub invalid: u64,
+    /// How often [`StdVga::mappings`](crate::StdVga::mappings) changed.
+    pub mapping_changes: u64,
+    /// How often the picture's kind, size or pixel format changed.
+    pub mode_changes: u64,
+    /// Resets.
+    pub resets: u64,
+}
+
+/// How often a space was accessed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accesses {
+    /// Reads.
+    pub reads: u64,
+    /// Writes.
+    pub writes: u64,
+}
+
+/// Adds one.
+#[inline]
+pub(crate) fn count(counter: &mut u64) {
+    *counter = counter.wrapping_add(1);
+}

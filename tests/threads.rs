@@ -1,0 +1,142 @@
+//! The device behind a lock, and a screen on a thread of its own that takes the lock for snapshots only.
+
+mod driver;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use driver::*;
+use rand::prelude::*;
+use stdvga::{Dirty, Screen, Surface, Variant, Vram};
+
+/// The largest picture that a mode of the test has.
+const MOST_PIXELS: u64 = 1024 * 768;
+
+fn lock(guest: &Mutex<Guest>) -> MutexGuard<'_, Guest> {
+    guest.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A display thread's part.
+struct Display {
+    screen: Screen,
+    pixels: Vec<u32>,
+}
+
+impl Display {
+    fn new() -> Self {
+        Self {
+            screen: Screen::new(),
+            pixels: Vec::new(),
+        }
+    }
+
+    fn refresh(&mut self, guest: &Mutex<Guest>, vram: &Vram, dirty: Dirty<'_>) {
+        let scanout = lock(guest).vga.scanout();
+        // From here on nothing is locked.
+        let size = self.screen.size(&scanout);
+        assert!(size.pixels() <= MOST_PIXELS, "{size}");
+        self.pixels.resize(size.pixels() as usize, 0);
+        let surface = Surface {
+            pixels: &mut self.pixels,
+            stride: size.width as usize,
+        };
+        self.screen
+            .refresh(&scanout, vram, dirty, Duration::ZERO, surface)
+            .expect("the surface has the size asked for");
+    }
+}
+
+/// Sets one of the modes of the test.
+fn set_mode(guest: &mut Guest, rng: &mut impl Rng) {
+    match rng.random_range(0..6) {
+        0 => guest.mode_03h(),
+        1 => guest.planar_mode(640, 480),
+        2 => guest.mode_13h(),
+        3 => guest.vbe_mode(1024, 768, 32),
+        4 => guest.vbe_mode(800, 600, 8),
+        _ => guest.reset(),
+    }
+}
+
+#[test]
+fn a_screen_that_drew_while_guests_wrote_and_switched_modes_ends_with_the_right_picture() {
+    const MODES: usize = 300;
+    for seed in 0..3 {
+        let guest = Guest::with_vram(4);
+        let vram = guest.vga.vram().clone();
+        let guest = Mutex::new(guest);
+        let done = AtomicBool::new(false);
+        let mut display = Display::new();
+        thread::scope(|scope| {
+            // A vCPU that draws into BAR0, which is mapped: it needs no lock.
+            scope.spawn(|| {
+                let mut rng = SmallRng::seed_from_u64(seed);
+                while !done.load(Ordering::Relaxed) {
+                    vram.write(rng.random_range(0..vram.len()), &rng.random::<[u8; 64]>());
+                }
+            });
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    display.refresh(&guest, &vram, Dirty::Compare);
+                }
+            });
+            // A vCPU whose accesses trap.
+            let mut rng = SmallRng::seed_from_u64(100 + seed);
+            for _ in 0..MODES {
+                set_mode(&mut lock(&guest), &mut rng);
+                for _ in 0..50 {
+                    let offset = rng.random_range(0..0x1_0000);
+                    lock(&guest).window_write(offset, &rng.random::<[u8; 4]>());
+                }
+                let _ = lock(&guest).inb(INPUT_STATUS_1);
+            }
+            lock(&guest).vbe_mode(1024, 768, 32);
+            done.store(true, Ordering::Relaxed);
+        });
+
+        assert!(display.screen.refreshes() > 0, "seed {seed}");
+        display.refresh(&guest, &vram, Dirty::Compare);
+        let mut fresh = Display::new();
+        fresh.refresh(&guest, &vram, Dirty::All);
+        let wrong = display
+            .pixels
+            .iter()
+            .zip(&fresh.pixels)
+            .position(|(a, b)| a != b);
+        assert_eq!(wrong, None, "seed {seed}: the first pixel that differs");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_event_loop_that_waits_for_the_mode_event_sees_the_last_mode() {
+    use vmm_sys_util::eventfd::EventFd;
+
+    let guest = Mutex::new(Guest::new(Variant::Vga));
+    let event = EventFd::new(0).expect("an eventfd");
+    let signal = event.try_clone().expect("another handle of it");
+    lock(&guest).vga.set_mode_event(Some(signal));
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            // Each read blocks until a mode changed that wasn't seen yet.
+            loop {
+                event.read().expect("an eventfd can be read");
+                let mode = lock(&guest).vga.scanout().mode().to_string();
+                if mode == "graphics 1024x768, 32 bpp" {
+                    return mode;
+                }
+            }
+        });
+        for _ in 0..100 {
+            lock(&guest).mode_03h();
+            lock(&guest).mode_13h();
+        }
+        lock(&guest).vbe_mode(1024, 768, 32);
+        assert_eq!(
+            waiter.join().expect("no panic"),
+            "graphics 1024x768, 32 bpp"
+        );
+    });
+}
