@@ -7,7 +7,8 @@ use iced_x86::code_asm::*;
 use iced_x86::{IcedError, Instruction};
 
 use crate::run::{
-    Picture, SEABIOS, SEAVGABIOS, assert_recorded, boot, have_kvm_and, temporary, text,
+    Picture, SEABIOS, SEAVGABIOS, UNTIL_HALTED, assert_recorded, boot, have_kvm_and, temporary,
+    text,
 };
 
 /// A boot sector: `draw`, and then an end that is an event.
@@ -68,7 +69,7 @@ pub fn assert_image_draws(name: &str, image: &Path, options: &[&str]) -> String 
     let screenshot = image.with_extension("png");
     let files = ["--bios", SEABIOS, "--vgabios", SEAVGABIOS];
     let own = ["--floppy", text(image), "--screenshot", text(&screenshot)];
-    let arguments = [&files[..], &own, options].concat();
+    let arguments = [&files[..], &own, &UNTIL_HALTED, options].concat();
     let output = boot(&arguments);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "boot {arguments:?}:\n{stderr}");

@@ -7,8 +7,8 @@ use iced_x86::code_asm::*;
 
 use crate::boot_sectors::{sector, set_mode};
 use crate::run::{
-    PLEX86_VGABIOS, Picture, SEABIOS, SEAVGABIOS, assert_recorded, assert_same, boot, boot_ok,
-    have_kvm_and, temporary, text,
+    PLEX86_VGABIOS, Picture, SEABIOS, SEAVGABIOS, UNTIL_HALTED, assert_recorded, assert_same, boot,
+    boot_ok, have_kvm_and, temporary, text,
 };
 
 #[test]
@@ -66,7 +66,7 @@ fn boot_sector(
     fs::write(&image, sector(draw)).expect("the image can be written");
     let files = ["--bios", SEABIOS, "--vgabios", vgabios];
     let own = ["--floppy", text(&image), "--text"];
-    let output = boot(&[&files[..], &own, options].concat());
+    let output = boot(&[&files[..], &own, &UNTIL_HALTED, options].concat());
     let [screen, stderr] =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{stderr}");

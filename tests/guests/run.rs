@@ -107,3 +107,7 @@ pub fn assert_recorded(name: &str, actual: &Picture) {
     let expected = expected.unwrap_or_else(|| panic!("{} is missing", recorded.display()));
     assert_same(name, actual, &expected);
 }
+
+/// Until the guest halts, and not until its screen stands still: a machine that is short of time shows
+/// that, too.
+pub const UNTIL_HALTED: [&str; 2] = ["--seconds", "300"];
