@@ -35,7 +35,8 @@ pub(super) struct Palette {
     doubled: [[u32; 2]; 256],
     /// All pairs of the first 16. The low half of an index is the left one's.
     pairs_16: [[u32; 2]; 256],
-    /// Blue, green and red of each colour.
+    /// Blue, green and red of each colour, for lookups in the CPU's registers.
+    #[cfg(target_arch = "x86_64")]
     components: [[u8; 256]; 3],
 }
 
@@ -45,6 +46,7 @@ impl Palette {
             colors: *colors,
             doubled: colors.map(|color| [color; 2]),
             pairs_16: std::array::from_fn(|pair| [colors[pair & 0x0f], colors[pair >> 4]]),
+            #[cfg(target_arch = "x86_64")]
             components: [0, 8, 16].map(|shift| colors.map(|color| (color >> shift) as u8)),
         }
     }
