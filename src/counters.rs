@@ -17,8 +17,9 @@ pub struct Counters {
     pub window: Accesses,
     /// Reads from the option ROM. Where it's mapped, the device sees none.
     pub rom_reads: u64,
-    /// Those of the above that no part of the device could answer: behind the end of the space, of a
-    /// length that isn't an access's, or where the variant has no such space.
+    /// Those of the above that start behind the end of their space, have a length that isn't an access's,
+    /// or are to a space that the variant lacks. Ports that aren't the device's, and holes between
+    /// registers, don't count.
     pub invalid: u64,
     /// How often [`StdVga::mappings`](crate::StdVga::mappings) changed.
     pub mapping_changes: u64,

@@ -105,7 +105,10 @@ pub enum StateError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The state is of a version that this crate doesn't know.
-    #[error("the state has version {version}: 1 to {} are known", State::VERSION)]
+    #[error(
+        "the state has version {version}, but versions 1 to {} are known",
+        State::VERSION
+    )]
     Version {
         /// The state's version.
         version: u32,

@@ -32,7 +32,8 @@
 //! let framebuffer = vga.mappings().framebuffer.ok_or("BAR0 is not mapped")?;
 //! assert_eq!((framebuffer.base.0, framebuffer.len), (0xfd00_0000, 16 << 20));
 //!
-//! // The guest's driver sets the mode by the DISPI registers, and switches the palette on.
+//! // The guest's driver sets the mode by the DISPI registers, and switches the palette on: without
+//! // that (bit 5 of the Attribute Controller's index), the screen stays blank in any mode.
 //! for (register, value) in [(1_u16, 640_u16), (2, 480), (3, 32), (4, 0x41)] {
 //!     effects |= vga.port_write(0x1ce, &register.to_le_bytes());
 //!     effects |= vga.port_write(0x1d0, &value.to_le_bytes());
@@ -50,7 +51,9 @@
 //!
 //! let mut screen = Screen::new();
 //! let size = screen.size(&scanout);
-//! let mut pixels = vec![0; (size.width * size.height) as usize];
+//! // The guest chooses the size: up to 16000x12000. Don't allocate more than you want to show.
+//! assert!(size.pixels() <= 3840 * 2160);
+//! let mut pixels = vec![0; size.pixels() as usize];
 //! let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
 //! // The first refresh draws it all. Those that follow draw what changed.
 //! let damage = screen.refresh(&scanout, &vram, Dirty::Compare, Duration::ZERO, surface)?;
@@ -59,6 +62,11 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).
+//! - `vm-device`: `BusVga`, the device on the port and MMIO buses of rust-vmm's `vm-device`.
 
 mod config;
 mod counters;

@@ -155,7 +155,8 @@ pub enum Format {
         /// Whether every pixel shows twice.
         doubled: bool,
     },
-    /// 256 colours, every pixel twice: mode 13h and its kin.
+    /// 256 colours, every pixel twice: mode 13h and its kin. Mode 13h's 320x200 pixels are a picture of
+    /// 640x400, as in QEMU.
     Indexed8Doubled,
     /// 256 colours.
     Indexed8,
@@ -269,6 +270,9 @@ impl Scanout {
 
     /// The colours that indices of VRAM stand for, as 0x00RRGGBB. 16-colour modes use the first 16;
     /// direct-colour modes, and a blank screen, none: those that aren't used are black.
+    ///
+    /// A component of six bits becomes one of eight as in QEMU: bit 0 fills the two bits below it (21 is
+    /// 0x57). Other programs repeat the high bits.
     pub fn palette(&self) -> &[u32; 256] {
         &self.palette
     }

@@ -9,6 +9,9 @@ use crate::picture::Picture;
 use crate::terminal;
 use crate::vnc::Viewers;
 
+/// Pixels of the largest picture that is shown: the guest chooses the size.
+const MOST_PIXELS: u64 = 7680 * 4320;
+
 /// The host's side of the VGA. A VMM with a window would show `pixels` in it.
 pub struct Display {
     screen: Screen,
@@ -49,9 +52,17 @@ impl Display {
             self.mode = mode;
         }
         let size = self.screen.size(scanout);
+        if size.pixels() > MOST_PIXELS {
+            if new_mode {
+                self.say("too large to show");
+            }
+            // One that has drawn nothing draws all, once there's a picture again.
+            self.screen = Screen::new();
+            return Ok(new_mode);
+        }
         if size != self.size {
             self.size = size;
-            self.pixels = vec![0; size.width as usize * size.height as usize];
+            self.pixels = vec![0; size.pixels() as usize];
         }
         // A VMM with a window passes the time that goes by, and the cursor blinks. Here it stands
         // still: blinking is no change.

@@ -219,8 +219,10 @@ impl Machine {
                     // The log goes with the slot. The guest doesn't run meanwhile: it writes nothing more.
                     self.collect_log(index);
                 }
-                self.slots[index] = None;
                 let result = self.vm.unmap(slot);
+                if result.is_ok() {
+                    self.slots[index] = None;
+                }
                 self.slot_changed(result);
             }
         }
@@ -244,7 +246,8 @@ impl Machine {
     fn slot_changed(&mut self, result: Result<()>) {
         self.board.counts.slot_changes += 1;
         if let Err(error) = result {
-            self.board.note(format!("{error:#}: accesses will trap"));
+            self.board
+                .note(format!("{error:#}: the slot stays as it was"));
         }
     }
 }

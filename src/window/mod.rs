@@ -27,7 +27,8 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// It's what a call of [`StdVga::window_write`] for each would do, in this order. Drain KVM's ring
     /// of coalesced writes into it before any other access is handed over, and before
-    /// [`StdVga::scanout`].
+    /// [`StdVga::scanout`], [`StdVga::drain_dirty`] and [`StdVga::state`]. (Accesses through memory that
+    /// is mapped may still overtake what waits in the ring, as in QEMU. No driver mixes them.)
     pub fn window_writes<'a>(&mut self, writes: impl IntoIterator<Item = (u64, &'a [u8])>) {
         for (offset, data) in writes {
             self.window_write(offset, data);

@@ -272,7 +272,7 @@ fn a_newer_version_is_refused_before_its_fields_are_looked_at() {
     assert!(
         error
             .to_string()
-            .starts_with("the state has version 2: 1 to 1 are known"),
+            .starts_with("the state has version 2, but versions 1 to 1 are known"),
         "{error}"
     );
 }

@@ -137,11 +137,11 @@ fn versions_that_are_not_known_are_refused() {
     expect_refusals(&[
         (
             |state| state.version = 0,
-            "the state has version 0: 1 to 1 are known",
+            "the state has version 0, but versions 1 to 1 are known",
         ),
         (
             |state| state.version = 2,
-            "the state has version 2: 1 to 1 are known",
+            "the state has version 2, but versions 1 to 1 are known",
         ),
     ]);
 }
