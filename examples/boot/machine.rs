@@ -282,12 +282,17 @@ fn plan(mappings: &Mappings, taken: &[(u64, u64)]) -> Slots {
         offset: 0,
     });
     let mut slots: Slots = [None; 3];
-    // The window comes first: a BAR that is moved over it doesn't hide it.
-    for (index, wanted) in [(WINDOW_RAM, window), (FRAMEBUFFER, framebuffer), (ROM, rom)] {
+    // What is on top comes first: the window's RAM, the ROM, and BAR2, which traps.
+    let bar2 = mappings
+        .mmio
+        .map(|range| (range.base.0, range.base.0 + range.len));
+    for (index, wanted) in [(WINDOW_RAM, window), (ROM, rom), (FRAMEBUFFER, framebuffer)] {
         slots[index] = wanted.filter(|shown| {
             let window_free = index == WINDOW_RAM || !shown.overlaps(WINDOW.start, WINDOW.end);
+            let bar2 = bar2.filter(|_| index == FRAMEBUFFER);
             let free = !taken
                 .iter()
+                .chain(&bar2)
                 .any(|(start, end)| shown.overlaps(*start, *end));
             let aligned = shown.guest % PAGE == 0 && shown.len % PAGE == 0;
             let apart = slots

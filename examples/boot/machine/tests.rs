@@ -63,7 +63,13 @@ fn a_bar_over_ram_the_window_or_another_slot_stays_unmapped() {
         rom: range(0xe000_0000, 0x1_0000),
         ..Mappings::default()
     };
-    assert_eq!(planned(both), [Some(0xe000_0000), None, None]);
+    assert_eq!(planned(both), [None, None, Some(0xe000_0000)]);
+    let hidden = Mappings {
+        framebuffer: range(0xe000_0000, 16 * MIB),
+        mmio: range(0xe000_0000, 0x1000),
+        ..Mappings::default()
+    };
+    assert_eq!(planned(hidden), [None; 3], "BAR2 traps, and is on top");
 }
 
 #[test]
