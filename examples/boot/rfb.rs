@@ -152,7 +152,7 @@ fn put_numbers<const N: usize>(message: &mut Vec<u8>, numbers: [u32; N]) {
 }
 
 /// How a viewer wants its pixels.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelFormat {
     bytes: usize,
     big_endian: bool,

@@ -206,15 +206,16 @@ impl Watch<'_> {
         Ok(scanout)
     }
 
-    /// Passes on what viewers typed, as far as the guest takes it.
+    /// Passes on what viewers typed, as far as the guest takes it. The vCPU never waits for viewers: the
+    /// machine's lock isn't held while theirs is taken.
     fn pass_keys(&mut self) {
         let Some(viewers) = self.display.viewers() else {
             return;
         };
-        let mut machine = machine::lock(self.machine);
-        let codes = viewers.take_keys(machine.board.keyboard.room());
+        let room = machine::lock(self.machine).board.keyboard.room();
+        let codes = viewers.take_keys(room);
         if !codes.is_empty() {
-            machine.push_keys(&codes);
+            machine::lock(self.machine).push_keys(&codes);
             self.quiet = Duration::ZERO;
         }
     }

@@ -5,12 +5,12 @@
 //! says, the other sends its updates.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, BufReader, ErrorKind, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use stdvga::{Rect, Size};
@@ -22,7 +22,9 @@ use crate::terminal;
 
 /// Viewers at a time.
 const MOST_VIEWERS: usize = 16;
-/// Keys that wait for the guest: more are lost.
+/// Connections at a time: a few more, for those who haven't said hello.
+const MOST_CONNECTIONS: usize = MOST_VIEWERS + 4;
+/// Keys that wait for the guest: what's pressed then is lost.
 const MOST_KEYS: usize = 256;
 /// Pixels in an update, so that it fits into memory: what's left comes with the next one.
 const MOST_PIXELS: usize = 4 << 20;
@@ -31,6 +33,8 @@ const LONGEST: u32 = 0xffff;
 /// How long viewers may take to say hello, and to get the last picture.
 const GREETING: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a viewer may read nothing of an update.
+const UNREAD: Duration = Duration::from_secs(30);
 
 /// Everybody who watches.
 pub struct Viewers(Arc<Shared>);
@@ -59,8 +63,14 @@ impl Viewers {
 
     /// Shows a picture, of which `damage` changed.
     pub fn show(&self, size: Size, pixels: &[u32], damage: &[Rect]) {
-        self.0.lock().show(size, pixels, damage);
-        self.0.changed.notify_all();
+        let mut state = self.0.lock();
+        state.show(size, pixels, damage);
+        let State {
+            viewers, picture, ..
+        } = &*state;
+        if viewers.values().any(|viewer| viewer.has_update(picture)) {
+            self.0.changed.notify_all();
+        }
     }
 
     /// Takes what was typed: scan codes, at most `room` bytes.
@@ -112,8 +122,15 @@ impl Shared {
 
     /// Changes a viewer. Its sender may have waited for that.
     fn change(&self, id: u64, change: impl FnOnce(&mut Viewer)) {
-        self.lock().viewers.entry(id).and_modify(change);
-        self.changed.notify_all();
+        let State {
+            viewers, picture, ..
+        } = &mut *self.lock();
+        if let Some(viewer) = viewers.get_mut(&id) {
+            change(viewer);
+            if viewer.has_update(picture) {
+                self.changed.notify_all();
+            }
+        }
     }
 
     /// Forgets a viewer, and releases the keys that it held.
@@ -127,7 +144,7 @@ impl Shared {
     }
 
     /// The next update of a viewer. There's none once it has gone, or got the last picture.
-    fn next_update(&self, id: u64) -> Option<Vec<u8>> {
+    fn next_update(&self, id: u64) -> Option<Update> {
         let mut state = self.lock();
         loop {
             let State {
@@ -149,7 +166,8 @@ impl Shared {
 }
 
 struct State {
-    picture: Picture,
+    /// Senders share it while they make messages of it.
+    picture: Arc<Picture>,
     viewers: BTreeMap<u64, Viewer>,
     keys: VecDeque<Vec<u8>>,
     /// The picture won't change any more.
@@ -158,33 +176,51 @@ struct State {
 
 impl State {
     fn show(&mut self, size: Size, pixels: &[u32], damage: &[Rect]) {
-        let picture = &mut self.picture;
-        if size != picture.size() {
-            *picture = Picture {
-                width: size.width,
-                height: size.height,
-                pixels: pixels.to_vec(),
-            };
-            for viewer in self.viewers.values_mut() {
-                viewer.stale = Stale::all(viewer.size);
-            }
+        let resized = size != self.picture.size();
+        if !resized && damage.is_empty() {
             return;
         }
-        for rect in damage {
-            for y in rect.y..rect.y + rect.size.height {
-                let start = y as usize * size.width as usize + rect.x as usize;
-                let row = start..start + rect.size.width as usize;
-                picture.pixels[row.clone()].copy_from_slice(&pixels[row]);
+        match Arc::get_mut(&mut self.picture) {
+            Some(picture) if !resized => copy(pixels, damage, picture),
+            _ => {
+                self.picture = Arc::new(Picture {
+                    width: size.width,
+                    height: size.height,
+                    pixels: pixels.to_vec(),
+                });
             }
-            for viewer in self.viewers.values_mut() {
-                viewer.stale.add(rect);
+        }
+        for viewer in self.viewers.values_mut() {
+            if resized {
+                viewer.stale = Stale::all(viewer.size);
+            } else {
+                damage.iter().for_each(|rect| viewer.stale.add(rect));
             }
         }
     }
 
+    /// Types a key. It's pressed only where there's room, but always released, lest it sticks: what
+    /// viewers hold bounds that.
+    fn type_key(&mut self, keyboard: &mut Keyboard, keysym: u32, down: bool) {
+        if !down || self.keys.len() < MOST_KEYS {
+            self.type_codes(keyboard.codes(keysym, down));
+        }
+    }
+
     fn type_codes(&mut self, codes: Vec<u8>) {
-        if !codes.is_empty() && self.keys.len() < MOST_KEYS {
+        if !codes.is_empty() {
             self.keys.push_back(codes);
+        }
+    }
+}
+
+/// Copies `rects` of a picture's new pixels.
+fn copy(pixels: &[u32], rects: &[Rect], picture: &mut Picture) {
+    for rect in rects {
+        for y in rect.y..rect.y + rect.size.height {
+            let start = y as usize * picture.width as usize + rect.x as usize;
+            let row = start..start + rect.size.width as usize;
+            picture.pixels[row.clone()].copy_from_slice(&pixels[row]);
         }
     }
 }
@@ -198,7 +234,7 @@ impl Default for State {
             pixels: vec![0; 640 * 480],
         };
         Self {
-            picture,
+            picture: Arc::new(picture),
             viewers: BTreeMap::new(),
             keys: VecDeque::new(),
             closing: false,
@@ -229,25 +265,55 @@ impl Viewer {
         }
     }
 
-    /// An update, if the viewer is ready for one and something changed. A new size is told first.
-    fn update(&mut self, picture: &Picture) -> Option<Vec<u8>> {
-        if !self.ready {
+    /// Whether the viewer is ready for an update, and something changed.
+    fn has_update(&self, picture: &Picture) -> bool {
+        self.ready && (self.must_resize(picture) || !self.stale.is_empty())
+    }
+
+    fn must_resize(&self, picture: &Picture) -> bool {
+        self.resizable && self.size != shown_size(picture)
+    }
+
+    /// An update, if there is one. A new size is told first.
+    fn update(&mut self, picture: &Arc<Picture>) -> Option<Update> {
+        if !self.has_update(picture) {
             return None;
         }
-        let size = shown_size(picture);
-        let update = if self.resizable && self.size != size {
-            self.size = size;
-            self.stale = Stale::all(size);
-            rfb::resize(size)
-        } else {
-            let rects = self.stale.take();
-            if rects.is_empty() {
-                return None;
-            }
-            rfb::update(picture, &rects, &self.format)
-        };
         self.ready = false;
-        Some(update)
+        if self.must_resize(picture) {
+            self.size = shown_size(picture);
+            self.stale = Stale::all(self.size);
+            return Some(Update::Size(self.size));
+        }
+        Some(Update::Pixels {
+            picture: Arc::clone(picture),
+            rects: self.stale.take(),
+            format: self.format,
+        })
+    }
+}
+
+/// What a viewer gets next. Its message is made without the lock on what threads share: that may take
+/// long, and others wait for the lock.
+enum Update {
+    Size(Size),
+    Pixels {
+        picture: Arc<Picture>,
+        rects: Vec<Rect>,
+        format: PixelFormat,
+    },
+}
+
+impl Update {
+    fn into_message(self) -> Vec<u8> {
+        match self {
+            Self::Size(size) => rfb::resize(size),
+            Self::Pixels {
+                picture,
+                rects,
+                format,
+            } => rfb::update(&picture, &rects, &format),
+        }
     }
 }
 
@@ -321,11 +387,20 @@ impl Stale {
 
 /// Serves whoever connects.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    // Each connection holds a clone.
+    let connections = Arc::new(());
     for (id, stream) in (0..).zip(listener.incoming()) {
+        if Arc::strong_count(&connections) > MOST_CONNECTIONS {
+            continue; // without a word, for there may be many
+        }
         let shared = Arc::clone(shared);
+        let connection = Arc::clone(&connections);
         let served = stream.and_then(|stream| {
             let thread = thread::Builder::new();
-            thread.spawn(move || serve(&shared, id, &stream))
+            thread.spawn(move || {
+                serve(&shared, id, &stream);
+                drop(connection);
+            })
         });
         if let Err(error) = served {
             terminal::say(format_args!("a VNC viewer can't connect: {error}"));
@@ -361,11 +436,12 @@ fn serve(shared: &Shared, id: u64, stream: &TcpStream) {
 }
 
 /// Gets to know a viewer.
-fn greet(shared: &Shared, id: u64, mut stream: &TcpStream) -> io::Result<()> {
+fn greet(shared: &Shared, id: u64, stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(GREETING))?;
+    stream.set_write_timeout(Some(UNREAD))?;
     let size = shown_size(&shared.lock().picture);
-    rfb::greet(&mut stream, size)?;
+    let deadline = Instant::now() + GREETING;
+    rfb::greet(&mut Greeting { stream, deadline }, size)?;
     stream.set_read_timeout(None)?;
     let viewers = &mut shared.lock().viewers;
     if viewers.len() == MOST_VIEWERS {
@@ -375,6 +451,33 @@ fn greet(shared: &Shared, id: u64, mut stream: &TcpStream) -> io::Result<()> {
     }
     viewers.insert(id, Viewer::new(size));
     Ok(())
+}
+
+/// A connection until the viewer has said hello, which must be over by the deadline.
+struct Greeting<'a> {
+    stream: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Greeting<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Greeting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 /// Does what a viewer says.
@@ -393,7 +496,7 @@ fn follow(shared: &Shared, id: u64, stream: &TcpStream, keyboard: &mut Keyboard)
                 viewer.ready = true;
             }),
             Message::Key { down, keysym } => {
-                shared.lock().type_codes(keyboard.codes(keysym, down));
+                shared.lock().type_key(keyboard, keysym, down);
             }
             Message::Other => {}
         }
@@ -402,9 +505,13 @@ fn follow(shared: &Shared, id: u64, stream: &TcpStream, keyboard: &mut Keyboard)
 
 /// Sends a viewer its updates until it goes, or the machine does.
 fn send_updates(shared: &Shared, id: u64, mut stream: &TcpStream) {
-    while let Some(update) = shared.next_update(id)
-        && stream.write_all(&update).is_ok()
-    {}
+    while let Some(update) = shared.next_update(id) {
+        if stream.write_all(&update.into_message()).is_err() {
+            // One that doesn't read may not say anything either: the other thread mustn't wait.
+            let _ = stream.shutdown(Shutdown::Both);
+            return;
+        }
+    }
     // A viewer that got the last picture goes now, which the other thread notices.
     let _ = stream.shutdown(Shutdown::Write);
 }

@@ -1,6 +1,4 @@
-use std::io::Read;
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use super::*;
 
@@ -166,10 +164,53 @@ fn keys_wait_for_room_and_are_released_when_their_viewer_goes() {
 }
 
 #[test]
-fn a_guest_that_takes_no_keys_fills_no_memory() {
-    let mut state = State::default();
-    (0..1000).for_each(|_| state.type_codes(vec![0x1e]));
+fn a_guest_that_takes_no_keys_fills_no_memory_and_no_key_sticks() {
+    let (a, b) = (u32::from('a'), u32::from('b'));
+    let (mut state, mut keyboard) = (State::default(), Keyboard::default());
+    (0..1000).for_each(|_| state.type_key(&mut keyboard, a, true));
     assert_eq!(state.keys.len(), MOST_KEYS);
+    for (keysym, down) in [(b, true), (b, false), (a, false), (a, false)] {
+        state.type_key(&mut keyboard, keysym, down);
+    }
+    assert_eq!(state.keys.len(), MOST_KEYS + 1, "what was pressed");
+    assert_eq!(state.keys.back(), Some(&vec![0x9e]));
+    assert_eq!(keyboard.release_all().count(), 0);
+}
+
+#[test]
+fn an_update_is_made_without_the_lock_from_the_picture_as_it_was() {
+    let shared = Shared::default();
+    let size = rect(0, 0, 4, 3).size;
+    shared.lock().show(size, &PICTURE, &[]);
+    let mut viewer = Viewer::new(size);
+    viewer.ready = true;
+    shared.lock().viewers.insert(0, viewer);
+    let update = shared.next_update(0).unwrap();
+    let mut state = shared.state.try_lock().expect("nobody has the lock");
+    state.show(size, &[WHITE; 12], &[rect(0, 0, 4, 3)]);
+    assert_eq!(state.picture.pixels, [WHITE; 12]);
+    let pixels = PICTURE.map(u32::to_le_bytes).concat();
+    let message = update.into_message();
+    assert!(message.ends_with(&pixels), "{message:x?}");
+}
+
+#[test]
+fn a_viewer_that_reads_nothing_is_left() {
+    let listener = bind("0").unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_millis(1)))
+        .unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let shared = Shared::default();
+    let size = rect(0, 0, 2048, 2048).size; // more than the host buffers
+    let mut viewer = Viewer::new(size);
+    viewer.ready = true;
+    shared.lock().viewers.insert(0, viewer);
+    shared.lock().closing = true;
+    send_updates(&shared, 0, &stream);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the reader would wait");
 }
 
 #[test]
@@ -194,6 +235,40 @@ fn there_are_viewers_up_to_a_limit() {
         clients.push(client);
     }
     Client::connect(address, RFB_3_8).0.expect_end();
+}
+
+#[test]
+fn those_who_say_nothing_are_limited_too() {
+    let (_viewers, address) = serve();
+    let mut silent: Vec<_> = (0..MOST_CONNECTIONS)
+        .map(|_| Client(TcpStream::connect(address).unwrap()))
+        .collect();
+    silent.iter_mut().for_each(|client| client.expect(RFB_3_8));
+    Client(TcpStream::connect(address).unwrap()).expect_end();
+    drop(silent);
+    let start = Instant::now();
+    let is_served = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        matches!(stream.read(&mut [0]), Ok(1))
+    };
+    while !is_served() {
+        assert!(start.elapsed() < LIMIT, "no place became free");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_hello_must_be_over_by_its_deadline() {
+    let listener = bind("0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    client.write_all(RFB_3_8).unwrap();
+    let mut greeting = Greeting {
+        stream: &stream,
+        deadline: Instant::now(),
+    };
+    let error = greeting.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "though bytes are there");
 }
 
 #[test]
