@@ -80,7 +80,7 @@ pub fn logged_frame(
     add_log(words, log, 0);
     let scanout = vga.with(|vga| {
         // What the device wrote isn't in KVM's log.
-        vga.vram().region().bitmap().drain_into(words)?;
+        vga.drain_dirty(words)?;
         Ok::<_, RefreshError>(vga.scanout())
     })?;
     let damage = display.refresh(&scanout, Dirty::Pages(words))?;

@@ -16,36 +16,65 @@ mod shared;
 #[path = "../skip/mod.rs"]
 mod skip;
 
-/// The pages, and the sources that their code is taken from.
-const PAGES: [&str; 5] = [
-    include_str!("../../docs/embedding.md"),
-    include_str!("../../docs/embedding/rust-vmm.md"),
-    include_str!("../../docs/embedding/crosvm.md"),
-    include_str!("../../docs/embedding/cloud-hypervisor.md"),
-    include_str!("../../docs/embedding/openvmm.md"),
+/// The pages, and the sources that hold their code.
+const PAGES: [(&str, &[&str]); 5] = [
+    (
+        include_str!("../../docs/embedding.md"),
+        &[include_str!("shared.rs"), include_str!("display.rs")],
+    ),
+    (
+        include_str!("../../docs/embedding/rust-vmm.md"),
+        &[include_str!("rust_vmm/mod.rs")],
+    ),
+    (
+        include_str!("../../docs/embedding/crosvm.md"),
+        &[include_str!("crosvm/mod.rs")],
+    ),
+    (
+        include_str!("../../docs/embedding/cloud-hypervisor.md"),
+        &[include_str!("cloud_hypervisor/mod.rs")],
+    ),
+    (
+        include_str!("../../docs/embedding/openvmm.md"),
+        &[include_str!("openvmm/mod.rs")],
+    ),
 ];
-const SOURCES: [&str; 6] = [
-    include_str!("shared.rs"),
-    include_str!("display.rs"),
-    include_str!("rust_vmm/mod.rs"),
-    include_str!("crosvm/mod.rs"),
-    include_str!("cloud_hypervisor/mod.rs"),
-    include_str!("openvmm/mod.rs"),
-];
+
+fn blocks(page: &str) -> Vec<&str> {
+    let blocks = page.split("```rust\n").skip(1);
+    blocks.filter_map(|rest| rest.split("```").next()).collect()
+}
 
 #[test]
 fn the_pages_code_is_what_is_compiled_here() {
-    for page in PAGES {
+    for (page, sources) in PAGES {
         let title = page.lines().next().unwrap_or_default();
-        let blocks = page.split("```rust\n").skip(1);
-        let blocks: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
-        assert!(!blocks.is_empty(), "{title} has no code");
-        for block in blocks {
-            let compiled = SOURCES.iter().any(|source| source.contains(block));
+        assert!(!blocks(page).is_empty(), "{title} has no code");
+        for block in blocks(page) {
+            let compiled = sources.iter().any(|source| source.contains(block));
             assert!(
                 compiled,
-                "{title}: this is in no file of tests/embedding:\n{block}"
+                "{title}: this isn't in its files of tests/embedding:\n{block}"
             );
+        }
+    }
+}
+
+#[test]
+fn the_pages_leave_out_nothing_that_their_code_needs() {
+    for (page, sources) in PAGES {
+        let title = page.lines().next().unwrap_or_default();
+        for source in sources {
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            let rest = blocks(page)
+                .iter()
+                .fold(code.to_owned(), |rest, block| rest.replace(block, ""));
+            let is_code = |line: &&str| {
+                let header = ["//", "#![", "mod "];
+                !line.is_empty() && !header.iter().any(|start| line.starts_with(start))
+            };
+            let left_out: Vec<_> = rest.lines().filter(is_code).collect();
+            assert!(left_out.is_empty(), "{title} lacks {left_out:#?}");
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What every VMM does: the device behind a lock, and the memory that is mapped for it.
 
-use std::io;
+use std::error::Error;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
 
-use stdvga::{Effects, Mappings, StdVga, WINDOW};
+use stdvga::{Config, Effects, Mappings, StdVga, WINDOW};
 
 /// Host memory that the guest reaches without exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,13 +140,25 @@ pub fn config_offset(reg_idx: usize, offset: u64) -> u16 {
     u16::try_from(4 * reg_idx as u64 + offset).unwrap_or(u16::MAX)
 }
 
-/// Places a BAR as firmware does, for VMMs that choose the addresses themselves.
+/// Places a BAR as firmware does, for VMMs that choose the addresses themselves. It answers once bit 1
+/// (memory) of COMMAND is set, too.
 pub fn place_bar(vga: &SharedVga, bar: u16, address: u32) {
     vga.write(|vga| vga.config_write(0x10 + 4 * bar, &address.to_le_bytes()));
 }
 
+/// A device with a VGA BIOS in its option ROM, for firmware to run.
+pub fn with_vga_bios(file: &Path) -> Result<StdVga, Box<dyn Error>> {
+    let rom = Some(fs::read(file)?);
+    Ok(StdVga::new(Config {
+        rom,
+        ..Config::default()
+    })?)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use stdvga::MappedRange;
     use vm_memory::GuestAddress;
 
@@ -226,6 +240,26 @@ mod tests {
             access.fill(next);
         });
         assert_eq!(data, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_vga_bios_is_read_into_the_rom() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&[0x55, 0xaa, 1]).expect("a written file");
+        let vga = with_vga_bios(file.path()).expect("a device");
+        assert_eq!(vga.rom(), Some(&[0x55, 0xaa, 1, 0][..]));
+    }
+
+    #[test]
+    fn a_placed_bar_answers_once_memory_is_enabled() {
+        let vga = StdVga::new(Config::default()).expect("a valid configuration");
+        let vga = SharedVga::new(vga, Memory::default());
+        place_bar(&vga, 0, 0xe000_0000);
+        let framebuffer = || vga.with(|vga| vga.mappings().framebuffer);
+        assert_eq!(framebuffer(), None);
+        vga.write(|vga| vga.config_write(0x04, &[2]));
+        let base = framebuffer().map(|range| range.base);
+        assert_eq!(base, Some(GuestAddress(0xe000_0000)));
     }
 
     #[test]

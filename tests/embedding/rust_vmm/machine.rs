@@ -1,13 +1,14 @@
 //! A guest on the buses, and one that KVM runs.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 
 use iced_x86::IcedError;
 use iced_x86::code_asm::*;
 use kvm_ioctls::Kvm;
-use stdvga::{Config, Scanout, WindowRam};
+use stdvga::{Scanout, WindowRam};
+use vm_memory::Bytes;
 use vm_memory::bitmap::Bitmap;
-use vm_memory::{Bytes, VolatileMemory};
 
 use super::*;
 use crate::guest::{self, Shown, vga};
@@ -94,7 +95,8 @@ fn a_guest_runs() {
     });
 }
 
-/// Writes two palette entries by `rep outsb`, reads them by `rep insb`, maps the window, and writes to it.
+/// Writes two palette entries by `rep outsb`, reads them by `rep insb`, maps the window, writes to
+/// it, and reads the ROM.
 fn program() -> Result<Vec<u8>, IcedError> {
     let mut a = CodeAssembler::new(16)?;
     a.mov(dx, 0x3c8)?;
@@ -118,6 +120,11 @@ fn program() -> Result<Vec<u8>, IcedError> {
     a.mov(ax, 0xa000)?;
     a.mov(es, ax)?;
     a.mov(byte_ptr(5).es(), 0x2a)?;
+    // The ROM is mapped behind the first MiB: 0xffff:0x10.
+    a.mov(ax, 0xffff)?;
+    a.mov(es, ax)?;
+    a.mov(al, byte_ptr(0x10).es())?;
+    a.mov(byte_ptr(READ as u32 + 6), al)?;
     a.hlt()?;
     a.assemble(CODE as u64)
 }
@@ -126,37 +133,34 @@ fn program() -> Result<Vec<u8>, IcedError> {
 const CODE: usize = 0x1000;
 const ENTRIES: usize = 0x2000;
 const READ: usize = 0x3000;
+/// Where the ROM lies: at the end of RAM.
+const ROM: u64 = 1 << 20;
 
 #[test]
-fn strings_of_a_kvm_guest_are_split_and_its_window_is_mapped() {
-    let vm = match Kvm::new().and_then(|kvm| kvm.create_vm()) {
-        Ok(vm) => Arc::new(vm),
+fn strings_of_a_kvm_guest_are_split_its_memory_is_mapped_and_its_screen_is_drawn() {
+    let kvm = match Kvm::new().and_then(|kvm| kvm.create_vm().map(|_| kvm)) {
+        Ok(kvm) => kvm,
         Err(error) => return skip(&format!("KVM gives no machine: {error}")),
     };
-    let ram = MmapRegion::<()>::new(0x1_0000).expect("memory");
+    let config = Config {
+        rom: Some(vec![0x55; 4096]),
+        ..Config::default()
+    };
+    let (sender, frames) = mpsc::channel();
+    let show = move |_: &Display, _: &Damage| {
+        let _ = sender.send(());
+    };
+    let vm = start(&kvm, ROM as usize, config, show).expect("a machine");
     let code = program().expect("the program assembles");
     for (bytes, at) in [(&code[..], CODE), (&[1, 2, 3, 4, 5, 6], ENTRIES)] {
-        let written = ram.as_volatile_slice().write_slice(bytes, at);
+        let written = vm.ram.write_slice(bytes, GuestAddress(at as u64));
         written.expect("room for the program");
     }
-    let region = kvm_userspace_memory_region {
-        memory_size: ram.size() as u64,
-        userspace_addr: ram.as_ptr() as u64,
-        ..Default::default()
-    };
-    // SAFETY: `ram` is there until the test ends, and is reached through vm-memory only.
-    unsafe { vm.set_user_memory_region(region) }.expect("a slot for RAM");
+    for (register, value) in [(0x30, ROM as u32 | 1), (0x04, 2)] {
+        lock(&vm.machine).config_write(register, &value.to_le_bytes());
+    }
 
-    let vga = StdVga::new(Config::default()).expect("a valid configuration");
-    let slots = Slots {
-        vm: vm.clone(),
-        first_slot: 1,
-        vram: vga.vram().clone(),
-        rom: MmapRegion::new(4096).expect("memory"),
-    };
-    let machine = Mutex::new(Machine::new(vga, slots).expect("free buses"));
-    vm.set_tss_address(0xfffb_d000).expect("a TSS");
-    let mut vcpu = vm.create_vcpu(0).expect("a vCPU");
+    let mut vcpu = vm.fd.create_vcpu(0).expect("a vCPU");
     let mut sregs = vcpu.get_sregs().expect("segments");
     (sregs.cs.base, sregs.cs.selector) = (0, 0);
     vcpu.set_sregs(&sregs).expect("segments");
@@ -164,14 +168,16 @@ fn strings_of_a_kvm_guest_are_split_and_its_window_is_mapped() {
     (regs.rip, regs.rflags) = (CODE as u64, 2);
     vcpu.set_regs(&regs).expect("registers");
 
-    assert_eq!(run(&mut vcpu, &machine).expect("a run"), "Hlt");
+    assert_eq!(run(&mut vcpu, &vm.machine).expect("a run"), "Hlt");
 
-    let mut entries = [0; 6];
-    let read = ram.as_volatile_slice().read_slice(&mut entries, READ);
-    read.expect("bytes inside");
-    assert_eq!(entries, [1, 2, 3, 4, 5, 6]);
-    let machine = lock(&machine);
-    let vga = &lock(machine.vga()).vga;
+    let mut read = [0; 7];
+    let entries_and_rom = vm.ram.read_slice(&mut read, GuestAddress(READ as u64));
+    entries_and_rom.expect("bytes inside");
+    assert_eq!(read, [1, 2, 3, 4, 5, 6, 0x55]);
+    let machine = lock(&vm.machine);
+    let device = lock(machine.vga());
+    let vga = &device.vga;
+    assert_eq!(vga.counters().rom_reads, 0, "the ROM is mapped");
     let window = WindowRam {
         offset: 0,
         len: 0x1_0000,
@@ -185,4 +191,11 @@ fn strings_of_a_kvm_guest_are_split_and_its_window_is_mapped() {
         !vga.vram().region().bitmap().dirty_at(5),
         "the device wrote it"
     );
+
+    drop(device);
+    drop(machine);
+    frames.recv().expect("a frame");
+    drop(vm.machine);
+    let ended = vm.display.join().expect("a thread without a panic");
+    assert_eq!(ended, Ok(()), "it ends with the machine");
 }

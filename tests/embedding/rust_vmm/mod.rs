@@ -4,17 +4,30 @@
 
 mod machine;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::{io, ptr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{error, io, ptr};
 
 use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
-use kvm_ioctls::{VcpuExit, VcpuFd, VmFd};
-use stdvga::{BusVga, Effects, MappedRange, StdVga, Vram, WINDOW};
+use kvm_ioctls::{Kvm, VcpuExit, VcpuFd, VmFd};
+use stdvga::{
+    BusVga, Config, Damage, Dirty, Effects, MappedRange, RefreshError, StdVga, Vram, WINDOW,
+};
 use vm_device::bus::{Error, MmioAddress, MmioRange, PioAddress, PioRange};
 use vm_device::device_manager::{IoManager, MmioManager, PioManager};
-use vm_memory::MmapRegion;
+use vm_memory::mmap::MmapRegionError;
+use vm_memory::{
+    GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, MmapRegion,
+    VolatileMemory,
+};
 
+use crate::display::Display;
 use crate::shared::{GuestMemory, Mapped, Region, Source, string_in, string_out};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Buses, device and mapped memory: what the vCPU threads share, behind one lock.
 pub struct Machine {
@@ -130,10 +143,6 @@ impl Machine {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Runs the guest up to an exit that isn't a device's, and gives that.
 pub fn run(vcpu: &mut VcpuFd, machine: &Mutex<Machine>) -> io::Result<String> {
     loop {
@@ -175,6 +184,19 @@ pub struct Slots {
 }
 
 impl Slots {
+    pub fn new(vm: Arc<VmFd>, first_slot: u32, vga: &StdVga) -> Result<Self, MmapRegionError> {
+        let contents = vga.rom().unwrap_or_default();
+        // A slot is whole pages. Without a ROM, this one is never mapped.
+        let rom = MmapRegion::new(contents.len().max(4096))?;
+        rom.as_volatile_slice().copy_from(contents);
+        Ok(Self {
+            vm,
+            first_slot,
+            vram: vga.vram().clone(),
+            rom,
+        })
+    }
+
     fn set(&self, slot: usize, region: kvm_userspace_memory_region) -> io::Result<()> {
         let slot = self.first_slot + slot as u32;
         let region = kvm_userspace_memory_region { slot, ..region };
@@ -205,4 +227,72 @@ impl GuestMemory for Slots {
         // A length of 0 removes the slot, which can't be refused.
         let _ = self.set(slot, kvm_userspace_memory_region::default());
     }
+}
+
+/// A VM with the device.
+pub struct Vm {
+    pub fd: Arc<VmFd>,
+    pub machine: Arc<Mutex<Machine>>,
+    /// Ends with `machine`.
+    pub display: JoinHandle<Result<(), RefreshError>>,
+    /// Must stay until the last vCPU is gone.
+    pub ram: GuestMemoryMmap,
+}
+
+/// Builds a VM with RAM up to the address `ram_end`, from 1 MiB to 3 GiB. Each frame goes to `show`, on
+/// the display thread.
+pub fn start(
+    kvm: &Kvm,
+    ram_end: usize,
+    config: Config,
+    show: impl FnMut(&Display, &Damage) + Send + 'static,
+) -> Result<Vm, Box<dyn error::Error>> {
+    let fd = Arc::new(kvm.create_vm()?);
+    // Intel's virtualization needs three pages that nothing else uses.
+    fd.set_tss_address(0xfffb_d000)?;
+    let (low, high) = (WINDOW.start as usize, WINDOW.end as usize);
+    let ram = GuestMemoryMmap::from_ranges(&[
+        (GuestAddress(0), low),
+        (GuestAddress(WINDOW.end), ram_end.saturating_sub(high)),
+    ])?;
+    for (slot, region) in (0..).zip(ram.iter()) {
+        let region = kvm_userspace_memory_region {
+            slot,
+            guest_phys_addr: region.start_addr().0,
+            memory_size: region.len(),
+            userspace_addr: region.as_ptr() as u64,
+            ..Default::default()
+        };
+        // SAFETY: `Vm` keeps RAM, which is reached through vm-memory only.
+        unsafe { fd.set_user_memory_region(region) }?;
+    }
+
+    let vga = StdVga::new(config)?;
+    let slots = Slots::new(fd.clone(), ram.num_regions() as u32, &vga)?;
+    let display = Display::new(vga.vram().clone());
+    let machine = Machine::new(vga, slots)?;
+    let vga = Arc::downgrade(machine.vga());
+    Ok(Vm {
+        fd,
+        machine: Arc::new(Mutex::new(machine)),
+        display: thread::spawn(move || draw(&vga, display, show)),
+        ram,
+    })
+}
+
+/// The display thread: 30 frames a second, as long as the machine is there.
+fn draw(
+    vga: &Weak<Mutex<BusVga>>,
+    mut display: Display,
+    mut show: impl FnMut(&Display, &Damage),
+) -> Result<(), RefreshError> {
+    while let Some(vga) = vga.upgrade() {
+        let scanout = lock(&vga).vga.scanout(); // all that needs the lock
+        drop(vga);
+        if let Some(damage) = display.refresh(&scanout, Dirty::Compare)? {
+            show(&display, &damage);
+        }
+        thread::sleep(Duration::from_millis(33));
+    }
+    Ok(())
 }
