@@ -74,15 +74,15 @@ impl Drop for Mapped {
 
 fn regions(mappings: &Mappings) -> [Option<Region>; 3] {
     [
-        mappings.framebuffer.map(|bar0| Region {
-            guest: bar0.base.0,
-            len: bar0.len,
-            source: Source::Vram(0),
-        }),
         mappings.window.map(|window| Region {
             guest: WINDOW.start + u64::from(window.offset),
             len: window.len.into(),
             source: Source::Vram(window.vram_offset.into()),
+        }),
+        mappings.framebuffer.map(|bar0| Region {
+            guest: bar0.base.0,
+            len: bar0.len,
+            source: Source::Vram(0),
         }),
         mappings.rom.map(|rom| Region {
             guest: rom.base.0,
@@ -213,9 +213,9 @@ mod tests {
                 .map(|region| region.map(|region| region.guest))
         };
         let (one, other) = (0xe000_0000, 0xf000_0000);
-        assert_eq!(bases(one, other), [Some(one), None, Some(other)]);
+        assert_eq!(bases(one, other), [None, Some(one), Some(other)]);
         assert_eq!(bases(other, other), [None, None, Some(other)], "refused");
-        assert_eq!(bases(other, one), [Some(other), None, Some(one)]);
+        assert_eq!(bases(other, one), [None, Some(other), Some(one)]);
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
         let memory = Memory::default();
         let mut mapped = Mapped::new(memory.clone());
         mapped.follow(&mappings(0xe000_0000, 0xf000_0000));
-        assert!(memory.slots()[0].is_some());
+        assert!(memory.slots()[1].is_some());
         drop(mapped);
         assert_eq!(*memory.slots(), [None; 3]);
     }

@@ -52,7 +52,8 @@ pub struct PciVga {
 }
 
 impl PciVga {
-    /// `bars` are the addresses that `allocate_bars` chose.
+    /// `bars` are the addresses that `allocate_bars` chose: for a device that was restored, those that it
+    /// has.
     pub fn new(vga: SharedVga, bars: [u32; 2]) -> Self {
         place_bar(&vga, 0, bars[0]);
         place_bar(&vga, 2, bars[1]);

@@ -27,7 +27,7 @@ impl VgaDevice {
     pub fn new(vga: SharedVga, register_mmio: &mut dyn RegisterMmioIntercept) -> Self {
         let (variant, vram_len) = vga.with(|vga| (vga.variant(), vga.vram().len()));
         let ports = variant.port_ranges().iter().cloned();
-        Self {
+        let mut device = Self {
             vga,
             ports: ports.map(|ports| ("vga", ports)).collect(),
             window: variant
@@ -35,7 +35,10 @@ impl VgaDevice {
                 .then_some(("vga-window", WINDOW.start..=WINDOW.end - 1)),
             bar0: register_mmio.new_io_region("vga-bar0", vram_len),
             bar2: register_mmio.new_io_region("vga-bar2", BAR2_BYTES),
-        }
+        };
+        // A device that was restored has its BARs already.
+        device.follow_bars();
+        device
     }
 
     /// `ChangeDeviceState::reset`.
