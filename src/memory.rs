@@ -6,6 +6,7 @@ use vm_memory::bitmap::Bitmap;
 use crate::device::StdVga;
 use crate::effects::Effects;
 use crate::mappings::{MappedRange, WINDOW};
+use crate::window;
 
 /// A door that is reached by an address, and the offset from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +51,11 @@ impl<B: Bitmap> StdVga<B> {
 
     fn door(&self, address: GuestAddress) -> Option<Door> {
         let mappings = self.mappings();
-        let window = MappedRange {
+        let whole = MappedRange {
             base: GuestAddress(WINDOW.start),
-            len: WINDOW.end - WINDOW.start,
+            len: window::LEN,
         };
-        let window = self.variant().has_legacy().then_some(window);
+        let window = self.variant().has_legacy().then_some(whole);
         let offset_in = |range: Option<MappedRange>| range?.offset_of(address);
         let in_window = offset_in(window);
         let is_window_ram = |offset: &u64| mappings.window.is_some_and(|ram| ram.contains(*offset));

@@ -10,14 +10,14 @@ mod tests;
 use vm_memory::bitmap::Bitmap;
 
 use crate::device::StdVga;
-use crate::mappings::WindowRam;
+use crate::mappings::{WINDOW, WindowRam};
 use crate::regs::crtc::{self, Crtc};
 use crate::regs::{Registers, graphics, sequencer};
 use crate::vram::Vram;
 use alu::{Alu, Latched, plane_bytes};
 
 /// Length of the window, in bytes.
-pub(crate) const LEN: u64 = 0x2_0000;
+pub(crate) const LEN: u64 = WINDOW.end - WINDOW.start;
 
 /// Bytes of a run that are written at once.
 const BLOCK: usize = 32;
