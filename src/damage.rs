@@ -24,11 +24,11 @@ impl Rect {
     };
 
     fn right(&self) -> u32 {
-        self.x + self.size.width
+        self.x.saturating_add(self.size.width)
     }
 
     fn bottom(&self) -> u32 {
-        self.y + self.size.height
+        self.y.saturating_add(self.size.height)
     }
 
     fn overlaps(&self, other: &Self) -> bool {
@@ -45,8 +45,8 @@ impl Rect {
             x,
             y,
             size: Size {
-                width: self.right().max(other.right()) - x,
-                height: self.bottom().max(other.bottom()) - y,
+                width: self.right().max(other.right()).saturating_sub(x),
+                height: self.bottom().max(other.bottom()).saturating_sub(y),
             },
         }
     }
@@ -76,6 +76,7 @@ impl Damage {
     };
 
     /// The rectangles.
+    #[expect(clippy::indexing_slicing, reason = "`len` is at most `MAX_RECTS`")]
     pub fn rects(&self) -> &[Rect] {
         &self.rects[..self.len]
     }
@@ -108,6 +109,11 @@ impl Damage {
 
     /// Adds a rectangle: joined to those that it overlaps or continues, and to the last one where there
     /// are as many as there may be.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "where `len` is `MAX_RECTS`, one is taken out first"
+    )]
     pub(crate) fn add(&mut self, rect: Rect) {
         let mut added = rect;
         let is_full = self.len == Self::MAX_RECTS;

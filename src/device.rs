@@ -4,6 +4,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::iter;
 use std::sync::Arc;
 
 use vm_memory::MmapRegion;
@@ -108,6 +109,7 @@ impl<B: Bitmap> StdVga<B> {
         let rom_len = rom.as_ref().map(|rom| rom.len() as u64);
         let pci = is_pci.then(|| PciConfig::new(&config, vram.len(), rom_len));
         let edid = (has_mmio && config.edid).then(|| Box::new(Edid::new(config.monitor)));
+        #[expect(clippy::arithmetic_side_effects, reason = "VRAM has 512 MiB at most")]
         let vram_len = vram.mask() + 1;
         let registers = Registers::new(
             vram_len,
@@ -226,9 +228,10 @@ impl<B: Bitmap> StdVga<B> {
             .ok()
             .and_then(|offset| rom.get(offset..))
             .unwrap_or_default();
-        let (inside, outside) = data.split_at_mut(rest.len().min(data.len()));
-        inside.copy_from_slice(&rest[..inside.len()]);
-        outside.fill(0xff);
+        let values = rest.iter().copied().chain(iter::repeat(0xff));
+        for (byte, value) in data.iter_mut().zip(values) {
+            *byte = value;
+        }
     }
 
     /// Reads from the 0xa0000 window at `offset` bytes from its start.

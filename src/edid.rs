@@ -98,6 +98,7 @@ struct Timing {
 }
 
 impl Timing {
+    #[expect(clippy::arithmetic_side_effects, reason = "divisors are constants")]
     fn new(monitor: &Monitor) -> Self {
         let or_default = |value, default| if value == 0 { default } else { value };
         let width = or_default(monitor.xres, 1280);
@@ -133,6 +134,10 @@ impl Timing {
         self.width >= 4096 || self.height >= 4096 || self.clock >= 65536
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "low and high bits have places of their own"
+    )]
     fn detailed_descriptor(&self) -> [u8; DESCRIPTOR] {
         let high = |a: u32, b: u32| ((a >> 8 & 0xf) << 4 | (b >> 8 & 0xf)) as u8;
         let [clock_low, clock_high, ..] = self.clock.to_le_bytes();
@@ -163,6 +168,10 @@ impl Timing {
     }
 
     /// DisplayID 1.3 with one type I detailed timing.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the fields have 16 bits, as in QEMU"
+    )]
     fn display_id(&self) -> [u8; BLOCK] {
         let mut block = [0; BLOCK];
         block[..8].copy_from_slice(&[0x70, 0x13, 23, 3, 0, 3, 0, 20]);
@@ -196,6 +205,10 @@ struct ModeList {
 }
 
 impl ModeList {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`MODES` names bytes that are there"
+    )]
     fn new(monitor: &Monitor) -> Self {
         let mut list = Self {
             established: [0; 3],
@@ -227,6 +240,11 @@ impl ModeList {
     }
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "modes of the list have 640 to 5120 pixels a row"
+)]
 fn standard_timing(width: u32, height: u32) -> Option<[u8; 2]> {
     let aspect = [(16, 10), (4, 3), (5, 4), (16, 9)]
         .iter()
@@ -236,6 +254,11 @@ fn standard_timing(width: u32, height: u32) -> Option<[u8; 2]> {
 }
 
 /// A display descriptor with a tag and data; the rest is zeros.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "callers give 13 bytes at most"
+)]
 fn descriptor(tag: u8, data: &[u8]) -> [u8; DESCRIPTOR] {
     let mut bytes = [0; DESCRIPTOR];
     bytes[3] = tag;
@@ -252,6 +275,12 @@ fn checksum(bytes: &[u8]) -> u8 {
 }
 
 /// Builds the blob that describes `monitor`.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a block has room for all that there is to list"
+)]
 fn build(monitor: &Monitor) -> [u8; EDID_BYTES] {
     let timing = Timing::new(monitor);
     let modes = ModeList::new(monitor);

@@ -52,8 +52,9 @@ pub struct WindowRam {
 impl WindowRam {
     /// Whether it holds the byte at `offset` in the window.
     pub(crate) fn contains(&self, offset: u64) -> bool {
-        let start = u64::from(self.offset);
-        (start..start + u64::from(self.len)).contains(&offset)
+        offset
+            .checked_sub(self.offset.into())
+            .is_some_and(|within| within < self.len.into())
     }
 
     /// The part that answers with Graphics Miscellaneous bits 3:2, and where it is in VRAM.

@@ -43,6 +43,13 @@ fn piece_len(offset: u64, len: usize) -> usize {
         .unwrap_or(1)
 }
 
+/// Puts values into an access, as many as there is room for.
+fn put(values: impl IntoIterator<Item = u8>, data: &mut [u8]) {
+    for (byte, value) in data.iter_mut().zip(values) {
+        *byte = value;
+    }
+}
+
 impl<B: Bitmap> StdVga<B> {
     /// Reads from BAR2 at `offset` bytes from its start.
     ///
@@ -51,12 +58,12 @@ impl<B: Bitmap> StdVga<B> {
     pub fn mmio_read(&mut self, offset: u64, data: &mut [u8]) {
         count(&mut self.counters_mut().mmio.reads);
         self.count_if_behind_bar2(offset);
-        let mut at = 0;
-        while at < data.len() {
-            let piece = offset.saturating_add(at as u64);
-            let len = piece_len(piece, data.len() - at);
-            self.read_piece(piece, &mut data[at..at + len]);
-            at += len;
+        let (mut offset, mut rest) = (offset, data);
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at_mut(piece_len(offset, rest.len()));
+            self.read_piece(offset, piece);
+            offset = offset.saturating_add(piece.len() as u64);
+            rest = behind;
         }
     }
 
@@ -67,12 +74,12 @@ impl<B: Bitmap> StdVga<B> {
         count(&mut self.counters_mut().mmio.writes);
         self.count_if_behind_bar2(offset);
         let mut effects = Effects::empty();
-        let mut at = 0;
-        while at < data.len() {
-            let piece = offset.saturating_add(at as u64);
-            let len = piece_len(piece, data.len() - at);
-            effects |= self.write_piece(piece, &data[at..at + len]);
-            at += len;
+        let (mut offset, mut rest) = (offset, data);
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(piece_len(offset, rest.len()));
+            effects |= self.write_piece(offset, piece);
+            offset = offset.saturating_add(piece.len() as u64);
+            rest = behind;
         }
         self.settle(effects)
     }
@@ -83,6 +90,11 @@ impl<B: Bitmap> StdVga<B> {
         }
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "each arm takes off where its range starts"
+    )]
     fn area(&self, offset: u64) -> Area {
         match offset {
             _ if !self.has_mmio() => Area::Hole,
@@ -97,7 +109,7 @@ impl<B: Bitmap> StdVga<B> {
     fn read_piece(&mut self, offset: u64, data: &mut [u8]) {
         match self.area(offset) {
             Area::Edid(start) => match self.edid() {
-                Some(edid) => data.copy_from_slice(&edid.blob[start..start + data.len()]),
+                Some(edid) => put(edid.blob.iter().copied().skip(start), data),
                 None => data.fill(0xff),
             },
             Area::Ports(first) => {
@@ -110,7 +122,7 @@ impl<B: Bitmap> StdVga<B> {
                 for (bytes, register) in data.chunks_mut(2).zip(first..) {
                     let dispi = &mut self.registers_mut().dispi;
                     dispi.index = register;
-                    bytes.copy_from_slice(&dispi.read_data().to_le_bytes()[..bytes.len()]);
+                    put(dispi.read_data().to_le_bytes(), bytes);
                 }
             }
             Area::Extended => {
@@ -123,7 +135,7 @@ impl<B: Bitmap> StdVga<B> {
                     // Only whole dwords answer.
                     _ => 0,
                 };
-                data.copy_from_slice(&value.to_le_bytes()[..data.len()]);
+                put(value.to_le_bytes(), data);
             }
             Area::Hole => data.fill(0xff),
         }
@@ -141,8 +153,9 @@ impl<B: Bitmap> StdVga<B> {
                 // A single byte, at either address, is the register's value, extended by zeros.
                 for (bytes, register) in data.chunks(2).zip(first..) {
                     self.registers_mut().dispi.index = register;
-                    let high = bytes.get(1).copied().unwrap_or(0);
-                    effects |= self.write_dispi(u16::from_le_bytes([bytes[0], high]));
+                    let mut value = [0; 2];
+                    put(bytes.iter().copied(), &mut value);
+                    effects |= self.write_dispi(u16::from_le_bytes(value));
                 }
             }
             Area::Extended => {

@@ -1,5 +1,7 @@
 //! PCI configuration space: the type 0 header, two memory BARs and the expansion ROM BAR.
 
+use std::iter;
+
 use vm_memory::GuestAddress;
 
 use crate::config::{Config, Variant};
@@ -114,13 +116,14 @@ impl PciConfig {
         {
             *byte &= !writable;
         }
-        self.bytes[BAR0] = BAR_PREFETCHABLE as u8;
+        [self.bytes[BAR0], ..] = BAR_PREFETCHABLE.to_le_bytes();
     }
 
     /// Reads from `offset` on. Bytes behind the end of an access that starts inside read as zero.
     pub fn read(&self, offset: usize, data: &mut [u8]) {
-        for (index, byte) in data.iter_mut().enumerate() {
-            *byte = self.bytes.get(offset + index).copied().unwrap_or(0);
+        let values = self.bytes.iter().copied().skip(offset);
+        for (byte, value) in data.iter_mut().zip(values.chain(iter::repeat(0))) {
+            *byte = value;
         }
     }
 
@@ -169,7 +172,7 @@ impl PciConfig {
         let decodes = command & COMMAND_MEMORY != 0
             && base != 0
             && len > 1
-            && base + len - 1 < u64::from(u32::MAX);
+            && base.saturating_add(len) <= u64::from(u32::MAX);
         decodes.then_some(MappedRange {
             base: GuestAddress(base),
             len,
@@ -184,12 +187,19 @@ impl PciConfig {
 }
 
 /// The bits of a BAR that hold an address, for a length that is a power of two.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "a range has 1 byte to 2 GiB"
+)]
 fn address_bits(len: u64) -> u32 {
     !((len - 1) as u32)
 }
 
 fn put<const N: usize>(space: &mut [u8; CONFIG_BYTES], offset: usize, bytes: [u8; N]) {
-    space[offset..offset + N].copy_from_slice(&bytes);
+    for (place, byte) in space.iter_mut().skip(offset).zip(bytes) {
+        *place = byte;
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,11 @@ fn is_vga_port(port: u16) -> bool {
 ///
 /// Outside, a piece is as large as its alignment allows, inside as large as what's left of the access.
 /// KVM-style accesses see this in QEMU.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "an access has four bytes"
+)]
 fn pieces_of_dword(port: u16) -> impl Iterator<Item = (u16, Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -142,7 +147,7 @@ impl<B: Bitmap> StdVga<B> {
                 data.fill(OPEN_BUS);
                 if data.len() == 4 {
                     for (port, piece) in pieces_of_dword(port) {
-                        self.read_ports(port, &mut data[piece]);
+                        self.read_ports(port, data.get_mut(piece).unwrap_or_default());
                     }
                 } else {
                     self.count_invalid();
@@ -162,7 +167,7 @@ impl<B: Bitmap> StdVga<B> {
             }
             [_, _, _, _] => {
                 for (port, piece) in pieces_of_dword(port) {
-                    effects |= self.write_ports(port, &data[piece]);
+                    effects |= self.write_ports(port, data.get(piece).unwrap_or_default());
                 }
             }
             _ => self.count_invalid(),

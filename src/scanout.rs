@@ -30,6 +30,10 @@ pub struct Size {
 
 impl Size {
     /// Width times height.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a product of two 32-bit numbers"
+    )]
     pub fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
@@ -135,6 +139,11 @@ pub struct Cursor {
 
 impl Cursor {
     /// Its column, if it's in the row of cells at `address`.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "a cell has four bytes"
+    )]
     pub(crate) fn column(&self, address: u32, columns: u32) -> Option<u32> {
         let within = self.address.checked_sub(address)?;
         let column = within / CELL_BYTES as u32;

@@ -35,7 +35,7 @@ impl<B> Clone for Vram<B> {
 impl Vram {
     /// Allocates `bytes` of zeroed memory, a length that [`Config::vram_bytes`](crate::Config::vram_bytes) gave.
     pub(crate) fn allocate(bytes: u64) -> Result<Self, ConfigError> {
-        // At most 512 MiB.
+        #[expect(clippy::cast_possible_truncation, reason = "at most 512 MiB")]
         let region =
             MmapRegion::new(bytes as usize).map_err(|source| ConfigError::VramAllocation {
                 bytes,
@@ -47,6 +47,10 @@ impl Vram {
 
 impl<B: Bitmap> Vram<B> {
     /// Takes a region, where its length is one that the device can have.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a power of two is 1 or more"
+    )]
     pub(crate) fn new(region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
         let bytes = region.size() as u64;
         match u32::try_from(bytes) {
@@ -91,15 +95,15 @@ impl<B: Bitmap> Vram<B> {
         if !outside.is_empty() {
             outside.fill(0xff);
         }
-        if let Ok(slice) = self.region.get_slice(offset as usize, inside.len()) {
+        if let Some(slice) = self.slice(offset, inside.len()) {
             slice.copy_to(inside);
         }
     }
 
     /// Writes from `offset` bytes on. What lies behind the end is ignored.
     pub fn write(&self, offset: u64, data: &[u8]) {
-        let inside = &data[..self.bytes_inside(offset, data.len())];
-        if let Ok(slice) = self.region.get_slice(offset as usize, inside.len()) {
+        let (inside, _) = data.split_at(self.bytes_inside(offset, data.len()));
+        if let Some(slice) = self.slice(offset, inside.len()) {
             slice.copy_from(inside);
         }
     }
@@ -114,6 +118,12 @@ impl<B: Bitmap> Vram<B> {
     /// Zeroes the first `len` bytes.
     #[cold]
     #[inline(never)]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "a piece is no longer than what is left, nor than `ZEROS`"
+    )]
     pub(crate) fn clear(&self, len: u64) {
         static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
         let len = len.min(self.len());
@@ -140,6 +150,10 @@ impl<B: Bitmap> Vram<B> {
 
     /// The four planes at planar address `address`, plane 0 in the low byte, where it's inside.
     #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a planar address lies in VRAM or one window behind it"
+    )]
     pub(crate) fn planes(&self, address: u32) -> Option<u32> {
         let planes = self.region.get_ref::<u32>(address as usize * 4).ok()?;
         Some(u32::from_le(planes.load()))
@@ -147,6 +161,10 @@ impl<B: Bitmap> Vram<B> {
 
     /// Replaces the four planes at planar address `address`, where it's inside.
     #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a planar address lies in VRAM or one window behind it"
+    )]
     pub(crate) fn update_planes(&self, address: u32, update: impl FnOnce(u32) -> u32) {
         if let Ok(planes) = self.region.get_ref::<u32>(address as usize * 4) {
             planes.store(update(u32::from_le(planes.load())).to_le());
@@ -155,6 +173,10 @@ impl<B: Bitmap> Vram<B> {
 
     /// Replaces the planes at `N` planar addresses from `address` on, where all of them are inside.
     #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a planar address lies in VRAM or one window behind it"
+    )]
     pub(crate) fn update_block<const N: usize>(
         &self,
         address: u32,

@@ -59,9 +59,9 @@ impl AttributeController {
         self.data_next = !is_data;
         if is_data {
             let index = usize::from(self.index & 0x1f);
-            match self.data.get_mut(index) {
-                Some(register) => {
-                    Effects::SCANOUT.when(super::replace(register, value & STORED[index]))
+            match self.data.get_mut(index).zip(STORED.get(index)) {
+                Some((register, stored)) => {
+                    Effects::SCANOUT.when(super::replace(register, value & stored))
                 }
                 None => Effects::empty(),
             }
@@ -72,6 +72,7 @@ impl AttributeController {
     }
 
     /// The DAC entry that palette register `index` selects.
+    #[expect(clippy::indexing_slicing, reason = "there are 16 palette registers")]
     pub fn dac_entry(&self, index: usize) -> usize {
         let color = self.data[index & 0x0f];
         let select = self.data[COLOR_SELECT];

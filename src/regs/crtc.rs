@@ -85,11 +85,13 @@ impl Default for Crtc {
 }
 
 impl Crtc {
+    #[expect(clippy::indexing_slicing, reason = "a byte indexes all 256 registers")]
     pub fn read_data(&self) -> u8 {
         self.data[usize::from(self.index)]
     }
 
     /// Stores into the indexed register, as far as the write protection allows.
+    #[expect(clippy::indexing_slicing, reason = "a byte indexes all 256 registers")]
     pub fn write_data(&mut self, value: u8) -> Write {
         let index = usize::from(self.index);
         let before = self.data[index];
@@ -119,12 +121,14 @@ impl Crtc {
     }
 
     /// The register's value with bits 8 and 9 from the given bits of Overflow.
+    #[expect(clippy::indexing_slicing, reason = "callers give a register of VGA")]
     pub fn with_overflow(&self, index: usize, bit8: u32, bit9: u32) -> u16 {
         let overflow = u16::from(self.data[OVERFLOW]);
         u16::from(self.data[index]) | ((overflow >> bit8) & 1) << 8 | ((overflow >> bit9) & 1) << 9
     }
 
     /// Two registers as one value, high byte first.
+    #[expect(clippy::indexing_slicing, reason = "callers give registers of VGA")]
     pub fn pair(&self, high: usize, low: usize) -> u16 {
         u16::from_be_bytes([self.data[high], self.data[low]])
     }

@@ -48,6 +48,11 @@ impl Dac {
         self.state = STATE_WRITE;
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "a byte indexes all 256 entries, and the component is below 3 after each access"
+    )]
     pub fn read_data(&mut self) -> u8 {
         let value = self.entries[usize::from(self.read_index)][usize::from(self.component % 3)];
         self.component += 1;
@@ -59,6 +64,11 @@ impl Dac {
     }
 
     /// Takes a component; the third stores the entry. Tells whether an entry changed.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "a byte indexes all 256 entries, and the component is below 2"
+    )]
     pub fn write_data(&mut self, value: u8) -> bool {
         let shift = 8 * u32::from(self.component % 4);
         self.staged = (self.staged & !(0xff << shift)) | u32::from(value) << shift;
@@ -76,11 +86,13 @@ impl Dac {
     /// The entry as 0x00RRGGBB, with components of six bits.
     ///
     /// The low bit fills the two bits below it, as in QEMU; the high bits would on hardware.
+    #[expect(clippy::indexing_slicing, reason = "there are 256 entries")]
     pub fn rgb6(&self, index: usize) -> u32 {
         rgb(self.entries[index & 0xff].map(|v| v << 2 | if v & 1 != 0 { 3 } else { 0 }))
     }
 
     /// The entry as 0x00RRGGBB, with components of six or eight bits as the width says.
+    #[expect(clippy::indexing_slicing, reason = "there are 256 entries")]
     pub fn rgb(&self, index: usize) -> u32 {
         if self.eight_bits {
             rgb(self.entries[index & 0xff])

@@ -105,6 +105,12 @@ impl Dispi {
     }
 
     /// Stores into the indexed register, and corrects the mode while it's enabled.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "a bank is one of VRAM, which has 16 or more and at most 8192; the arms name registers"
+    )]
     pub fn write_data(&mut self, value: u16) -> Write {
         match usize::from(self.index) {
             ID => {
@@ -136,6 +142,10 @@ impl Dispi {
         }
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a product of two 32-bit numbers"
+    )]
     fn write_enable(&mut self, value: u16) -> Write {
         let rises = value & ENABLED != 0 && !self.enabled();
         self.data[ENABLE] = value;
@@ -171,6 +181,11 @@ impl Dispi {
 
     /// Makes the mode one that VRAM can hold, by changing the registers themselves, and takes the
     /// pitch and the start address from it.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "what bounds each of them is said below"
+    )]
     pub fn correct_mode(&mut self) {
         if !matches!(self.data[BPP], 4 | 8 | 15 | 16 | 24 | 32) {
             self.data[BPP] = 8;
@@ -180,7 +195,7 @@ impl Dispi {
         self.data[VIRT_WIDTH] = (self.data[VIRT_WIDTH] & !7)
             .min(MAX_XRES)
             .max(self.data[XRES]);
-        // At most 64,000 bytes, so that what follows stays far below 2^32.
+        // At least 4 bytes, and at most 64,000, so that what follows stays far below 2^32.
         self.pitch = u32::from(self.data[VIRT_WIDTH]) * bits / 8;
         let max_lines = self.vram_len / self.pitch;
 

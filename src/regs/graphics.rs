@@ -59,11 +59,13 @@ impl GraphicsController {
         self.index = value & 0x0f;
     }
 
+    #[expect(clippy::indexing_slicing, reason = "there are 16 registers")]
     pub fn read_data(&self) -> u8 {
         self.data[usize::from(self.index & 0x0f)]
     }
 
     /// Stores into the indexed register; tells its previous value.
+    #[expect(clippy::indexing_slicing, reason = "there are 16 registers")]
     pub fn write_data(&mut self, value: u8) -> u8 {
         let index = usize::from(self.index & 0x0f);
         std::mem::replace(&mut self.data[index], value & STORED[index])

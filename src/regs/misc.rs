@@ -87,6 +87,11 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "sums of registers, of ten bits at most, and callers name registers"
+    )]
     fn new(misc_output: u8, crtc: &Crtc, dot_clock_half: bool) -> Self {
         let register = |index: usize| u64::from(crtc.data[index]);
         let vertical_start = u64::from(crtc.with_overflow(crtc::VERTICAL_RETRACE_START, 2, 7));
@@ -122,6 +127,10 @@ impl Timing {
 
     // Out of line, it keeps reads by the other method from saving registers for its divisions.
     #[inline(never)]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "no divisor is zero: `new` adds to each register, and a character takes more than 300 ns"
+    )]
     fn status(&self, clock: &Clock) -> u8 {
         let frame = self.lines * self.characters_per_line;
         let character = (clock.now() / self.nanoseconds_per_character) % frame;

@@ -192,8 +192,9 @@ impl Registers {
         }
         let mode = &self.dispi.data;
         let planar = mode[dispi::BPP] == 4;
-        let last_character = mode[dispi::XRES] / 8 - 1;
-        let last_line = mode[dispi::YRES] - 1;
+        // `correct_mode` leaves no mode without pixels.
+        let [last_character, _] = (mode[dispi::XRES] / 8).wrapping_sub(1).to_le_bytes();
+        let last_line = mode[dispi::YRES].wrapping_sub(1);
 
         let graphics = &mut self.graphics.data;
         graphics[graphics::MISCELLANEOUS] = (graphics[graphics::MISCELLANEOUS]
@@ -203,8 +204,8 @@ impl Registers {
         graphics[graphics::MODE] &= !graphics::SHIFT;
 
         let crtc = &mut self.crtc.data;
-        crtc[crtc::HORIZONTAL_DISPLAY_END] = last_character as u8;
-        crtc[crtc::VERTICAL_DISPLAY_END] = last_line as u8;
+        crtc[crtc::HORIZONTAL_DISPLAY_END] = last_character;
+        [crtc[crtc::VERTICAL_DISPLAY_END], _] = last_line.to_le_bytes();
         crtc[crtc::OVERFLOW] &= !(crtc::OVERFLOW_VERTICAL_END_8 | crtc::OVERFLOW_VERTICAL_END_9);
         crtc[crtc::OVERFLOW] |= crtc::OVERFLOW_LINE_COMPARE_8;
         if last_line & 0x100 != 0 {
@@ -215,7 +216,7 @@ impl Registers {
         }
         crtc[crtc::MAXIMUM_SCAN_LINE] &= !(crtc::DOUBLE_SCAN | crtc::SCAN_LINES);
         crtc[crtc::MAXIMUM_SCAN_LINE] |= crtc::LINE_COMPARE_9;
-        crtc[crtc::OFFSET] = (self.dispi.pitch / 8) as u8;
+        [crtc[crtc::OFFSET], ..] = (self.dispi.pitch / 8).to_le_bytes();
         crtc[crtc::MODE_CONTROL] |= crtc::NO_ROW_ADDRESSING;
         crtc[crtc::LINE_COMPARE] = 0xff;
 

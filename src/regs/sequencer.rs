@@ -39,11 +39,13 @@ impl Sequencer {
         self.index = value & 0x07;
     }
 
+    #[expect(clippy::indexing_slicing, reason = "there are eight registers")]
     pub fn read_data(&self) -> u8 {
         self.data[usize::from(self.index & 0x07)]
     }
 
     /// Stores into the indexed register; tells whether that changed it.
+    #[expect(clippy::indexing_slicing, reason = "there are eight registers")]
     pub fn write_data(&mut self, value: u8) -> bool {
         let index = usize::from(self.index & 0x07);
         super::replace(&mut self.data[index], value & STORED[index])

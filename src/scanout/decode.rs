@@ -37,6 +37,10 @@ fn decode(regs: &Registers, text_blink: bool) -> Mode {
     }
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "registers of 16 bits, and a start inside VRAM"
+)]
 fn layout(regs: &Registers) -> Layout {
     if regs.dispi.enabled() {
         // Beyond every line that a mode can have.
@@ -57,6 +61,10 @@ fn layout(regs: &Registers) -> Layout {
     }
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "ten bits at most, and a cell has a line or more"
+)]
 fn text_mode(regs: &Registers, text_blink: bool) -> TextMode {
     /// What Vertical Total holds in a mode of 100 rows, which needs more lines than VGA can count.
     const VERTICAL_TOTAL_100_ROWS: u8 = 100;
@@ -89,6 +97,7 @@ fn text_mode(regs: &Registers, text_blink: bool) -> TextMode {
     }
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "a cell has a line or more")]
 fn cursor(regs: &Registers, cell_height: u32) -> Option<Cursor> {
     let crtc = &regs.crtc;
     let start = crtc.data[crtc::CURSOR_START];
@@ -112,6 +121,10 @@ fn fonts(character_map: u8) -> [u32; 2] {
     [font(0, 4), font(2, 5)]
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "at most 256 characters of 16 pixels, and 32 doubled lines"
+)]
 fn graphics_mode(regs: &Registers) -> GraphicsMode {
     let crtc = &regs.crtc;
     let scan_lines = crtc.data[crtc::MAXIMUM_SCAN_LINE];

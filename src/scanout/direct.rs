@@ -32,6 +32,10 @@ pub struct DirectScanout {
 impl Scanout {
     /// Where in `vram` the picture lies, if it needs no drawing: in modes whose format has a
     /// [`fourcc`](crate::Format::fourcc).
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a row has at most 16000 pixels of four bytes"
+    )]
     pub fn direct<B: Bitmap>(&self, vram: &Vram<B>) -> Option<DirectScanout> {
         let Mode::Graphics(mode) = &self.mode else {
             return None;
@@ -70,6 +74,11 @@ impl DirectScanout {
     ///
     /// [`BitmapLengthError`] where `pages` isn't as long as VRAM's dirty bitmap
     /// ([`Vram::dirty_words`]).
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "a picture has at most 12000 lines, and a band one or more"
+    )]
     pub fn damage(&self, pages: &[u64]) -> Result<Damage, BitmapLengthError> {
         check_words(pages, self.dirty_words)?;
         let mut damage = Damage::NONE;
@@ -89,10 +98,18 @@ impl DirectScanout {
         Ok(damage)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a product of two 32-bit numbers, and far less"
+    )]
     fn start_of(&self, line: u32) -> u64 {
         u64::from(self.offset) + u64::from(self.pitch) * u64::from(line)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a product of two 32-bit numbers, and far less"
+    )]
     fn end_of(&self, line: u32) -> u64 {
         self.start_of(line) + u64::from(self.row)
     }

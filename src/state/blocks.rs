@@ -356,12 +356,18 @@ impl DispiState {
         } = *self;
         let vram_len = dispi.vram_len;
         check_range("dispi.registers[0x0]", registers[dispi::ID], dispi::IDS)?;
+        #[expect(
+            clippy::arithmetic_side_effects,
+            clippy::cast_possible_truncation,
+            reason = "VRAM has 16 banks or more, and at most 8192"
+        )]
         let last_bank = (vram_len / dispi::BANK_BYTES - 1) as u16;
         check_range(
             "dispi.registers[0x5]",
             registers[dispi::BANK],
             0..=last_bank,
         )?;
+        #[expect(clippy::arithmetic_side_effects, reason = "VRAM has 16 banks or more")]
         let banks = vram_len - dispi::BANK_BYTES;
         check_bits("dispi.bank_offset", bank_offset, banks)?;
 
@@ -400,6 +406,7 @@ pub(crate) fn check_window_ram(
     let Some(given) = window_ram else {
         return Ok(());
     };
+    #[expect(clippy::arithmetic_side_effects, reason = "VRAM has 16 banks or more")]
     let banks = registers.dispi.vram_len - dispi::BANK_BYTES;
     check_bits("window_ram.vram_offset", given.vram_offset, banks)?;
     let maps = 0..4;

@@ -3,6 +3,7 @@
 use crate::regs::graphics::{self, GraphicsController};
 
 /// Four plane bits as a dword with 0xff in the bytes of the set ones.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
 const PLANE_BYTES: [u32; 16] = {
     let mut expanded = [0; 16];
     let mut planes = 0;
@@ -19,6 +20,7 @@ const PLANE_BYTES: [u32; 16] = {
     expanded
 };
 
+#[expect(clippy::indexing_slicing, reason = "there are 16 entries")]
 pub(super) fn plane_bytes(planes: u8) -> u32 {
     PLANE_BYTES[usize::from(planes & 0x0f)]
 }

@@ -134,6 +134,12 @@ impl Routes {
     }
 
     #[inline(always)]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "there are four planes of eight bits"
+    )]
     fn read_byte<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
         if let Some(address) = self.ram.address(offset) {
             return vram.byte(address);
@@ -155,6 +161,7 @@ impl Routes {
     }
 
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "there are four planes")]
     fn write_byte<B: Bitmap>(&self, alu: &Latched, vram: &Vram<B>, offset: u64, value: u8) {
         if let Some(address) = self.ram.address(offset) {
             return vram.set_byte(address, value);
@@ -192,8 +199,8 @@ impl Routes {
         {
             self.write_sequence(alu, vram, first, data);
         } else {
-            let inside = &data[..len_inside(offset, data.len())];
-            for (value, offset) in inside.iter().zip(offset..) {
+            let inside = data.iter().take(len_inside(offset, data.len()));
+            for (value, offset) in inside.zip(offset..) {
                 self.write_byte(alu, vram, offset, *value);
             }
         }
@@ -202,6 +209,11 @@ impl Routes {
     /// Writes bytes that go to the planar addresses from `first` on.
     ///
     /// A part of the window lies in VRAM as a whole or not at all, and so does every block.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "the address of a byte behind the run, which lies in the window"
+    )]
     fn write_sequence<B: Bitmap>(&self, alu: &Latched, vram: &Vram<B>, first: u32, data: &[u8]) {
         let mask = self.write_masks[0];
         let update = |old, value| old ^ ((old ^ alu.planes(value)) & mask);
@@ -223,7 +235,7 @@ impl Routes {
 
 /// How many of `len` bytes from `offset` on lie in the window.
 fn len_inside(offset: u64, len: usize) -> usize {
-    len.min(LEN.saturating_sub(offset) as usize)
+    usize::try_from(LEN.saturating_sub(offset)).map_or(len, |left| left.min(len))
 }
 
 /// A part of the window, and the address that its first byte has.
@@ -251,13 +263,18 @@ impl Part {
 
     /// The address that `offset` in the window has, where it's in this part.
     #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "within is below `len`, and addresses of a part lie far below 2^32"
+    )]
     fn address(&self, offset: u64) -> Option<u32> {
         let within = offset.wrapping_sub(self.start.into());
-        // The cast is lossless then.
         (within < self.len.into()).then_some(self.address + within as u32)
     }
 
     /// The address that the first of `len` bytes from `offset` on has, where they are all in this part.
+    #[expect(clippy::arithmetic_side_effects, reason = "`offset` is in the part")]
     fn address_of_run(&self, offset: u64, len: usize) -> Option<u32> {
         let address = self.address(offset)?;
         let left = u64::from(self.start) + u64::from(self.len) - offset;
