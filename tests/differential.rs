@@ -6,11 +6,13 @@
 //! - `STDVGA_SEED`: where to start; a fresh one where it isn't set. It's printed in either case.
 #![cfg(target_os = "linux")]
 
+mod actions;
 mod qtest;
 
 use std::io::Write;
 
-use qtest::{Peer, SETUPS, Setup, decode, environment, has_qemu, program, seed, shrink};
+use actions::{Choices, SETUPS, Setup, environment, lines, program, seed};
+use qtest::{Peer, decode, has_qemu, shrink};
 
 /// Lines of a program. Each starts with fresh machines, so a difference is found again from its seed.
 const LINES: usize = 20_000;
@@ -43,7 +45,7 @@ fn answers_as_qemu(setup: &Setup) {
     let programs = accesses.div_ceil(SETUPS.len()).div_ceil(LINES);
     for number in 0..programs as u64 {
         let seed = seed().wrapping_add(number);
-        let lines = program::random(setup, seed, LINES);
+        let lines = lines(&program::random(setup, Choices::seeded(seed), LINES));
         let Some(difference) = compare(setup, &lines) else {
             continue;
         };

@@ -10,16 +10,18 @@
 //! is a line of the qtest protocol; behind ` -> ` stands QEMU's answer, unless that was `OK`.
 #![cfg(target_os = "linux")]
 
+mod actions;
 mod qtest;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use actions::{Choices, SETUPS, lines, program};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use qtest::{Peer, SETUPS, has_qemu, program};
+use qtest::{Peer, has_qemu};
 
 /// Lines recorded of each setup.
 const LINES: usize = 18_000;
@@ -103,7 +105,7 @@ fn accesses_answer_as_qemu_did() {
     if is_recording() {
         let mut text = String::new();
         for (setup, seed) in SETUPS.iter().zip(SEED..) {
-            let lines = program::random(setup, seed, LINES);
+            let lines = lines(&program::random(setup, Choices::seeded(seed), LINES));
             record(setup.machine, setup.device, &lines, &mut text);
         }
         save(NAME, &text);

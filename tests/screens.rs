@@ -8,6 +8,7 @@
 //! On a difference, both pictures and one of the differing pixels are left in `target/tmp/screens`.
 #![cfg(target_os = "linux")]
 
+mod actions;
 mod picture;
 mod qtest;
 
@@ -16,9 +17,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use actions::screens::{self, Family};
+use actions::{Choices, SCREENDUMP, Setup, environment, lines, pc, seed};
 use picture::Picture;
-use qtest::screens::{self, Family, SCREENDUMP};
-use qtest::{Peer, Setup, decode, environment, has_qemu, pc, seed, shrink};
+use qtest::{Peer, decode, has_qemu, shrink};
 
 const SETUPS: [Setup; 4] = [
     pc("VGA,vgamem_mb=1"),
@@ -118,7 +120,8 @@ fn screens_are_qemus(name: &str, families: &[Family]) {
     let mut ends = 0;
     for (number, setup) in (0..programs as u64).zip(SETUPS.iter().cycle()) {
         let seed = seed().wrapping_add(number);
-        let lines = screens::random(setup, seed, families, PICTURES);
+        let choices = Choices::seeded(seed);
+        let lines = lines(&screens::random(setup, choices, families, PICTURES));
         match compare(setup, &lines) {
             Ok(None) => {}
             Ok(Some(difference)) => {

@@ -270,7 +270,7 @@ impl Part {
     )]
     fn address(&self, offset: u64) -> Option<u32> {
         let within = offset.wrapping_sub(self.start.into());
-        (within < self.len.into()).then_some(self.address + within as u32)
+        (within < self.len.into()).then(|| self.address + within as u32)
     }
 
     /// The address that the first of `len` bytes from `offset` on has, where they are all in this part.

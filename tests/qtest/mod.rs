@@ -3,20 +3,16 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
-pub mod program;
-pub mod screens;
 #[path = "../skip/mod.rs"]
 mod skip;
-mod writer;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -28,75 +24,6 @@ const QEMU: &str = "qemu-system-x86_64";
 /// How long QEMU may take to open its monitor's socket, in steps of 10 ms: generous, for slow machines.
 const MONITOR_TRIES: u32 = 6000;
 
-/// A machine and its device, in QEMU's own words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
-    pub machine: &'static str,
-    pub device: &'static str,
-}
-
-/// All setups that are compared.
-pub const SETUPS: [Setup; 14] = [
-    pc("VGA,vgamem_mb=1"),
-    pc("VGA,vgamem_mb=3"),
-    pc("VGA"),
-    pc("VGA,vgamem_mb=64"),
-    pc("VGA,vgamem_mb=256"),
-    pc("VGA,xres=1920,yres=1080"),
-    pc("VGA,xres=5120,yres=2880,refresh_rate=60000"),
-    pc("VGA,xmax=1280,ymax=1024"),
-    pc("VGA,edid=off"),
-    pc("VGA,mmio=off"),
-    pc("VGA,qemu-extended-regs=off"),
-    pc("secondary-vga"),
-    pc("secondary-vga,vgamem_mb=2"),
-    Setup {
-        machine: "isapc",
-        device: "isa-vga",
-    },
-];
-
-pub const fn pc(device: &'static str) -> Setup {
-    Setup {
-        machine: "pc",
-        device,
-    }
-}
-
-impl Setup {
-    /// The device's name, without its properties.
-    pub fn name(&self) -> &'static str {
-        self.device.split(',').next().unwrap_or(self.device)
-    }
-
-    pub fn is_pci(&self) -> bool {
-        self.machine == "pc"
-    }
-
-    pub fn has_legacy(&self) -> bool {
-        self.name() != "secondary-vga"
-    }
-
-    pub fn has_mmio(&self) -> bool {
-        self.is_pci() && !self.device.contains("mmio=off")
-    }
-
-    pub fn has_rom(&self) -> bool {
-        self.name() == "VGA"
-    }
-
-    /// Length of VRAM, in bytes.
-    pub fn vram_len(&self) -> u64 {
-        let given = self
-            .device
-            .split(',')
-            .find_map(|property| property.strip_prefix("vgamem_mb="));
-        let default = if self.is_pci() { 16 } else { 8 };
-        let mib: u64 = given.map_or(default, |mib| mib.parse().expect("a number of MiB"));
-        mib.next_power_of_two() << 20
-    }
-}
-
 /// The arguments that give either program a machine and a device.
 fn arguments(machine: &str, device: &str) -> [String; 4] {
     // QEMU places PCI devices as it likes; the example's is at 02.0.
@@ -106,26 +33,6 @@ fn arguments(machine: &str, device: &str) -> [String; 4] {
         None => format!("{device},addr=02.0"),
     };
     ["-M".into(), machine.into(), "-device".into(), device]
-}
-
-/// The number in an environment variable.
-pub fn environment(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    let number = value.parse();
-    Some(number.unwrap_or_else(|_| panic!("{name}={value} is no number")))
-}
-
-/// The run's seed: that in `STDVGA_SEED`, or a fresh one.
-pub fn seed() -> u64 {
-    static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| {
-        environment("STDVGA_SEED").unwrap_or_else(|| {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .expect("a clock after 1970");
-            now.as_nanos() as u64 >> 10
-        })
-    })
 }
 
 /// A program that answers qtest lines.

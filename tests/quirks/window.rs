@@ -305,3 +305,18 @@ fn the_last_bank_of_plain_ram_ends_with_vram() {
     guest.window_write(0xffff, &[0x42]);
     guest.expect_vram(0xf_ffff, [0x42]);
 }
+
+/// What an embedder asks for isn't checked before it gets here.
+#[test]
+fn behind_the_window_nothing_answers_however_far() {
+    let mut guest = Guest::with_vram(1);
+    guest.vbe_mode(640, 480, 8);
+    guest.dispi(BANK, 15);
+    for offset in [0x2_0000, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+        guest.expect_window(offset, [0xff]);
+        guest.window_write(offset, &[0x42, 0x42]);
+    }
+    let mut vram = vec![0; 1 << 20];
+    guest.vga.vram().read(0, &mut vram);
+    assert_eq!(vram.iter().position(|byte| *byte != 0), None);
+}

@@ -17,9 +17,9 @@ use serde_json::Value;
 use stdvga::state::Hardware;
 use stdvga::{Monitor, State, StdVga, Variant};
 
+use crate::actions::{Access, Setup, pc};
 use crate::driver::*;
 use crate::machine::Machine;
-use crate::qtest::{Setup, pc};
 
 const SETUP: Setup = pc("VGA,vgamem_mb=1");
 const FRAMEBUFFER: u32 = 0xe000_0000;
@@ -165,7 +165,8 @@ fn lines() -> Vec<String> {
 }
 
 fn answer(machine: &mut Machine, line: &str) -> String {
-    let data = machine.put(line).data;
+    let access: Access = line.parse().expect("a line of an access");
+    let data = machine.put(&access).data;
     data.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

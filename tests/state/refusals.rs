@@ -7,7 +7,7 @@ use stdvga::{Config, Monitor, State, StdVga, Variant, WindowRam};
 use vm_memory::MmapRegion;
 
 use crate::driver::Guest;
-use crate::precise_retrace;
+use crate::machine::precise_retrace;
 
 const MIB: usize = 1 << 20;
 

@@ -7,16 +7,15 @@
 use rand::prelude::*;
 use stdvga::Monitor;
 
-use crate::machine::{Answer, Machine};
-use crate::qtest::{Setup, environment, pc, program};
-use crate::save_and_restore;
+use crate::actions::{Choices, Setup, Source, environment, pc, program};
+use crate::machine::{Answer, Display, Machine};
 
-/// Lines of a program.
-const LINES: usize = 3000;
-/// One save in so many lines: often enough to come between accesses that belong together.
-const LINES_PER_SAVE: u32 = 20;
-/// One look at the picture in so many lines.
-const LINES_PER_PICTURE: u32 = 300;
+/// Accesses of a program.
+const ACCESSES: usize = 3000;
+/// One save in so many accesses: often enough to come between accesses that belong together.
+const ACCESSES_PER_SAVE: u32 = 20;
+/// One look at the picture in so many accesses.
+const ACCESSES_PER_PICTURE: u32 = 300;
 const FEWEST_PROGRAMS: u64 = 12;
 
 /// Lets twins run programs of one setup. Only the first is saved and restored.
@@ -26,16 +25,17 @@ fn go_on_alike(setup: &Setup) {
         let mut rng = SmallRng::seed_from_u64(number);
         let has_precise_retrace = number % 2 == 1;
         let mut twins = [(); 2].map(|()| Machine::new(setup, has_precise_retrace));
+        let mut displays = [(); 2].map(|()| Display::default());
         let mut contents = vec![0; setup.vram_len() as usize];
         rng.fill(&mut contents[..]);
         for twin in &twins {
             twin.guest.vga.vram().write(0, &contents);
         }
         let mut saved_at = 0;
-        for (at, line) in program::random(setup, number, LINES).iter().enumerate() {
-            if rng.random_ratio(1, LINES_PER_SAVE) {
-                let Machine { guest, config, .. } = &mut twins[0];
-                save_and_restore(guest, config);
+        let program = program::random(setup, Choices::seeded(number), ACCESSES);
+        for (at, access) in program.iter().enumerate() {
+            if rng.random_ratio(1, ACCESSES_PER_SAVE) {
+                twins[0].save_and_restore();
                 saved_at = at;
             }
             if setup.has_mmio() && rng.random_ratio(1, 500) {
@@ -48,17 +48,17 @@ fn go_on_alike(setup: &Setup) {
                     twin.guest.vga.set_monitor(monitor).expect("there's EDID");
                 }
             }
-            let [ours, theirs] = twins.each_mut().map(|twin| twin.put(line));
+            let [ours, theirs] = twins.each_mut().map(|twin| twin.put(access));
             let place = format!(
-                "{}, program {number}, line {at} (saved before line {saved_at}): `{line}`",
+                "{}, program {number}, access {at} (saved before {saved_at}): `{access}`",
                 setup.device
             );
             expect_same(&place, &ours, &theirs);
-            if rng.random_ratio(1, LINES_PER_PICTURE) {
-                expect_same_pictures(&place, &mut twins);
+            if rng.random_ratio(1, ACCESSES_PER_PICTURE) {
+                expect_same_pictures(&place, &mut twins, &mut displays);
             }
         }
-        expect_same_pictures("the end", &mut twins);
+        expect_same_pictures("the end", &mut twins, &mut displays);
     }
 }
 
@@ -76,13 +76,20 @@ fn expect_same(place: &str, ours: &Answer, theirs: &Answer) {
     );
 }
 
-fn expect_same_pictures(place: &str, twins: &mut [Machine; 2]) {
-    let [ours, theirs] = twins.each_mut().map(Machine::picture);
-    assert_eq!(ours.scanout, theirs.scanout, "the scanouts after {place}");
+fn expect_same_pictures(place: &str, twins: &mut [Machine; 2], displays: &mut [Display; 2]) {
+    let [ours, theirs] = twins.each_ref().map(|twin| twin.guest.vga.scanout());
+    assert_eq!(ours, theirs, "the scanouts after {place}");
+    for (twin, display) in twins.iter_mut().zip(&mut *displays) {
+        let milliseconds = twin.milliseconds();
+        display
+            .refresh(&mut twin.guest, Source::Compare, milliseconds)
+            .unwrap_or_else(|error| panic!("{error}, after {place}"));
+    }
+    let [ours, theirs] = displays;
     assert!(
-        ours.pixels == theirs.pixels,
+        ours.changed.pixels == theirs.changed.pixels,
         "the pixels differ after {place}, in {}",
-        ours.scanout.mode()
+        twins[0].guest.vga.scanout().mode()
     );
 }
 

@@ -8,12 +8,11 @@ use rand::prelude::*;
 use serde_json::Value;
 use stdvga::{State, StdVga};
 
-use crate::machine::Machine;
-use crate::precise_retrace;
-use crate::qtest::{Setup, environment, pc, program};
+use crate::actions::{Choices, Setup, Source, environment, pc, program};
+use crate::machine::{Display, Machine, precise_retrace};
 
-/// Lines of a program before a state is saved, and after a changed one is restored.
-const LINES: usize = 300;
+/// Accesses of a program before a state is saved, and after a changed one is restored.
+const ACCESSES: usize = 300;
 const FEWEST_STATES: u64 = 300;
 
 const SETUPS: [Setup; 4] = [
@@ -64,6 +63,13 @@ fn change(rng: &mut SmallRng, value: &mut Value) {
     }
 }
 
+fn expect_drawn(machine: &mut Machine) {
+    let milliseconds = machine.milliseconds();
+    Display::default()
+        .refresh(&mut machine.guest, Source::Compare, milliseconds)
+        .expect("a picture as if all had been drawn");
+}
+
 #[test]
 fn no_state_panics_nor_leads_out_of_bounds() {
     let states = environment("STDVGA_PROGRAMS").unwrap_or(FEWEST_STATES);
@@ -72,8 +78,11 @@ fn no_state_panics_nor_leads_out_of_bounds() {
         let mut rng = SmallRng::seed_from_u64(number);
         let setup = SETUPS.choose(&mut rng).expect("a setup");
         let mut machine = Machine::new(setup, rng.random());
-        for line in program::random(setup, number, LINES).iter().take(LINES) {
-            machine.put(line);
+        for access in program::random(setup, Choices::seeded(number), ACCESSES)
+            .iter()
+            .take(ACCESSES)
+        {
+            machine.put(access);
         }
         let saved = machine.guest.vga.state();
         let mut json = serde_json::to_value(&saved).expect("a state that can be written");
@@ -91,11 +100,14 @@ fn no_state_panics_nor_leads_out_of_bounds() {
                 assert_eq!(vga.state(), state, "state {number}");
                 let (now, _) = precise_retrace();
                 let mut machine = Machine::with(vga, machine.config, now);
-                machine.picture();
-                for line in program::random(setup, !number, LINES).iter().take(LINES) {
-                    machine.put(line);
+                expect_drawn(&mut machine);
+                for access in program::random(setup, Choices::seeded(!number), ACCESSES)
+                    .iter()
+                    .take(ACCESSES)
+                {
+                    machine.put(access);
                 }
-                machine.picture();
+                expect_drawn(&mut machine);
             }
         }
     }

@@ -1,13 +1,11 @@
-//! Random pictures: states of the registers that shape what the screen shows, right and wrong, as lines
-//! of the qtest protocol.
+//! Random pictures: states of the registers that shape what the screen shows, right and wrong.
 
 use rand::prelude::*;
 
-use super::Setup;
+use super::access::Access;
+use super::choices::Choices;
+use super::setup::Setup;
 use super::writer::Writer;
-
-/// Stands for the line that dumps the screen: where to is up to who puts the lines.
-pub const SCREENDUMP: &str = "screendump";
 
 /// How the screen makes pixels of VRAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub enum Family {
 
 /// VGA modes show the first 256 KiB of VRAM.
 const VGA_BYTES: u64 = 0x4_0000;
-/// VRAM is filled by lines of so many bytes.
+/// VRAM is filled by so many bytes at a time.
 const LINE_BYTES: u64 = 1024;
 /// Behind what VGA modes show, one line of so many is filled, up to 1 MiB and at VRAM's end.
 const SPARSE: usize = 16;
@@ -33,8 +31,13 @@ const MIB: u64 = 1 << 20;
 
 /// Writes a program that shows so many pictures of the given families. Before each, the screen is blank
 /// for one dump: what isn't drawn anew is another matter.
-pub fn random(setup: &Setup, seed: u64, families: &[Family], pictures: usize) -> Vec<String> {
-    let mut writer = Writer::new(setup, seed);
+pub fn random(
+    setup: &Setup,
+    choices: Choices,
+    families: &[Family],
+    pictures: usize,
+) -> Vec<Access> {
+    let mut writer = Writer::new(setup, choices);
     writer.place_bars();
     writer.fill_vram();
     writer.color_addresses();
@@ -45,20 +48,25 @@ pub fn random(setup: &Setup, seed: u64, families: &[Family], pictures: usize) ->
         writer.color_addresses();
         writer.write_somewhere();
         let family = writer.pick(families);
-        match family {
-            Family::Text => writer.text_state(),
-            Family::Vbe(bpp) => writer.vbe_state(bpp),
-            Family::Planar => writer.graphics_state(0x00, after_text),
-            Family::Cga => writer.graphics_state(0x20, after_text),
-            Family::Doubled => writer.graphics_state(0x40, after_text),
-        }
+        writer.screen_state(family, after_text);
         writer.dump_with_palette_source(0x20);
         after_text = family == Family::Text;
     }
-    writer.lines
+    writer.accesses
 }
 
 impl Writer {
+    /// Registers of a picture of this family. After text it isn't panned: see [`Self::graphics_state`].
+    pub fn screen_state(&mut self, family: Family, after_text: bool) {
+        match family {
+            Family::Text => self.text_state(),
+            Family::Vbe(bpp) => self.vbe_state(bpp),
+            Family::Planar => self.graphics_state(0x00, after_text),
+            Family::Cga => self.graphics_state(0x20, after_text),
+            Family::Doubled => self.graphics_state(0x40, after_text),
+        }
+    }
+
     fn below(&mut self, end: u32) -> u32 {
         self.rng.random_range(0..end)
     }
@@ -81,13 +89,44 @@ impl Writer {
         }
     }
 
+    /// Writes something to VRAM, mostly where it shows, if the guest can reach it now.
+    pub fn write_visible(&mut self) {
+        let Some(framebuffer) = self.framebuffer else {
+            return;
+        };
+        let end = match self.below(4) {
+            0 => 0x4000,
+            1 | 2 => VGA_BYTES,
+            _ => self.setup.vram_len(),
+        };
+        let offset = match self.below(5) {
+            0 => end - self.rng.random_range(1..8000),
+            _ => self.rng.random_range(0..end),
+        };
+        let len = self.pick(&[1, 2, 4, 300, 5000]);
+        let len = len.min(self.setup.vram_len() - offset);
+        let address = framebuffer + offset;
+        let access = if self.chance(50) {
+            let value = self.pick(&[0x00, 0xff]);
+            Access::Fill {
+                address,
+                len,
+                value,
+            }
+        } else {
+            let mut bytes = vec![0; len as usize];
+            self.rng.fill(&mut bytes[..]);
+            Access::WriteBytes { address, bytes }
+        };
+        self.access(access);
+    }
+
     fn random_vram(&mut self, offset: u64) {
         let framebuffer = self.framebuffer.expect("BAR0 was placed");
-        let mut data = [0_u8; LINE_BYTES as usize];
-        self.rng.fill(&mut data);
-        let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut bytes = vec![0; LINE_BYTES as usize];
+        self.rng.fill(&mut bytes[..]);
         let address = framebuffer + offset;
-        self.line(format!("write {address:#x} {LINE_BYTES} 0x{hex}"));
+        self.access(Access::WriteBytes { address, bytes });
     }
 
     /// Brings the CRTC and Input Status 1 to the addresses at which BAR2 has them, too.
@@ -111,12 +150,16 @@ impl Writer {
         self.out_attribute(index, value);
     }
 
-    /// Dumps the screen with the palette switched on or off.
-    fn dump_with_palette_source(&mut self, source: u8) {
+    /// Switches the palette on (0x20) or off (0), which blanks the screen.
+    pub fn palette_source(&mut self, source: u8) {
         let index = self.byte() & !0x20 | source;
         self.in_vga(0x3da);
         self.out_vga(0x3c0, index);
-        self.line(SCREENDUMP.into());
+    }
+
+    fn dump_with_palette_source(&mut self, source: u8) {
+        self.palette_source(source);
+        self.access(Access::ScreenDump);
     }
 
     /// Changes what colours are made with.

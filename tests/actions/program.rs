@@ -1,4 +1,4 @@
-//! Random programs: what a guest may do, as lines of the qtest protocol.
+//! Random programs: what a guest may do.
 //!
 //! A program is a list of groups. A group belongs to a family, and does what a driver, or a mistaken
 //! driver, could do with one part of the device. Weights lead deep: set-ups come before accesses that
@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use rand::prelude::*;
 
-use super::Setup;
+use super::access::Access;
+use super::choices::Choices;
+use super::setup::Setup;
 use super::writer::Writer;
 
 /// A part of the device, and the ways to use it.
@@ -81,20 +83,25 @@ const ROM_BYTES: u64 = 0x1_0000;
 const WINDOW: u64 = 0xa_0000;
 const WINDOW_BYTES: u64 = 0x2_0000;
 
-/// Writes a program of about `lines` lines for the given setup.
-pub fn random(setup: &Setup, seed: u64, lines: usize) -> Vec<String> {
-    let mut writer = Writer::new(setup, seed);
+/// Writes a program of about `len` accesses for the given setup.
+pub fn random(setup: &Setup, choices: Choices, len: usize) -> Vec<Access> {
+    let mut writer = Writer::new(setup, choices);
     let subject = writer.pick(&SUBJECTS);
     writer.place_bars();
-    while writer.lines.len() < lines {
+    while writer.accesses.len() < len {
         writer.group(subject);
     }
     writer.look_at_everything();
-    writer.lines
+    writer.accesses
 }
 
 impl Writer {
-    /// Writes a group of lines about one of the subject's families.
+    /// Writes a group of accesses about any family.
+    pub fn group_of_everything(&mut self) {
+        self.group(&EVERYTHING);
+    }
+
+    /// Writes a group of accesses about one of the subject's families.
     fn group(&mut self, subject: &[Family]) {
         let family = if self.rng.random_ratio(1, GROUPS_PER_RESET) {
             Family::Reset
@@ -470,7 +477,11 @@ impl Writer {
             1 => self.write_bytes(address, left.min(60)),
             2 => {
                 let (len, value) = (left.min(20_000), self.byte());
-                self.line(format!("memset {address:#x} {len} {value:#x}"));
+                self.access(Access::Fill {
+                    address,
+                    len,
+                    value,
+                });
             }
             3..=11 => self.read(address, width),
             _ => {
@@ -481,7 +492,7 @@ impl Writer {
     }
 
     fn reset(&mut self) {
-        self.line("system_reset".into());
+        self.access(Access::Reset);
         if self.setup.is_pci() {
             (self.framebuffer, self.mmio, self.rom) = (None, None, None);
         }

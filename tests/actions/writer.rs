@@ -1,11 +1,12 @@
-//! What random programs are written with: values at edges, lines of the qtest protocol, and drivers'
-//! idioms.
+//! What random programs are written with: values at edges, accesses, and drivers' idioms.
 
 use std::ops::Range;
 
 use rand::prelude::*;
 
-use super::Setup;
+use super::access::Access;
+use super::choices::Choices;
+use super::setup::Setup;
 
 /// Where isapc has the framebuffer.
 const ISA_FRAMEBUFFER: u64 = 0xe000_0000;
@@ -13,11 +14,11 @@ const ISA_FRAMEBUFFER: u64 = 0xe000_0000;
 /// Configuration mechanism #1: enable bit, bus 0, device 2, function 0.
 const CONFIG_ADDRESS: u64 = 0x8000_1000;
 
-/// Writes lines for a setup.
+/// Writes accesses for a setup.
 pub struct Writer {
-    pub rng: SmallRng,
+    pub rng: Choices,
     pub setup: Setup,
-    pub lines: Vec<String>,
+    pub accesses: Vec<Access>,
     /// Where the parts in memory are, while they answer.
     pub framebuffer: Option<u64>,
     pub mmio: Option<u64>,
@@ -25,11 +26,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(setup: &Setup, seed: u64) -> Self {
+    pub fn new(setup: &Setup, rng: Choices) -> Self {
         Self {
-            rng: SmallRng::seed_from_u64(seed),
+            rng,
             setup: *setup,
-            lines: Vec::new(),
+            accesses: Vec::new(),
             framebuffer: (!setup.is_pci()).then_some(ISA_FRAMEBUFFER),
             mmio: None,
             rom: None,
@@ -83,39 +84,39 @@ impl Writer {
         0..self.rng.random_range(1..=most)
     }
 
-    // Lines.
+    // Accesses.
 
-    pub fn line(&mut self, line: String) {
-        self.lines.push(line);
+    pub fn access(&mut self, access: Access) {
+        self.accesses.push(access);
     }
 
     pub fn out(&mut self, port: u16, width: u64, value: u64) {
-        let suffix = suffix(width);
-        self.line(format!("out{suffix} {port:#x} {value:#x}"));
+        self.access(Access::Out { port, width, value });
     }
 
     pub fn input(&mut self, port: u16, width: u64) {
-        let suffix = suffix(width);
-        self.line(format!("in{suffix} {port:#x}"));
+        self.access(Access::In { port, width });
     }
 
     pub fn write(&mut self, address: u64, width: u64, value: u64) {
-        let suffix = suffix(width);
-        self.line(format!("write{suffix} {address:#x} {value:#x}"));
+        self.access(Access::Write {
+            address,
+            width,
+            value,
+        });
     }
 
     pub fn read(&mut self, address: u64, width: u64) {
-        let suffix = suffix(width);
-        self.line(format!("read{suffix} {address:#x}"));
+        self.access(Access::Read { address, width });
     }
 
     pub fn read_bytes(&mut self, address: u64, len: u64) {
-        self.line(format!("read {address:#x} {len}"));
+        self.access(Access::ReadBytes { address, len });
     }
 
     pub fn write_bytes(&mut self, address: u64, len: u64) {
-        let data: String = (0..len).map(|_| format!("{:02x}", self.byte())).collect();
-        self.line(format!("write {address:#x} {len} 0x{data}"));
+        let bytes = (0..len).map(|_| self.byte()).collect();
+        self.access(Access::WriteBytes { address, bytes });
     }
 
     // Drivers' idioms. A VGA port is reached by its number or through BAR2.
@@ -202,14 +203,5 @@ impl Writer {
         let address = CONFIG_ADDRESS | u64::from(offset & !3);
         self.out(0xcf8, 4, address);
         self.input(0xcfc + u16::from(offset & 3), width);
-    }
-}
-
-fn suffix(width: u64) -> char {
-    match width {
-        1 => 'b',
-        2 => 'w',
-        4 => 'l',
-        _ => 'q',
     }
 }

@@ -1,0 +1,42 @@
+//! Any actions on any device: nothing panics or overflows, mappings are reported where they change, a
+//! saved device goes on, and each refresh leaves the surface as if all of it had been drawn.
+
+#![no_main]
+
+#[path = "../../tests/actions/mod.rs"]
+mod actions;
+#[path = "../../tests/driver/mod.rs"]
+mod driver;
+#[path = "../../tests/machine/mod.rs"]
+mod machine;
+
+use actions::{Choices, Setup, pc};
+use libfuzzer_sys::fuzz_target;
+use machine::{Display, Machine};
+
+const ACTIONS: usize = 2000;
+
+const SETUPS: [Setup; 4] = [
+    pc("VGA,vgamem_mb=1"),
+    pc("VGA,vgamem_mb=1,mmio=off"),
+    pc("secondary-vga,vgamem_mb=1"),
+    Setup {
+        machine: "isapc",
+        device: "isa-vga,vgamem_mb=1",
+    },
+];
+
+fuzz_target!(|data: &[u8]| {
+    let Some((first, data)) = data.split_first() else {
+        return;
+    };
+    let setup = &SETUPS[usize::from(first & 3)];
+    let has_precise_retrace = first & 4 != 0;
+    let mut machine = Machine::new(setup, has_precise_retrace);
+    let mut display = Display::default();
+    for action in actions::random(setup, Choices::given(data), ACTIONS) {
+        if let Err(error) = machine.act(&action, &mut display) {
+            panic!("{error}, after {action:x?}");
+        }
+    }
+});
