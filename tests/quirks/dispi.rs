@@ -337,7 +337,6 @@ fn enabling_forces_the_vga_registers_that_shape_the_picture() {
     }
 }
 
-/// CVE-2016-3712: registers reprogrammed behind the back of a VBE mode.
 #[test]
 fn registers_that_vbe_forces_cannot_be_reprogrammed() {
     for written in [0x00, 0xff] {

@@ -267,34 +267,6 @@ fn a_new_depth_reaches_the_window_with_the_next_bank() {
     guest.expect_window(0, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
-/// CVE-2016-3710: banks that lead planar addresses out of VRAM.
-#[test]
-fn banks_cannot_lead_out_of_vram() {
-    let read_odd_even = |guest: &mut Guest| guest.graphics(GRAPHICS_MODE, HOST_ODD_EVEN);
-    let write_odd_even = |guest: &mut Guest| guest.sequencer(MEMORY_MODE, 0x00);
-    let chain_4 = |guest: &mut Guest| {
-        guest.sequencer(MAP_MASK, 0x07);
-        guest.sequencer(MEMORY_MODE, CHAIN_4 | ODD_EVEN_OFF);
-    };
-    let set_ups: [fn(&mut Guest); 4] = [|_| {}, read_odd_even, write_odd_even, chain_4];
-    for (number, set_up) in set_ups.into_iter().enumerate() {
-        let mut guest = Guest::with_vram(1);
-        set_planar(&mut guest);
-        set_up(&mut guest);
-        for bank in 4..16 {
-            guest.dispi(BANK, bank);
-            for offset in [0, 1, 0xfffe, 0xffff] {
-                guest.window_write(offset, &[0x42]);
-                guest.expect_window(offset, [0xff]);
-            }
-        }
-        let mut vram = vec![0; 1 << 20];
-        guest.vga.vram().read(0, &mut vram);
-        let changed = vram.iter().position(|byte| *byte != 0);
-        assert_eq!(changed, None, "VRAM changed, with set-up {number}");
-    }
-}
-
 #[test]
 fn the_last_bank_of_plain_ram_ends_with_vram() {
     let mut guest = Guest::with_vram(1);
