@@ -3,8 +3,8 @@
 //!
 //! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
 //! - `machine.rs` and `kvm.rs` put the board under KVM: memory slots that follow the VGA's mappings.
-//! - `vmm.rs` and `display.rs` are the two threads: the vCPU, and the screen.
-//! - `vnc.rs` and `rfb.rs` show the screen to VNC viewers.
+//! - `vmm.rs` has the two threads: the vCPU, and the screen.
+//! - `../screen` is the host's side of the screen, which other examples have, too.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
 //! - `demo.rs`, `embedded.rs` and `scripted.rs` are the guest of our own.
 
@@ -18,19 +18,16 @@ mod board;
 mod cmos;
 mod console;
 mod demo;
-mod display;
 mod firmware;
 mod font;
 mod fw_cfg;
 mod i8042;
-mod keys;
 mod outcome;
 mod pci;
-mod picture;
-mod rfb;
+#[path = "../screen/mod.rs"]
+mod screen;
 mod scripted;
 mod terminal;
-mod vnc;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod embedded;
@@ -58,11 +55,12 @@ use vm_memory::{GuestAddress, GuestMemoryMmap};
 
 use crate::board::Board;
 use crate::cmos::Cmos;
-use crate::display::Display;
 use crate::firmware::VgaBios;
 use crate::fw_cfg::FwCfg;
 use crate::outcome::{End, Options, Outcome, Until};
-use crate::picture::Picture;
+use crate::screen::display::Display;
+use crate::screen::keys;
+use crate::screen::picture::Picture;
 
 const MIB: u64 = 1 << 20;
 /// RAM ends below the addresses that firmware gives to PCI devices.
@@ -348,7 +346,7 @@ fn run_script(args: &Args) -> Result<Outcome> {
     Ok(Outcome {
         scanout,
         vram,
-        picture: display.picture(),
+        picture: display.picture,
         counts,
         elapsed: start.elapsed(),
         end: End::Reached,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stdvga::{Scanout, Vram};
 
 use crate::board::Counts;
-use crate::picture::Picture;
+use crate::screen::picture::Picture;
 
 /// How to run the machine.
 pub struct Options {

@@ -1,12 +1,12 @@
 //! What the terminal shows: a text screen as text, any other picture as a preview; and messages.
 
-use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use codepage_437::{CP437_WINGDINGS, FromCp437};
 use stdvga::TextScreen;
 
-use crate::picture::Picture;
+use crate::screen::picture::Picture;
+pub use crate::screen::say;
 
 const COLUMNS: u32 = 80;
 
@@ -32,11 +32,6 @@ pub fn lines(text: &TextScreen) -> Vec<String> {
         lines.pop();
     }
     lines
-}
-
-/// Tells the user something, on stderr. A closed stderr is no reason to stop.
-pub fn say(message: impl Display) {
-    let _ = writeln!(io::stderr(), "boot: {message}");
 }
 
 /// Prints a text screen.

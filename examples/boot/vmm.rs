@@ -13,12 +13,12 @@ use stdvga::{Dirty, Scanout, Vram};
 use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler};
 
 use crate::board::Board;
-use crate::display::Display;
 use crate::embedded;
 use crate::kvm::{self, Vcpu};
 use crate::machine::{self, Machine, Signals, Stop};
 use crate::outcome::{End, Options, Outcome, Until};
-use crate::vnc::Viewers;
+use crate::screen::display::Display;
+use crate::screen::vnc::Viewers;
 use crate::{demo, terminal};
 
 /// How often the display thread looks at the VGA.
@@ -74,7 +74,7 @@ pub fn run(path: &Path, board: Board, bios: &[u8], options: Options) -> Result<O
     let end = watch.watch(&thread, &until)?;
     let stop = thread.stop()?;
     let scanout = watch.finish()?;
-    let picture = watch.display.picture();
+    let picture = watch.display.picture;
     let end = match stop {
         Stop::Asked => end,
         stop => End::Stopped(describe(stop)),
@@ -193,7 +193,7 @@ impl Watch<'_> {
     fn shows_something(&self, scanout: &Scanout) -> bool {
         match scanout.text(self.vram) {
             Some(text) => !terminal::lines(&text).is_empty(),
-            None => !self.display.is_black(),
+            None => !self.display.picture.is_black(),
         }
     }
 

@@ -10,10 +10,10 @@ use stdvga::{Config, Dirty, MappedRange, StdVga, WindowRam};
 
 use super::*;
 use crate::cmos::Cmos;
-use crate::display::Display;
 use crate::fw_cfg::FwCfg;
 use crate::kvm;
 use crate::outcome::Until;
+use crate::screen::display::Display;
 
 const TAKEN: [(u64, u64); 2] = [(0, 0xa_0000), (0xc_0000, 0x200_0000)];
 
@@ -211,7 +211,7 @@ fn redraw(kvm: &Kvm, (width, height): (u16, u16), dirty_log: bool) -> Result<[f6
         assert!(timed(changed, || refresh(&mut machine))?);
         assert!(!timed(unchanged, || refresh(&mut machine))?);
     }
-    let pixels = display.picture().pixels;
+    let pixels = display.picture.pixels;
     let expected = [frames - 1, 0]; // the guest counts from 0, in 64 bits
     assert!(pixels.chunks(2).all(|pair| pair == expected));
     Ok(times.map(|mut times| {

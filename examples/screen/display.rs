@@ -3,20 +3,20 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use stdvga::{Dirty, Scanout, Screen, Size, Surface, Vram};
+use stdvga::{Dirty, Scanout, Screen, Surface, Vram};
 
-use crate::picture::Picture;
-use crate::terminal;
-use crate::vnc::Viewers;
+use super::picture::Picture;
+use super::say;
+use super::vnc::Viewers;
 
 /// Pixels of the largest picture that is shown: the guest chooses the size.
 const MOST_PIXELS: u64 = 7680 * 4320;
 
-/// The host's side of the VGA. A VMM with a window would show `pixels` in it.
+/// The host's side of the VGA. A VMM with a window would show the picture in it.
 pub struct Display {
     screen: Screen,
-    size: Size,
-    pixels: Vec<u32>,
+    /// What it shows.
+    pub picture: Picture,
     mode: String,
     start: Instant,
     viewers: Option<Viewers>,
@@ -27,11 +27,7 @@ impl Display {
     pub fn new(start: Instant, viewers: Option<Viewers>) -> Self {
         Self {
             screen: Screen::new(),
-            size: Size {
-                width: 0,
-                height: 0,
-            },
-            pixels: Vec::new(),
+            picture: Picture::default(),
             mode: String::new(),
             start,
             viewers,
@@ -41,6 +37,12 @@ impl Display {
     /// Those who may watch.
     pub fn viewers(&self) -> Option<&Viewers> {
         self.viewers.as_ref()
+    }
+
+    /// Shows another device: what was drawn before isn't its picture.
+    pub fn start_anew(&mut self) {
+        self.screen = Screen::new();
+        self.mode.clear();
     }
 
     /// Draws what changed. Returns whether anything did.
@@ -60,41 +62,26 @@ impl Display {
             self.screen = Screen::new();
             return Ok(new_mode);
         }
-        if size != self.size {
-            self.size = size;
-            self.pixels = vec![0; size.pixels() as usize];
+        if size != self.picture.size() {
+            self.picture = Picture::black(size);
         }
         // A VMM with a window passes the time that goes by, and the cursor blinks. Here it stands
         // still: blinking is no change.
         let now = Duration::ZERO;
         let surface = Surface {
-            pixels: &mut self.pixels,
+            pixels: &mut self.picture.pixels,
             stride: size.width as usize,
         };
         let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
         if let Some(viewers) = &self.viewers {
-            viewers.show(size, &self.pixels, damage.rects());
+            viewers.show(size, &self.picture.pixels, damage.rects());
         }
         Ok(new_mode || !damage.is_empty())
-    }
-
-    /// What it shows.
-    pub fn picture(self) -> Picture {
-        Picture {
-            width: self.size.width,
-            height: self.size.height,
-            pixels: self.pixels,
-        }
-    }
-
-    /// Whether there's nothing to see.
-    pub fn is_black(&self) -> bool {
-        self.pixels.iter().all(|pixel| *pixel == 0)
     }
 
     /// Tells the user what happens.
     pub fn say(&self, what: &str) {
         let seconds = self.start.elapsed().as_secs_f64();
-        terminal::say(format_args!("{seconds:7.2} s  {what}"));
+        say(format_args!("{seconds:7.2} s  {what}"));
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use stdvga::{Rect, Size};
 
-use crate::picture::Picture;
+use super::picture::Picture;
 
 /// A viewer shows it in its title.
 const NAME: &str = "stdvga";

@@ -14,7 +14,26 @@ pub struct Picture {
     pub pixels: Vec<u32>,
 }
 
+impl Default for Picture {
+    /// Before any picture it's 640x480 and black.
+    fn default() -> Self {
+        Self::black(Size {
+            width: 640,
+            height: 480,
+        })
+    }
+}
+
 impl Picture {
+    /// One with nothing to see. Its size must be one that fits into memory.
+    pub fn black(size: Size) -> Self {
+        Self {
+            width: size.width,
+            height: size.height,
+            pixels: vec![0; size.pixels() as usize],
+        }
+    }
+
     /// Width and height.
     pub fn size(&self) -> Size {
         Size {

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use stdvga::{Rect, Size};
 
-use crate::keys::Keyboard;
-use crate::picture::Picture;
-use crate::rfb::{self, Message, PixelFormat};
-use crate::terminal;
+use super::keys::Keyboard;
+use super::picture::Picture;
+use super::rfb::{self, Message, PixelFormat};
+use super::say;
 
 /// Viewers at a time.
 const MOST_VIEWERS: usize = 16;
@@ -45,7 +45,7 @@ impl Viewers {
         let listener = bind(address)?;
         let bound = listener.local_addr().context("--vnc")?;
         let viewers = Self::serve(listener)?;
-        terminal::say(format_args!(
+        say(format_args!(
             "VNC viewers can connect to {bound}: no password"
         ));
         Ok(viewers)
@@ -165,6 +165,7 @@ impl Shared {
     }
 }
 
+#[derive(Default)]
 struct State {
     /// Senders share it while they make messages of it.
     picture: Arc<Picture>,
@@ -221,23 +222,6 @@ fn copy(pixels: &[u32], rects: &[Rect], picture: &mut Picture) {
             let start = y as usize * picture.width as usize + rect.x as usize;
             let row = start..start + rect.size.width as usize;
             picture.pixels[row.clone()].copy_from_slice(&pixels[row]);
-        }
-    }
-}
-
-impl Default for State {
-    /// Before any picture it's 640x480 and black.
-    fn default() -> Self {
-        let picture = Picture {
-            width: 640,
-            height: 480,
-            pixels: vec![0; 640 * 480],
-        };
-        Self {
-            picture: Arc::new(picture),
-            viewers: BTreeMap::new(),
-            keys: VecDeque::new(),
-            closing: false,
         }
     }
 }
@@ -403,7 +387,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             })
         });
         if let Err(error) = served {
-            terminal::say(format_args!("a VNC viewer can't connect: {error}"));
+            say(format_args!("a VNC viewer can't connect: {error}"));
             thread::sleep(Duration::from_secs(1));
         }
     }
@@ -431,7 +415,7 @@ fn serve(shared: &Shared, id: u64, stream: &TcpStream) {
     if let Err(error) = result
         && !gone.contains(&error.kind())
     {
-        terminal::say(format_args!("a VNC viewer was turned away: {error}"));
+        say(format_args!("a VNC viewer was turned away: {error}"));
     }
 }
 

@@ -1,0 +1,267 @@
+//! Waits for clients and signals, and shows the screen.
+
+use std::fs;
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum, value_parser};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use stdvga::{Config, Dirty, Monitor, Variant};
+
+use crate::device::Device;
+use crate::screen::display::Display;
+use crate::screen::say;
+use crate::screen::vnc::Viewers;
+use crate::session::Session;
+use crate::socket::Socket;
+
+const VGAMEM_MIB: RangeInclusive<i64> = 1..=512;
+/// The largest mode that the device has.
+const XRES: RangeInclusive<i64> = 1..=16000;
+const YRES: RangeInclusive<i64> = 1..=12000;
+/// How often the server looks at the VGA.
+const FRAME: Duration = Duration::from_millis(40);
+
+/// Serves a standard VGA to a VMM that speaks vfio-user: one client at a time, a new device for each.
+///
+/// SIGUSR1 writes the picture to the file of --screenshot. So does a client that goes, and the server's end:
+/// Ctrl-C or SIGTERM. A line on stdout tells that the picture has been written.
+#[derive(Parser)]
+#[command(name = "vfio_user")]
+struct Args {
+    /// Where to make the socket: nothing may exist there. Only this user's processes can connect
+    #[arg(long, value_name = "PATH")]
+    socket: PathBuf,
+    /// Which of QEMU's devices it is. Neither has legacy ports here, nor the 0xa0000 window
+    #[arg(long, value_enum, default_value_t = Class::SecondaryVga)]
+    device: Class,
+    /// The VGA's memory, rounded up to a power of two: 1 to 512 MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    #[arg(value_parser = value_parser!(u32).range(VGAMEM_MIB))]
+    vgamem: u32,
+    /// Width that the monitor prefers [default: 1280]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(XRES))]
+    xres: Option<u32>,
+    /// Height that the monitor prefers [default: 800]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(YRES))]
+    yres: Option<u32>,
+    /// Option ROM: a VGA BIOS that needs no legacy ports
+    #[arg(long, value_name = "FILE")]
+    romfile: Option<PathBuf>,
+    /// Where to write pictures: each replaces the last one at once
+    #[arg(long, value_name = "FILE.png")]
+    screenshot: Option<PathBuf>,
+    /// Show the screen live to VNC viewers: at PORT of this host only, or at HOST:PORT; port 0 takes a free
+    /// one. There's no password. What viewers type goes nowhere
+    #[arg(long, value_name = "[HOST:]PORT")]
+    vnc: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Class {
+    /// Class 0x038000: a display that isn't VGA compatible
+    #[value(name = "secondary-vga")]
+    SecondaryVga,
+    /// Class 0x030000: firmware takes it for the primary display
+    #[value(name = "VGA")]
+    Vga,
+}
+
+/// Serves until a signal ends that.
+pub fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> Result<()> {
+    let config = config(&args)?;
+    // Each client gets a device: what's wrong with it is better known before.
+    Device::new(config.clone())?;
+    let mut server = Server {
+        signals: Signals::register().context("no signals")?,
+        config,
+        screenshot: args.screenshot,
+        display: Display::new(
+            Instant::now(),
+            args.vnc.as_deref().map(Viewers::listen).transpose()?,
+        ),
+        socket: Socket::new(args.socket)?,
+    };
+    while let Some(session) = server.wait()? {
+        server.serve(session)?;
+    }
+    server.end()
+}
+
+fn config(args: &Args) -> Result<Config> {
+    let rom = args
+        .romfile
+        .as_ref()
+        .map(|path| fs::read(path).with_context(|| format!("{} can't be read", path.display())));
+    Ok(Config {
+        variant: match args.device {
+            Class::SecondaryVga => Variant::SecondaryVga,
+            Class::Vga => Variant::Vga,
+        },
+        vram_mib: Some(args.vgamem),
+        monitor: Monitor {
+            xres: args.xres.unwrap_or_default(),
+            yres: args.yres.unwrap_or_default(),
+            ..Monitor::default()
+        },
+        rom: rom.transpose()?,
+        ..Config::default()
+    })
+}
+
+struct Server {
+    socket: Socket,
+    signals: Signals,
+    config: Config,
+    screenshot: Option<PathBuf>,
+    display: Display,
+}
+
+impl Server {
+    /// Waits for a client. There's none where the server shall end.
+    fn wait(&self) -> Result<Option<Session>> {
+        self.display.say(&format!(
+            "{} waits for a client at {}",
+            self.config.variant,
+            self.socket.path.display()
+        ));
+        while !self.signals.end() {
+            if self.socket.has_client(FRAME)? {
+                return Session::start(&self.socket, self.config.clone()).map(Some);
+            }
+            self.save_if_asked();
+        }
+        Ok(None)
+    }
+
+    /// Shows a client's screen until it has gone, or the server shall end.
+    fn serve(&mut self, session: Session) -> Result<()> {
+        self.display.say("a client is attached");
+        self.display.start_anew();
+        let vram = session.device.lock().vram().clone();
+        let (mut resets, mut is_alone) = (0, true);
+        while !self.signals.end() {
+            // A client's last words are on the last picture.
+            let is_finished = session.is_finished();
+            let (scanout, counters) = {
+                let vga = session.device.lock();
+                (vga.scanout(), vga.counters())
+            };
+            if counters.resets != resets {
+                resets = counters.resets;
+                self.display.say("reset");
+            }
+            self.display.refresh(&scanout, &vram, Dirty::Compare)?;
+            self.save_if_asked();
+            if is_finished {
+                let reason = session
+                    .finish()
+                    .map_or_else(|error| format!(": {error:#}"), |()| String::new());
+                self.display.say(&format!("the client has gone{reason}"));
+                self.try_to_save();
+                break;
+            }
+            if is_alone && session.has_begun() && self.socket.has_client(Duration::ZERO)? {
+                is_alone = false;
+                self.display
+                    .say("another client waits until this one has gone");
+            }
+            thread::sleep(FRAME);
+        }
+        Ok(())
+    }
+
+    /// Shows and writes the last picture.
+    fn end(&self) -> Result<()> {
+        if let Some(viewers) = self.display.viewers() {
+            viewers.finish();
+        }
+        self.save()
+    }
+
+    fn save_if_asked(&self) {
+        if self.signals.take_picture() {
+            self.try_to_save();
+        }
+    }
+
+    /// Writes the picture. Where that can't be, clients are served all the same.
+    fn try_to_save(&self) {
+        if let Err(error) = self.save() {
+            self.display.say(&format!("{error:#}"));
+        }
+    }
+
+    /// Writes the picture, if there's a file for it. Who reads the file sees this picture or the last one,
+    /// and never a part.
+    fn save(&self) -> Result<()> {
+        let Some(path) = &self.screenshot else {
+            return Ok(());
+        };
+        let picture = &self.display.picture;
+        let mut part = path.clone().into_os_string();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        picture.save(&part)?;
+        fs::rename(&part, path)
+            .with_context(|| format!("the picture can't be written to {}", path.display()))?;
+        // A closed stdout is no reason to stop.
+        let _ = writeln!(
+            io::stdout(),
+            "{} pixels written to {}",
+            picture.size(),
+            path.display()
+        );
+        Ok(())
+    }
+}
+
+/// The signals that came. No thread but the first one notices them: what others wait in goes on.
+struct Signals {
+    end: Arc<AtomicBool>,
+    picture: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn register() -> io::Result<Self> {
+        let signals = Self {
+            end: Arc::default(),
+            picture: Arc::default(),
+        };
+        for (signal, flag) in [
+            (SIGINT, &signals.end),
+            (SIGTERM, &signals.end),
+            (SIGUSR1, &signals.picture),
+        ] {
+            signal_hook::flag::register(signal, Arc::clone(flag))?;
+        }
+        Ok(signals)
+    }
+
+    /// Whether the server shall end.
+    fn end(&self) -> bool {
+        self.end.load(Ordering::Relaxed)
+    }
+
+    /// Whether the picture was asked for since the last call.
+    fn take_picture(&self) -> bool {
+        self.picture.swap(false, Ordering::Relaxed)
+    }
+}
