@@ -146,7 +146,9 @@ impl Server {
             if self.socket.has_client(FRAME)? {
                 return Session::start(&self.socket, self.config.clone()).map(Some);
             }
-            self.save_if_asked();
+            if self.signals.take_picture() {
+                self.try_to_save();
+            }
         }
         Ok(None)
     }
@@ -157,8 +159,9 @@ impl Server {
         self.display.start_anew();
         let vram = session.device.lock().vram().clone();
         let (mut resets, mut is_alone) = (0, true);
-        while !self.signals.end() {
-            // A client's last words are on the last picture.
+        loop {
+            // The picture comes after these: it has all that the client did before.
+            let (is_asked, ends) = (self.signals.take_picture(), self.signals.end());
             let is_finished = session.is_finished();
             let (scanout, counters) = {
                 let vga = session.device.lock();
@@ -169,14 +172,16 @@ impl Server {
                 self.display.say("reset");
             }
             self.display.refresh(&scanout, &vram, Dirty::Compare)?;
-            self.save_if_asked();
-            if is_finished {
-                let reason = session
-                    .finish()
-                    .map_or_else(|error| format!(": {error:#}"), |()| String::new());
-                self.display.say(&format!("the client has gone{reason}"));
+            if is_asked {
                 self.try_to_save();
-                break;
+            }
+            if is_finished {
+                self.display.say(&session.farewell());
+                self.try_to_save();
+                return Ok(());
+            }
+            if ends {
+                return Ok(());
             }
             if is_alone && session.has_begun() && self.socket.has_client(Duration::ZERO)? {
                 is_alone = false;
@@ -185,7 +190,6 @@ impl Server {
             }
             thread::sleep(FRAME);
         }
-        Ok(())
     }
 
     /// Shows and writes the last picture.
@@ -194,12 +198,6 @@ impl Server {
             viewers.finish();
         }
         self.save()
-    }
-
-    fn save_if_asked(&self) {
-        if self.signals.take_picture() {
-            self.try_to_save();
-        }
     }
 
     /// Writes the picture. Where that can't be, clients are served all the same.

@@ -2,7 +2,7 @@
 
 use std::thread::{self, JoinHandle};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use stdvga::{Config, Counters};
 use vfio_user::Server;
 
@@ -46,11 +46,13 @@ impl Session {
         self.thread.is_finished()
     }
 
-    /// Waits until the client has gone, and tells why where it didn't just close the connection.
-    pub fn finish(self) -> Result<()> {
-        let served = self.thread.join();
-        // The crate panics at some messages that aren't the protocol's.
-        served.map_err(|_| anyhow!("it doesn't keep to the protocol"))??;
-        Ok(())
+    /// Waits until the client has gone, and says so; and why, where it didn't just close the connection.
+    pub fn farewell(self) -> String {
+        match self.thread.join() {
+            Ok(Ok(())) => "the client has gone".into(),
+            Ok(Err(error)) => format!("the client has gone: {error}"),
+            // The crate panics at some messages that no client sends.
+            Err(_) => "the client has gone: it broke the protocol".into(),
+        }
     }
 }

@@ -1,0 +1,14 @@
+//! The example `vfio_user`, through a client of the protocol that knows nothing of it.
+#![cfg(target_os = "linux")]
+
+#[path = "../driver/mod.rs"]
+mod driver;
+#[path = "../picture/mod.rs"]
+mod picture;
+
+mod clients;
+mod machine;
+mod pictures;
+mod refusals;
+mod regions;
+mod run;
