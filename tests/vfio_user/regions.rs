@@ -23,7 +23,7 @@ const VGA: u32 = 8;
 
 /// The server, with a ROM of 700 bytes.
 fn with_rom(arguments: &[&str]) -> (Server, Vec<u8>) {
-    let rom: Vec<u8> = (0..700_u32).map(|at| (at * 7 >> 2) as u8).collect();
+    let rom: Vec<u8> = (0..700_u32).map(|at| (at ^ at >> 7) as u8).collect();
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(&file, &rom).expect("the file can be written");
     let server = Server::start(&[&["--romfile", text(file.path())], arguments].concat());
