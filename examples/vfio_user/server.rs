@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum, value_parser};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use stdvga::{Config, Dirty, Monitor, Variant};
+use stdvga::{Config, Counters, Dirty, Monitor, Variant};
 
 use crate::device::Device;
 use crate::screen::display::Display;
@@ -157,39 +157,49 @@ impl Server {
     fn serve(&mut self, session: Session) -> Result<()> {
         self.display.say("a client is attached");
         self.display.start_anew();
-        let vram = session.device.lock().vram().clone();
         let (mut resets, mut is_alone) = (0, true);
         loop {
             // The picture comes after these: it has all that the client did before.
             let (is_asked, ends) = (self.signals.take_picture(), self.signals.end());
             let is_finished = session.is_finished();
-            let (scanout, counters) = {
-                let vga = session.device.lock();
-                (vga.scanout(), vga.counters())
-            };
+            let counters = session.device.lock().counters();
+            // One that gave up while it waited for the last client mustn't spoil that one's picture.
+            let has_begun = counters != Counters::default();
+            if has_begun {
+                self.show(&session.device)?;
+            }
             if counters.resets != resets {
                 resets = counters.resets;
                 self.display.say("reset");
             }
-            self.display.refresh(&scanout, &vram, Dirty::Compare)?;
-            if is_asked {
+            if is_asked || (is_finished && has_begun) {
                 self.try_to_save();
             }
             if is_finished {
                 self.display.say(&session.farewell());
-                self.try_to_save();
                 return Ok(());
             }
             if ends {
                 return Ok(());
             }
-            if is_alone && session.has_begun() && self.socket.has_client(Duration::ZERO)? {
+            // Before it has begun, it may be itself the one that waits to be accepted.
+            if has_begun && is_alone && self.socket.has_client(Duration::ZERO)? {
                 is_alone = false;
                 self.display
                     .say("another client waits until this one has gone");
             }
             thread::sleep(FRAME);
         }
+    }
+
+    /// Draws a device's screen, as far as it changed.
+    fn show(&mut self, device: &Device) -> Result<()> {
+        let (scanout, vram) = {
+            let vga = device.lock();
+            (vga.scanout(), vga.vram().clone())
+        };
+        self.display.refresh(&scanout, &vram, Dirty::Compare)?;
+        Ok(())
     }
 
     /// Shows and writes the last picture.

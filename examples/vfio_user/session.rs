@@ -3,7 +3,7 @@
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result};
-use stdvga::{Config, Counters};
+use stdvga::Config;
 use vfio_user::Server;
 
 use crate::device::Device;
@@ -34,11 +34,6 @@ impl Session {
             .spawn(move || server.run(&mut backend))
             .context("no thread for the client")?;
         Ok(Self { device, thread })
-    }
-
-    /// Whether the client has asked for something: then it isn't the one that waits to be accepted.
-    pub fn has_begun(&self) -> bool {
-        self.device.lock().counters() != Counters::default()
     }
 
     /// Whether the client has gone.

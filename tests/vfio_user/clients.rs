@@ -54,6 +54,20 @@ fn a_second_client_waits_until_the_first_has_gone() {
 }
 
 #[test]
+fn a_client_that_asks_for_nothing_leaves_the_last_picture() {
+    let server = Server::start(&[]);
+    let mut machine = Machine::new(&server);
+    machine.set_mode(640, 400, 32);
+    machine.draw(0, &[0x55; 10_000]);
+    machine.client.shutdown().expect("the server is there");
+    machine.expect_picture(&server.written_picture());
+    server.wait_for("the client has gone");
+    drop(server.connect());
+    server.wait_for("the client has gone");
+    machine.expect_picture(&server.picture());
+}
+
+#[test]
 fn a_reset_is_that_of_the_device() {
     let server = Server::start(&[]);
     let mut client = server.connect();
