@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use stdvga::{Config, Variant};
 use vfio_bindings::bindings::vfio::{
     VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
-    VFIO_PCI_ROM_REGION_INDEX,
+    VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX,
 };
 use vfio_user::Client;
 use vm_memory::{MmapRegion, VolatileMemory};
@@ -22,6 +22,8 @@ pub const BAR0: u32 = VFIO_PCI_BAR0_REGION_INDEX;
 pub const BAR2: u32 = VFIO_PCI_BAR2_REGION_INDEX;
 pub const ROM: u32 = VFIO_PCI_ROM_REGION_INDEX;
 pub const CONFIG: u32 = VFIO_PCI_CONFIG_REGION_INDEX;
+/// Legacy ports and the window, in devices that have them.
+pub const VGA: u32 = VFIO_PCI_VGA_REGION_INDEX;
 
 /// Bytes of a region.
 pub fn read<const N: usize>(client: &mut Client, region: u32, offset: u64) -> [u8; N] {

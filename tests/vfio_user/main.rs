@@ -8,6 +8,7 @@ mod picture;
 
 mod clients;
 mod machine;
+mod messages;
 mod pictures;
 mod refusals;
 mod regions;

@@ -1,8 +1,6 @@
 //! What a client finds: the device's regions, and what is in them.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 
 use stdvga::{BAR2_BYTES, Config, Monitor, Variant};
 use vfio_bindings::bindings::vfio::{
@@ -12,14 +10,12 @@ use vfio_bindings::bindings::vfio::{
 use vm_memory::VolatileMemory;
 
 use crate::driver::Guest;
-use crate::machine::{BAR0, BAR2, CONFIG, ROM, map_vram, read, write};
+use crate::machine::{BAR0, BAR2, CONFIG, ROM, VGA, map_vram, read, write};
 use crate::run::{Server, text};
 
 const MIB: u64 = 1 << 20;
 const READ: u32 = VFIO_REGION_INFO_FLAG_READ;
 const READ_WRITE: u32 = READ | VFIO_REGION_INFO_FLAG_WRITE;
-/// The one that holds legacy ports and the window in devices that have them.
-const VGA: u32 = 8;
 
 /// The server, with a ROM of 700 bytes.
 fn with_rom(arguments: &[&str]) -> (Server, Vec<u8>) {
@@ -204,60 +200,4 @@ fn what_does_not_exist_reads_as_all_ones_and_ignores_writes() {
     let rom: [u8; 4] = read(&mut client, ROM, 0);
     write(&mut client, ROM, 0, &[0x55; 4]);
     assert_eq!(read(&mut client, ROM, 0), rom, "the ROM after a write");
-}
-
-/// A posted write's answer would be taken for that of the next question.
-#[test]
-fn no_posted_write_is_answered() {
-    const NO_REPLY: u32 = 1 << 4;
-    const REPLY: u32 = 1;
-    const REGION_READ: u16 = 9;
-    const REGION_WRITE: u16 = 10;
-    let message = |id: u16, command: u16, flags: u32, (region, offset): (u32, u64), data: &[u8]| {
-        [
-            &id.to_le_bytes()[..],
-            &command.to_le_bytes(),
-            &(32 + data.len() as u32).to_le_bytes(),
-            &flags.to_le_bytes(),
-            &[0; 4], // no error
-            &offset.to_le_bytes(),
-            &region.to_le_bytes(),
-            &4_u32.to_le_bytes(),
-            data,
-        ]
-        .concat()
-    };
-    let server = Server::start(&[]);
-    let mut stream = UnixStream::connect(server.socket()).expect("the server listens");
-    for (region, offset) in [
-        (BAR0, 0),
-        (BAR0, 16 * MIB),
-        (1, 0),
-        (BAR2, 0x500),
-        (BAR2, u64::MAX),
-        (ROM, 0),
-        (CONFIG, 0x0e),
-        (CONFIG, 0x100),
-        (VGA, 0x3c0),
-    ] {
-        let posted = message(1, REGION_WRITE, NO_REPLY, (region, offset), &[0; 4]);
-        let question = message(2, REGION_READ, 0, (CONFIG, 0), &[]);
-        stream
-            .write_all(&[posted, question].concat())
-            .expect("the server reads");
-        let mut answer = [0; 36];
-        stream.read_exact(&mut answer).expect("the server answers");
-        let expected = message(
-            2,
-            REGION_READ,
-            REPLY,
-            (CONFIG, 0),
-            &[0x34, 0x12, 0x11, 0x11],
-        );
-        assert_eq!(
-            answer[..],
-            expected,
-            "after a write to region {region} at {offset:#x}"
-        );
-    }
 }
