@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use rustix::fs::{MemfdFlags, SealFlags};
-use stdvga::{BAR2_BYTES, Config, StdVga, Vram};
+use stdvga::{BAR2_BYTES, Config, DirtyBitmap, StdVga, Vram};
 use vfio_bindings::bindings::vfio::{
     VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
     VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_PCI_ROM_REGION_INDEX, VFIO_REGION_INFO_FLAG_MMAP,
@@ -38,7 +38,8 @@ impl Device {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The regions of a PCI device. Those that there are no bytes in don't exist.
+    /// The regions of a PCI device. Those that there are no bytes in don't exist. The descriptor of VRAM's
+    /// file is open as long as the device is there.
     pub fn regions(&self) -> Vec<ServerRegion> {
         let vga = self.lock();
         let rom_len = vga.rom().map_or(0, |rom| rom.len() as u64);
@@ -66,7 +67,7 @@ impl Device {
 }
 
 /// Zeroed memory in a memfd.
-fn shared_memory(bytes: u64) -> Result<MmapRegion<stdvga::DirtyBitmap>> {
+fn shared_memory(bytes: u64) -> Result<MmapRegion<DirtyBitmap>> {
     let failed = || format!("no shared memory of {bytes} bytes for VRAM");
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let file = File::from(rustix::fs::memfd_create("vram", flags).with_context(failed)?);
