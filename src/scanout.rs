@@ -245,11 +245,6 @@ impl TextMode {
         }
     }
 
-    /// Whether attributes select one of two fonts.
-    pub(crate) fn has_second_font(&self) -> bool {
-        self.fonts[0] != self.fonts[1]
-    }
-
     /// Whether the number of cells is one that shows. Otherwise the picture before it stays.
     pub fn is_drawable(&self) -> bool {
         (2..=MAX_CELLS).contains(&self.columns.saturating_mul(self.rows))

@@ -62,8 +62,8 @@ impl Blinker {
 /// cursor's phase. It needs no lock on the device: a guest that writes VRAM while a picture is drawn
 /// gets at worst a mixture of the old and the new.
 ///
-/// It keeps room for a row, for the cells and fonts of a text screen, and with [`Dirty::Compare`] for
-/// a copy of the VRAM that's visible. A refresh allocates only when that grows.
+/// It keeps room for a row, a copy of the pages of VRAM that a text screen's cells and fonts lie in, and
+/// with [`Dirty::Compare`] one of the VRAM that's visible. A refresh allocates only when that grows.
 #[derive(Debug)]
 pub struct Screen {
     tier: Tier,

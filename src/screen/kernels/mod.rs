@@ -15,6 +15,9 @@ use crate::config::ByteOrder;
 
 pub(super) use plain::{GROUP_BYTES, GROUP_PIXELS};
 
+/// A byte of each plane, as they lie side by side in VRAM.
+pub(super) type Group = [u8; GROUP_BYTES];
+
 /// The loops that a [`Screen`](crate::Screen) uses.
 ///
 /// All draw the same pictures.
@@ -59,8 +62,8 @@ impl Palette {
 /// How a character cell is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glyph<'a> {
-    /// A byte for each line, its highest bit the leftmost dot.
-    pub lines: &'a [u8],
+    /// The dots of each line as they lie in VRAM: a byte of plane 2, its highest bit the leftmost one.
+    pub lines: &'a [Group],
     /// Width of the cell in pixels: 8, 9 or 16.
     pub width: usize,
     /// Whether a ninth pixel repeats the eighth; it's background otherwise.
@@ -76,7 +79,6 @@ pub(super) enum Work<'a> {
     Colors16(&'a [u8], &'a Palette, &'a mut [u32]),
     Colors16Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
     Colors256Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
-    Plane(&'a [u8], u32, &'a mut [u8]),
     Glyph(Glyph<'a>, &'a mut [u32], usize),
 }
 
@@ -177,11 +179,6 @@ impl Tier {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(cpu) => cpu.row(pixel, bytes, pixels),
         }
-    }
-
-    /// One of four planes, of which each has every fourth byte.
-    pub fn plane(self, groups: &[u8], plane: u32, bytes: &mut [u8]) {
-        self.run(Work::Plane(groups, plane, bytes));
     }
 
     /// Draws a character cell whose first pixel is that of `pixels`, and whose lines are `stride`

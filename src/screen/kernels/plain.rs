@@ -3,7 +3,7 @@
 use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
-use super::{Glyph, Palette, Pixel, Work};
+use super::{Glyph, Group, Palette, Pixel, Work};
 use crate::config::ByteOrder;
 
 /// Pixels that four bytes, one a plane, hold.
@@ -56,7 +56,6 @@ pub fn run(work: Work<'_>) {
         | Work::Colors256Doubled(indices, palette, pixels) => {
             colors_doubled(indices, palette, pixels);
         }
-        Work::Plane(groups, number, bytes) => plane(groups, number, bytes),
         Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
     }
 }
@@ -137,15 +136,6 @@ pub fn cga(groups: &[u8], planes: u8, indices: &mut [u8]) {
             let shift = 6 - 2 * (pixel & 3);
             *index = (low >> shift & 3) | (high >> shift & 3) << 2;
         }
-    }
-}
-
-/// As shifts of words, for which there are vectors.
-#[inline(always)]
-pub fn plane(groups: &[u8], plane: u32, bytes: &mut [u8]) {
-    let (groups, _) = groups.as_chunks();
-    for (byte, group) in bytes.iter_mut().zip(groups) {
-        *byte = (u32::from_le_bytes(*group) >> (8 * (plane & 3))) as u8;
     }
 }
 
@@ -321,7 +311,7 @@ pub fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
 /// Draws the lines of a cell `WIDTH` pixels wide, as far as `pixels` goes.
 #[inline(always)]
 pub fn draw_lines<const WIDTH: usize>(
-    lines: &[u8],
+    lines: &[Group],
     pixels: &mut [u32],
     stride: usize,
     draw: impl Fn(u8, &mut [u32; WIDTH]),
@@ -330,7 +320,7 @@ pub fn draw_lines<const WIDTH: usize>(
         return;
     }
     let mut below = pixels;
-    for dots in lines {
+    for [_, _, dots, _] in lines {
         let Some(row) = below.first_chunk_mut() else {
             return;
         };
@@ -441,7 +431,7 @@ mod tests {
         ] {
             let mut pixels = [7; 60];
             let lines = Glyph {
-                lines: &[0x81, 0x81],
+                lines: &[[0, 0, 0x81, 0]; 2],
                 width,
                 repeats_eighth,
                 foreground: 1,

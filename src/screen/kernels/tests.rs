@@ -111,20 +111,6 @@ fn indices_give_the_same_colours() {
     }
 }
 
-#[test]
-fn planes_give_the_same_bytes() {
-    let bytes = random_bytes(&mut SmallRng::seed_from_u64(6), 600);
-    for plane in 0..4 {
-        compare_lengths(
-            &format!("plane {plane}"),
-            &bytes,
-            |length| length / 4,
-            0xcc,
-            |tier, groups, bytes| tier.plane(groups, plane, bytes),
-        );
-    }
-}
-
 fn draw_row(tier: Tier, pixel: Pixel<'_>, bytes: &[u8], pixels: &mut [u32]) {
     let mut bytes = bytes.to_vec();
     tier.row(pixel, &VolatileSlice::from(&mut bytes[..]), pixels);
@@ -175,7 +161,7 @@ fn glyphs_give_the_same_cells() {
     for width in [8, 9, 16] {
         for height in 0..=32 {
             for stride in [0, width - 1, width, width + 1, 720] {
-                let lines = random_bytes(&mut rng, height);
+                let lines: Vec<Group> = (0..height).map(|_| rng.random()).collect();
                 let glyph = Glyph {
                     lines: &lines,
                     width,

@@ -30,8 +30,6 @@ pub fn run(work: Work<'_>) {
         Work::Colors16Doubled(indices, palette, pixels) => {
             colors_16_doubled(indices, palette, pixels);
         }
-        // The plain loop, compiled for these CPUs.
-        Work::Plane(groups, number, bytes) => plain::plane(groups, number, bytes),
         Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
         other => plain::run(other),
     }

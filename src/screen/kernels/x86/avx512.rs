@@ -22,8 +22,6 @@ pub fn run(work: Work<'_>) {
         Work::Colors256Doubled(indices, palette, pixels) => {
             colors_256_doubled(indices, palette, pixels);
         }
-        // The plain loop, compiled for these CPUs.
-        Work::Plane(groups, number, bytes) => plain::plane(groups, number, bytes),
         // No faster, but for the way there, which counts where there are thousands.
         Work::Glyph(glyph, pixels, stride) => avx2::glyph(glyph, pixels, stride),
         other => avx2::run(other),

@@ -1,0 +1,129 @@
+//! The VRAM that text is drawn from, as it was when it was last looked at.
+
+use std::ops::Range;
+
+use vm_memory::bitmap::Bitmap;
+
+use super::marks::{self, BLOCK, Marks};
+use crate::dirty::{Dirty, DirtyBitmap};
+use crate::screen::kernels::{GROUP_BYTES, Group};
+use crate::vram::Vram;
+
+const PAGE_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64;
+/// Groups in a page.
+const PAGE_GROUPS: usize = DirtyBitmap::PAGE_SIZE / GROUP_BYTES;
+
+/// A page of VRAM.
+#[derive(Clone, Copy, Debug)]
+struct Page {
+    address: u64,
+    /// Whether it's a part of a font in use.
+    is_of_font: bool,
+}
+
+impl Page {
+    fn bytes(&self) -> Range<u64> {
+        self.address..self.address + PAGE_BYTES
+    }
+}
+
+/// The pages of VRAM that hold cells or glyphs, or both in planes of their own.
+///
+/// What lies side by side in VRAM does so here, too.
+#[derive(Debug, Default)]
+pub struct Copy {
+    /// The lowest first.
+    pages: Vec<Page>,
+    groups: Vec<Group>,
+    /// Room for a page.
+    page: Vec<Group>,
+}
+
+impl Copy {
+    /// Copies the pages that these parts of VRAM lie in.
+    pub fn renew<B: Bitmap>(
+        &mut self,
+        vram: &Vram<B>,
+        fonts: impl Iterator<Item = Range<u64>>,
+        rows: impl Iterator<Item = Range<u64>>,
+    ) {
+        self.pages.clear();
+        self.pages.extend(fonts.flat_map(|font| pages(font, true)));
+        let rows = rows.filter(|row| !row.is_empty());
+        self.pages.extend(rows.flat_map(|row| pages(row, false)));
+        let font_first = |page: &Page| (page.address, !page.is_of_font);
+        self.pages.sort_unstable_by_key(font_first);
+        self.pages.dedup_by_key(|page| page.address);
+
+        self.page.resize(PAGE_GROUPS, Group::default());
+        self.groups
+            .resize(self.pages.len() * PAGE_GROUPS, Group::default());
+        let copies = self.groups.chunks_exact_mut(PAGE_GROUPS);
+        for (page, copy) in self.pages.iter().zip(copies) {
+            vram.read(page.address, copy.as_flattened_mut());
+        }
+    }
+
+    /// Copies the pages that may have changed, and marks the cells that did. Tells whether a font did.
+    pub fn update<B: Bitmap>(
+        &mut self,
+        vram: &Vram<B>,
+        dirty: Dirty<'_>,
+        marks: &mut Marks,
+    ) -> bool {
+        let mut font_changed = false;
+        let (copies, _) = self.groups.as_chunks_mut::<BLOCK>();
+        let copies = copies.chunks_exact_mut(PAGE_GROUPS / BLOCK);
+        let first_blocks = (0..).step_by(PAGE_GROUPS / BLOCK);
+        for ((page, copies), first_block) in self.pages.iter().zip(copies).zip(first_blocks) {
+            if !dirty.touches(page.bytes()) {
+                continue;
+            }
+            vram.read(page.address, self.page.as_flattened_mut());
+            let (blocks, _) = self.page.as_chunks::<BLOCK>();
+            for (number, (block, copy)) in (first_block..).zip(blocks.iter().zip(copies)) {
+                // Most blocks are as they were.
+                if block.as_flattened() == copy.as_flattened() {
+                    continue;
+                }
+                let pairs = || block.iter().zip(&*copy);
+                let cells = pairs().map(|(new, old)| new[..2] != old[..2]);
+                marks.add_block(number, marks::block(cells));
+                font_changed |= page.is_of_font && pairs().any(|(new, old)| new[2] != old[2]);
+                *copy = *block;
+            }
+        }
+        font_changed
+    }
+
+    /// The smallest part of VRAM that holds all pages.
+    pub fn span(&self) -> Range<u64> {
+        match &self.pages[..] {
+            [first, .., last] => first.address..last.bytes().end,
+            [page] => page.bytes(),
+            [] => 0..0,
+        }
+    }
+
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Where among the groups the one at an address is, if its page is here.
+    pub fn find(&self, address: u64) -> Option<usize> {
+        let within = address % PAGE_BYTES;
+        let page = self
+            .pages
+            .binary_search_by_key(&(address - within), |page| page.address);
+        Some(page.ok()? * PAGE_GROUPS + within as usize / GROUP_BYTES)
+    }
+}
+
+/// The pages that such a part of VRAM lies in.
+fn pages(bytes: Range<u64>, is_of_font: bool) -> impl Iterator<Item = Page> {
+    let numbers = bytes.start / PAGE_BYTES..bytes.end.div_ceil(PAGE_BYTES);
+    numbers.map(move |number| Page {
+        address: number * PAGE_BYTES,
+        is_of_font,
+    })
+}

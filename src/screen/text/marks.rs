@@ -1,0 +1,144 @@
+//! Marks on what is to be drawn.
+
+use std::iter;
+use std::ops::Range;
+
+/// Marks in a word.
+pub const BLOCK: usize = u64::BITS as usize;
+/// Nothing: what's around it and some range is that range.
+const NOTHING: Range<usize> = Range {
+    start: usize::MAX,
+    end: 0,
+};
+
+/// Numbers, each of which is marked or not.
+#[derive(Debug)]
+pub struct Marks {
+    words: Vec<u64>,
+    /// Where all marks are.
+    around: Range<usize>,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            words: Vec::new(),
+            around: NOTHING,
+        }
+    }
+}
+
+impl Marks {
+    /// Makes room for numbers below `len`, which [`BLOCK`] divides, and marks all.
+    pub fn fill(&mut self, len: usize) {
+        self.words.clear();
+        self.words.resize(len / BLOCK, u64::MAX);
+        self.around = 0..len;
+    }
+
+    pub fn clear(&mut self) {
+        let words = self.around.start / BLOCK..self.around.end / BLOCK;
+        if let Some(words) = self.words.get_mut(words) {
+            words.fill(0);
+        }
+        self.around = NOTHING;
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.around.is_empty()
+    }
+
+    pub fn add(&mut self, number: usize) {
+        self.add_block(number / BLOCK, 1 << (number % BLOCK));
+    }
+
+    /// Adds the marks of a word.
+    pub fn add_block(&mut self, block: usize, marks: u64) {
+        if marks != 0 {
+            self.words[block] |= marks;
+            let numbers = block * BLOCK..(block + 1) * BLOCK;
+            self.around.start = self.around.start.min(numbers.start);
+            self.around.end = self.around.end.max(numbers.end);
+        }
+    }
+
+    /// The runs of marks in a range.
+    pub fn runs(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let end = range.end.min(self.around.end);
+        let mut next = range.start.max(self.around.start);
+        iter::from_fn(move || {
+            let first = self.find(next..end, 0);
+            next = self.find(first..end, u64::MAX);
+            (first < next).then_some(first..next)
+        })
+    }
+
+    /// The first number in a range whose mark isn't as in `unlike`, or the range's end.
+    fn find(&self, range: Range<usize>, unlike: u64) -> usize {
+        let mut start = range.start;
+        while start < range.end {
+            let found = (self.words[start / BLOCK] ^ unlike) >> (start % BLOCK);
+            if found != 0 {
+                return range.end.min(start + found.trailing_zeros() as usize);
+            }
+            start = (start / BLOCK + 1) * BLOCK;
+        }
+        range.end
+    }
+}
+
+/// A word of marks.
+pub fn block(marks: impl Iterator<Item = bool>) -> u64 {
+    (0..)
+        .zip(marks)
+        .fold(0, |word, (bit, mark)| word | u64::from(mark) << bit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(len: usize, numbers: &[usize]) -> Marks {
+        let mut marks = Marks::default();
+        marks.fill(len);
+        marks.clear();
+        for number in numbers {
+            marks.add(*number);
+        }
+        marks
+    }
+
+    /// Starts and ends.
+    fn runs(marks: &Marks, range: Range<usize>) -> Vec<(usize, usize)> {
+        let runs = marks.runs(range);
+        runs.map(|run| (run.start, run.end)).collect()
+    }
+
+    #[test]
+    fn marks_that_follow_one_another_are_a_run_whatever_word_they_are_in() {
+        let marks = marks(256, &[0, 62, 63, 64, 65, 200, 255]);
+        assert_eq!(
+            runs(&marks, 0..256),
+            [(0, 1), (62, 66), (200, 201), (255, 256)]
+        );
+    }
+
+    #[test]
+    fn a_run_ends_where_the_range_does() {
+        let marks = marks(256, &[9, 10, 11, 12]);
+        assert_eq!(runs(&marks, 10..12), [(10, 12)]);
+        assert_eq!(runs(&marks, 0..10), [(9, 10)]);
+        assert_eq!(runs(&marks, 13..256), []);
+        assert_eq!(runs(&marks, 11..11), []);
+    }
+
+    #[test]
+    fn all_are_marked_in_what_was_filled_and_none_in_what_was_cleared() {
+        let mut marks = marks(128, &[5]);
+        marks.fill(192);
+        assert_eq!(runs(&marks, 1..191), [(1, 191)]);
+        marks.clear();
+        assert!(marks.is_empty());
+        assert_eq!(runs(&marks, 0..192), []);
+    }
+}
