@@ -3,26 +3,24 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+#[path = "../qmp/mod.rs"]
+mod qmp;
 #[path = "../skip/mod.rs"]
 mod skip;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
+use qmp::Monitor;
 use skip::skip;
 
 /// QEMU's program. Its answers are those of version 10.0.
 const QEMU: &str = "qemu-system-x86_64";
-/// How long QEMU may take to open its monitor's socket, in steps of 10 ms: generous, for slow machines.
-const MONITOR_TRIES: u32 = 6000;
 
 /// The arguments that give either program a machine and a device.
 fn arguments(machine: &str, device: &str) -> [String; 4] {
@@ -40,8 +38,8 @@ pub struct Peer {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// QEMU's monitor, which does what its qtest doesn't.
-    monitor: Option<Monitor>,
+    /// QEMU's monitor, which does what its qtest doesn't; and where its socket is, which goes with the directory.
+    monitor: Option<(Monitor, TempDir)>,
 }
 
 impl Peer {
@@ -86,11 +84,14 @@ impl Peer {
             .arg(bios)
             .args(arguments);
         Self::start(command, |child| {
-            Some(Monitor::connect(socket, files, child))
+            Some((Monitor::connect(&socket, child), files))
         })
     }
 
-    fn start(mut command: Command, monitor: impl FnOnce(&mut Child) -> Option<Monitor>) -> Self {
+    fn start(
+        mut command: Command,
+        monitor: impl FnOnce(&mut Child) -> Option<(Monitor, TempDir)>,
+    ) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command
             .spawn()
@@ -117,7 +118,10 @@ impl Peer {
         let mut answers = Vec::with_capacity(lines.len());
         for part in lines.chunk_by(|a, b| is_qtest(a) && is_qtest(b)) {
             match (&mut self.monitor, part) {
-                (Some(monitor), [line]) if !is_qtest(line) => answers.push(monitor.execute(line)?),
+                (Some((monitor, _)), [line]) if !is_qtest(line) => {
+                    execute(monitor, line)?;
+                    answers.push("OK".into());
+                }
                 _ => self.ask_qtest(part, &mut answers)?,
             }
         }
@@ -222,81 +226,18 @@ fn is_qtest(line: &str) -> bool {
     !matches!(command, "system_reset" | "screendump" | "cont" | "stop")
 }
 
-/// QEMU's machine protocol.
-struct Monitor {
-    stream: BufReader<UnixStream>,
-    /// Whether a reset was told of since the last one was asked for: that may come before the answer.
-    reset_seen: bool,
-    /// Where the socket is; it goes with the directory.
-    _files: TempDir,
-}
-
-impl Monitor {
-    fn connect(socket: PathBuf, files: TempDir, child: &mut Child) -> Self {
-        let stream = (0..MONITOR_TRIES).find_map(|_| {
-            let ended = child.try_wait().expect("a child");
-            assert_eq!(ended, None, "{QEMU} ended before it opened its monitor");
-            UnixStream::connect(&socket)
-                .map_err(|_| thread::sleep(Duration::from_millis(10)))
-                .ok()
-        });
-        let stream = BufReader::new(stream.expect("QEMU's monitor opens within a minute"));
-        let mut monitor = Self {
-            stream,
-            reset_seen: false,
-            _files: files,
-        };
-        monitor
-            .wait_for("QMP", None)
-            .and_then(|()| monitor.call(json!({"execute": "qmp_capabilities"})))
-            .expect("a monitor that answers");
-        monitor
+/// Has QEMU's monitor execute a line that isn't for its qtest.
+fn execute(monitor: &mut Monitor, line: &str) -> io::Result<()> {
+    let (command, argument) = line.split_once(' ').unwrap_or((line, ""));
+    let arguments = match command {
+        "screendump" => json!({"filename": argument}),
+        _ => json!({}),
+    };
+    monitor.call(command, arguments)?;
+    if command == "system_reset" {
+        monitor.wait_for_event("RESET")?;
     }
-
-    fn execute(&mut self, line: &str) -> io::Result<String> {
-        match line.split_once(' ').unwrap_or((line, "")) {
-            (command @ ("cont" | "stop"), _) => self.call(json!({"execute": command}))?,
-            ("system_reset", _) => {
-                self.reset_seen = false;
-                self.call(json!({"execute": "system_reset"}))?;
-                if !self.reset_seen {
-                    self.wait_for("event", Some("RESET"))?;
-                }
-            }
-            ("screendump", path) => {
-                self.call(json!({"execute": "screendump", "arguments": {"filename": path}}))?;
-            }
-            _ => panic!("QEMU's monitor has no `{line}`"),
-        }
-        Ok("OK".into())
-    }
-
-    fn call(&mut self, command: Value) -> io::Result<()> {
-        writeln!(self.stream.get_mut(), "{command}")?;
-        self.wait_for("return", None)
-    }
-
-    /// Reads messages up to one with the given member, and with the given value of it.
-    fn wait_for(&mut self, member: &str, value: Option<&str>) -> io::Result<()> {
-        loop {
-            let mut line = String::new();
-            if self.stream.read_line(&mut line)? == 0 {
-                return Err(ended("QEMU's monitor closed".into()));
-            }
-            let message: Value = serde_json::from_str(&line).expect("a message in JSON");
-            assert!(
-                message.get("error").is_none(),
-                "QEMU's monitor refused: {message}"
-            );
-            self.reset_seen |= message["event"] == "RESET";
-            if message
-                .get(member)
-                .is_some_and(|found| value.is_none_or(|value| found == value))
-            {
-                return Ok(());
-            }
-        }
-    }
+    Ok(())
 }
 
 /// 64 KiB whose reset vector halts: QEMU wants a BIOS, and never runs it.
