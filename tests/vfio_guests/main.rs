@@ -1,0 +1,20 @@
+//! Real guests on QEMU 11.1, with the device attached by vfio-user: what they show must be what they show
+//! on QEMU's own device, in the same run.
+//!
+//! `.ci/guests` puts QEMU and the guests into `target/guests`. Where they're missing the tests are skipped,
+//! and fail instead where `CI` is set. The pictures are left in `target/tmp/vfio_guests`: on a difference
+//! both, and one of the differing pixels.
+#![cfg(target_os = "linux")]
+
+#[path = "../picture/mod.rs"]
+mod picture;
+#[path = "../qmp/mod.rs"]
+mod qmp;
+#[path = "../skip/mod.rs"]
+mod skip;
+
+mod linux;
+mod machine;
+mod process;
+mod serial;
+mod server;
