@@ -56,12 +56,13 @@ struct Visible {
 pub(super) struct Renderer {
     /// How the picture on the surface was drawn, if it's one of this renderer's.
     drawn: Option<(Look, Visible)>,
+    /// The VRAM that the picture comes from, and marks on those of its groups that are cells to be drawn.
     copy: Copy,
-    /// Where in the copy the cells of each row are, as far as they lie in VRAM, and the fonts.
-    rows: Vec<Range<usize>>,
-    fonts: [usize; 2],
-    /// On those of the copy's groups that are cells to be drawn.
     marks: Marks,
+    /// Where in the copy each row of cells is, as far as it lies in VRAM.
+    rows: Vec<Range<usize>>,
+    /// Where the fonts start.
+    fonts: [usize; 2],
 }
 
 impl Renderer {
@@ -123,6 +124,7 @@ impl Renderer {
             .map(|start| start..start + FONT_BYTES as u64);
         self.copy.renew(vram, font_spans, rows());
 
+        // What isn't found are rows behind the end of VRAM, which have no cells.
         self.rows.clear();
         self.rows.extend(rows().map(|span| {
             let start = self.copy.find(span.start).unwrap_or(0);
@@ -148,10 +150,10 @@ impl Renderer {
         let font_changed = frame.dirty.touches(self.copy.span())
             && self.copy.update(frame.vram, frame.dirty, &mut self.marks);
         if mode.blink && old.text != new.text {
-            let (blocks, _) = self.copy.groups().as_chunks::<{ marks::BLOCK }>();
-            for (number, block) in blocks.iter().enumerate() {
-                let blinking = block.iter().map(|cell| cell[1] & BLINKS != 0);
-                self.marks.add_block(number, marks::block(blinking));
+            for (group, [_, attribute, ..]) in self.copy.groups().iter().enumerate() {
+                if attribute & BLINKS != 0 {
+                    self.marks.add(group);
+                }
             }
         }
         font_changed

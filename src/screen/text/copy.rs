@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use vm_memory::bitmap::Bitmap;
 
-use super::marks::{self, BLOCK, Marks};
+use super::marks::Marks;
 use crate::dirty::{Dirty, DirtyBitmap};
 use crate::screen::kernels::{GROUP_BYTES, Group};
 use crate::vram::Vram;
@@ -12,6 +12,8 @@ use crate::vram::Vram;
 const PAGE_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64;
 /// Groups in a page.
 const PAGE_GROUPS: usize = DirtyBitmap::PAGE_SIZE / GROUP_BYTES;
+/// Groups that are compared at once.
+const BLOCK: usize = 64;
 
 /// A page of VRAM.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +53,7 @@ impl Copy {
         self.pages.extend(fonts.flat_map(|font| pages(font, true)));
         let rows = rows.filter(|row| !row.is_empty());
         self.pages.extend(rows.flat_map(|row| pages(row, false)));
+        // Of a page that holds both, the font's is kept.
         let font_first = |page: &Page| (page.address, !page.is_of_font);
         self.pages.sort_unstable_by_key(font_first);
         self.pages.dedup_by_key(|page| page.address);
@@ -72,25 +75,21 @@ impl Copy {
         marks: &mut Marks,
     ) -> bool {
         let mut font_changed = false;
-        let (copies, _) = self.groups.as_chunks_mut::<BLOCK>();
-        let copies = copies.chunks_exact_mut(PAGE_GROUPS / BLOCK);
-        let first_blocks = (0..).step_by(PAGE_GROUPS / BLOCK);
-        for ((page, copies), first_block) in self.pages.iter().zip(copies).zip(first_blocks) {
+        let (copies, _) = self.groups.as_chunks_mut::<PAGE_GROUPS>();
+        for (number, (page, copy)) in self.pages.iter().zip(copies).enumerate() {
             if !dirty.touches(page.bytes()) {
                 continue;
             }
             vram.read(page.address, self.page.as_flattened_mut());
-            let (blocks, _) = self.page.as_chunks::<BLOCK>();
-            for (number, (block, copy)) in (first_block..).zip(blocks.iter().zip(copies)) {
+            let (blocks, _) = self.page.as_chunks();
+            let (copies, _) = copy.as_chunks_mut();
+            let firsts = (number * PAGE_GROUPS..).step_by(BLOCK);
+            for (first, (block, copy)) in firsts.zip(blocks.iter().zip(copies)) {
                 // Most blocks are as they were.
-                if block.as_flattened() == copy.as_flattened() {
-                    continue;
+                if block.as_flattened() != copy.as_flattened() {
+                    font_changed |= mark_changed(block, copy, first, marks) && page.is_of_font;
+                    *copy = *block;
                 }
-                let pairs = || block.iter().zip(&*copy);
-                let cells = pairs().map(|(new, old)| new[..2] != old[..2]);
-                marks.add_block(number, marks::block(cells));
-                font_changed |= page.is_of_font && pairs().any(|(new, old)| new[2] != old[2]);
-                *copy = *block;
             }
         }
         font_changed
@@ -126,4 +125,23 @@ fn pages(bytes: Range<u64>, is_of_font: bool) -> impl Iterator<Item = Page> {
         address: number * PAGE_BYTES,
         is_of_font,
     })
+}
+
+/// Marks the groups that are other cells than before. Tells whether one is another line of a glyph.
+fn mark_changed(
+    new: &[Group; BLOCK],
+    old: &[Group; BLOCK],
+    first: usize,
+    marks: &mut Marks,
+) -> bool {
+    let mut glyph_changed = false;
+    for (group, (new, old)) in (first..).zip(new.iter().zip(old)) {
+        if new != old {
+            if new[..2] != old[..2] {
+                marks.add(group);
+            }
+            glyph_changed |= new[2] != old[2];
+        }
+    }
+    glyph_changed
 }

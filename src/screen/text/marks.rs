@@ -4,7 +4,7 @@ use std::iter;
 use std::ops::Range;
 
 /// Marks in a word.
-pub const BLOCK: usize = u64::BITS as usize;
+const WORD: usize = u64::BITS as usize;
 /// Nothing: what's around it and some range is that range.
 const NOTHING: Range<usize> = Range {
     start: usize::MAX,
@@ -15,7 +15,7 @@ const NOTHING: Range<usize> = Range {
 #[derive(Debug)]
 pub struct Marks {
     words: Vec<u64>,
-    /// Where all marks are.
+    /// The smallest range that all marks are in.
     around: Range<usize>,
 }
 
@@ -29,15 +29,15 @@ impl Default for Marks {
 }
 
 impl Marks {
-    /// Makes room for numbers below `len`, which [`BLOCK`] divides, and marks all.
+    /// Makes room for the numbers below `len`, and marks all.
     pub fn fill(&mut self, len: usize) {
         self.words.clear();
-        self.words.resize(len / BLOCK, u64::MAX);
+        self.words.resize(len.div_ceil(WORD), u64::MAX);
         self.around = 0..len;
     }
 
     pub fn clear(&mut self) {
-        let words = self.around.start / BLOCK..self.around.end / BLOCK;
+        let words = self.around.start / WORD..self.around.end.div_ceil(WORD);
         if let Some(words) = self.words.get_mut(words) {
             words.fill(0);
         }
@@ -49,17 +49,9 @@ impl Marks {
     }
 
     pub fn add(&mut self, number: usize) {
-        self.add_block(number / BLOCK, 1 << (number % BLOCK));
-    }
-
-    /// Adds the marks of a word.
-    pub fn add_block(&mut self, block: usize, marks: u64) {
-        if marks != 0 {
-            self.words[block] |= marks;
-            let numbers = block * BLOCK..(block + 1) * BLOCK;
-            self.around.start = self.around.start.min(numbers.start);
-            self.around.end = self.around.end.max(numbers.end);
-        }
+        self.words[number / WORD] |= 1 << (number % WORD);
+        self.around.start = self.around.start.min(number);
+        self.around.end = self.around.end.max(number + 1);
     }
 
     /// The runs of marks in a range.
@@ -67,31 +59,28 @@ impl Marks {
         let end = range.end.min(self.around.end);
         let mut next = range.start.max(self.around.start);
         iter::from_fn(move || {
-            let first = self.find(next..end, 0);
-            next = self.find(first..end, u64::MAX);
+            if next >= end {
+                return None;
+            }
+            let first = self.find(true, next..end);
+            next = self.find(false, first..end);
             (first < next).then_some(first..next)
         })
     }
 
-    /// The first number in a range whose mark isn't as in `unlike`, or the range's end.
-    fn find(&self, range: Range<usize>, unlike: u64) -> usize {
+    /// The first number in a range that is marked, or that isn't; the range's end if there's none.
+    fn find(&self, marked: bool, range: Range<usize>) -> usize {
+        let others = if marked { 0 } else { u64::MAX };
         let mut start = range.start;
         while start < range.end {
-            let found = (self.words[start / BLOCK] ^ unlike) >> (start % BLOCK);
+            let found = (self.words[start / WORD] ^ others) >> (start % WORD);
             if found != 0 {
                 return range.end.min(start + found.trailing_zeros() as usize);
             }
-            start = (start / BLOCK + 1) * BLOCK;
+            start = (start / WORD + 1) * WORD;
         }
         range.end
     }
-}
-
-/// A word of marks.
-pub fn block(marks: impl Iterator<Item = bool>) -> u64 {
-    (0..)
-        .zip(marks)
-        .fold(0, |word, (bit, mark)| word | u64::from(mark) << bit)
 }
 
 #[cfg(test)]
