@@ -7,7 +7,7 @@ use vm_memory::bitmap::BitmapSlice;
 
 use super::super::plain::{Rest, by_blocks, chunks};
 use super::super::{GROUP_BYTES, GROUP_PIXELS, Glyph, Palette, Pixel, Work, plain};
-use super::memory::{load_16, load_24, load_32, store_8_pixels, store_32};
+use super::memory::{load_16, load_32, store_8_pixels, store_32};
 use crate::config::ByteOrder;
 
 /// Bytes of a vector.
@@ -37,6 +37,8 @@ pub fn run(work: Work<'_>) {
 
 /// Pixels of a block: by measurement.
 const BLOCK: usize = 128;
+/// Three vectors: so few that they're converted in registers, and not read back from the block.
+const BLOCK_24_BITS: usize = 32;
 const BLOCK_32_BITS: usize = 64;
 
 #[target_feature(enable = "avx2")]
@@ -227,22 +229,30 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
-    // Four pixels come from the first 12 bytes of the lower half, four from the last 12 of the upper.
-    let places = match order {
-        ByteOrder::Little => _mm256_setr_epi8(
-            0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1, //
-            4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1,
-        ),
-        ByteOrder::Big => _mm256_setr_epi8(
-            2, 1, 0, -1, 5, 4, 3, -1, 8, 7, 6, -1, 11, 10, 9, -1, //
-            6, 5, 4, -1, 9, 8, 7, -1, 12, 11, 10, -1, 15, 14, 13, -1,
-        ),
-    };
-    let (chunks, _) = bytes.as_flattened().as_chunks();
+fn rgb888(bytes: &[[u8; 3]; BLOCK_24_BITS], order: ByteOrder, pixels: &mut [u32; BLOCK_24_BITS]) {
+    let places = _mm256_broadcastsi128_si256(match order {
+        ByteOrder::Little => _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1),
+        ByteOrder::Big => _mm_setr_epi8(2, 1, 0, -1, 5, 4, 3, -1, 8, 7, 6, -1, 11, 10, 9, -1),
+    });
+    let (vectors, _) = bytes.as_flattened().as_chunks();
+    let [a, b, c] = std::array::from_fn(|vector| load_32(&vectors[vector]));
+    // The dwords of eight pixels each. Three go to each half; the fourth there doesn't matter.
+    let dwords = [
+        a,
+        _mm256_blend_epi32::<0b1100_0000>(b, a),
+        _mm256_blend_epi32::<0b1111_0000>(c, b),
+        c,
+    ];
+    let orders = [
+        _mm256_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5),
+        _mm256_setr_epi32(6, 7, 0, 0, 1, 2, 3, 3),
+        _mm256_setr_epi32(4, 5, 6, 6, 7, 0, 1, 1),
+        _mm256_setr_epi32(2, 3, 4, 4, 5, 6, 7, 7),
+    ];
     let (pixels, _) = pixels.as_chunks_mut();
-    for (bytes, pixels) in chunks.iter().zip(pixels) {
-        store_8_pixels(_mm256_shuffle_epi8(load_24(bytes), places), pixels);
+    for ((dwords, order), pixels) in dwords.into_iter().zip(orders).zip(pixels) {
+        let halves = _mm256_permutevar8x32_epi32(dwords, order);
+        store_8_pixels(_mm256_shuffle_epi8(halves, places), pixels);
     }
 }
 

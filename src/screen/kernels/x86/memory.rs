@@ -19,14 +19,6 @@ pub fn load_32(bytes: &[u8; 32]) -> __m256i {
     _mm256_setr_epi64x(a, b, c, d)
 }
 
-/// The first 16 bytes, and then the last 16.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub fn load_24(bytes: &[u8; 24]) -> __m256i {
-    let [a, b, c] = words(bytes);
-    _mm256_setr_epi64x(a, b, b, c)
-}
-
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub fn load_64(bytes: &[u8; 64]) -> __m512i {
