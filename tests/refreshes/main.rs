@@ -1,6 +1,7 @@
 //! What a refresh draws, and what it says that it drew.
 //!
 //! - `pages.rs`: what is drawn where dirty pages are known
+//! - `text.rs`: what is drawn of a text screen
 //! - `compare.rs`: what is drawn where VRAM is compared
 //! - `memory.rs`: that a refresh needs no new memory
 //! - `direct.rs`: pictures that need no drawing
@@ -19,6 +20,7 @@ mod direct;
 mod memory;
 mod pages;
 mod random;
+mod text;
 
 use driver::{Guest, Monitor};
 use stdvga::{Dirty, Rect, Size};

@@ -1,4 +1,4 @@
-//! After the first refresh of a mode, refreshes allocate nothing.
+//! What memory refreshes need: some for the first of a mode, and none after it.
 
 use stdvga::{Dirty, Variant};
 
@@ -30,4 +30,26 @@ fn a_refresh_allocates_nothing_after_the_first_of_a_mode() {
             assert_eq!(allocated.count_total, 0, "{mode}, {dirty:?}");
         }
     }
+}
+
+#[test]
+fn text_whose_rows_lie_far_apart_takes_little_more_than_2_mib() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.mode_03h();
+    // As many rows as there can be, as far from each other as they can be.
+    guest.crtc_mode(14, 1023, 255, 0x00, 0xa3);
+    guest.expect_mode("text 15x1024 (135x1024)");
+    let scanout = guest.vga.scanout();
+    let mut monitor = Monitor::default();
+    let size = monitor.screen.size(&scanout);
+    monitor.size = Some(size);
+    monitor.pixels = vec![0; size.pixels() as usize];
+    let allocated = allocation_counter::measure(|| {
+        monitor.refresh_where(&mut guest, Dirty::Compare, 0);
+    });
+    assert!(
+        allocated.bytes_max < 5 << 19,
+        "{} bytes",
+        allocated.bytes_max
+    );
 }
