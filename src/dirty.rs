@@ -68,6 +68,10 @@ pub(crate) fn around(one: Range<u64>, other: Range<u64>) -> Range<u64> {
 
 /// Whether a page is marked that these bytes lie in.
 #[inline]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a range that isn't empty ends above 0"
+)]
 pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {
     const BITS: u64 = u64::BITS as u64;
     if bytes.is_empty() {
@@ -165,6 +169,10 @@ impl<'a> WithBitmapSlice<'a> for DirtyBitmap {
 
 impl Bitmap for DirtyBitmap {
     #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`len` is above 0, and no page is as high as `usize::MAX`"
+    )]
     fn mark_dirty(&self, offset: usize, len: usize) {
         if len == 0 {
             return;

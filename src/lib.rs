@@ -68,6 +68,19 @@
 //! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).
 //! - `vm-device`: `BusVga`, the device on the port and MMIO buses of rust-vmm's `vm-device`.
 
+// Values of a guest's are everywhere here: what could panic or lose bits says why it doesn't, where it stands.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
 mod config;
 mod counters;
 mod damage;

@@ -34,15 +34,18 @@ pub struct TextScreen {
 impl TextScreen {
     /// The cells of a row, counted from 0 at the top; empty behind the last row.
     pub fn row(&self, row: u32) -> &[Cell] {
-        let columns = self.columns as usize;
-        let start = columns * row as usize;
-        self.cells.get(start..start + columns).unwrap_or_default()
+        let mut rows = self.cells.chunks(self.columns.max(1) as usize);
+        rows.nth(row as usize).unwrap_or_default()
     }
 }
 
 /// The first byte of each row of cells, from the top of the screen down.
 ///
 /// A split screen restarts at byte 0 with the row after the one in which the line compare falls.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "at most 1024 rows of 32 lines"
+)]
 pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<> {
     let TextMode {
         rows,
@@ -66,6 +69,7 @@ pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<
 }
 
 /// The part of VRAM that the row of cells at `address` lies in.
+#[expect(clippy::arithmetic_side_effects, reason = "at most 256 columns")]
 pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) -> Range<u64> {
     let start = u64::from(address);
     let end = start + u64::from(columns) * CELL_BYTES as u64;
@@ -80,11 +84,17 @@ pub(crate) fn lies_in<B: Bitmap>(vram: &Vram<B>, mode: &TextMode) -> bool {
 }
 
 /// How many cells lie in such a part, the last one perhaps not wholly.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "a span ends where it starts or behind, and lies in VRAM"
+)]
 pub(crate) fn cells_in(span: &Range<u64>) -> usize {
     (span.end - span.start).div_ceil(CELL_BYTES as u64) as usize
 }
 
 /// Reads the screen of a drawable mode.
+#[expect(clippy::arithmetic_side_effects, reason = "at most 16000 cells")]
 pub(crate) fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
     let mut cells = Vec::with_capacity((mode.columns * mode.rows) as usize);
     let mut bytes = vec![0; mode.columns as usize * CELL_BYTES];
@@ -92,11 +102,12 @@ pub(crate) fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
     for (row, address) in (0..).zip(row_addresses(mode)) {
         vram.read(u64::from(address), &mut bytes);
         let inside = cells_in(&row_span(vram, address, mode.columns));
-        for (column, cell) in (0_u32..).zip(bytes.chunks_exact(CELL_BYTES)) {
-            cells.push(if (column as usize) < inside {
+        for (column, cell) in bytes.as_chunks::<CELL_BYTES>().0.iter().enumerate() {
+            let [character, attribute, ..] = *cell;
+            cells.push(if column < inside {
                 Cell {
-                    character: cell[0],
-                    attribute: cell[1],
+                    character,
+                    attribute,
                 }
             } else {
                 Cell::default()

@@ -24,6 +24,7 @@ struct Address {
 }
 
 /// The address that each line of the picture shows, from the top down.
+#[expect(clippy::arithmetic_side_effects, reason = "counts of lines")]
 fn addresses(mode: &GraphicsMode) -> impl Iterator<Item = Address> + use<> {
     let mode = *mode;
     // The row counter's bits that must be set for the address to move on: those that are folded in.
@@ -86,6 +87,11 @@ struct Row {
 }
 
 impl Row {
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "a row has at most 16000 pixels, and `wrap` is a power of two"
+    )]
     fn new(mode: &GraphicsMode, line: u32, address: Address, wrap: u32) -> Self {
         let Address { bytes, panning } = address;
         let width = mode.size.width;
@@ -121,6 +127,10 @@ impl Row {
     }
 
     /// Its part of VRAM: all up to `wrap` where it wraps there.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a sum of two 32-bit numbers"
+    )]
     fn bytes(&self, wrap: u32) -> Range<u64> {
         let (start, end) = (
             u64::from(self.start),
@@ -134,6 +144,10 @@ impl Row {
     }
 
     /// Whether it may have changed.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a sum of two 32-bit numbers"
+    )]
     fn is_dirty(&self, dirty: Dirty<'_>, wrap: u32) -> bool {
         let end = u64::from(self.start) + u64::from(self.len);
         match end.checked_sub(u64::from(wrap)) {
@@ -146,6 +160,7 @@ impl Row {
     }
 
     /// Fetches it.
+    #[expect(clippy::arithmetic_side_effects, reason = "a row starts below `wrap`")]
     fn fetch<B: Bitmap>(&self, vram: &Vram<B>, wrap: u32, bytes: &mut [u8]) {
         let mut start = self.start;
         let mut rest = bytes;
@@ -174,6 +189,10 @@ struct Rows {
 }
 
 impl Rows {
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "VRAM has 512 MiB at most, and a picture 12000 lines"
+    )]
     fn lay_out<B: Bitmap>(&mut self, mode: &GraphicsMode, vram: &Vram<B>) {
         self.wrap = if mode.format.is_within_vga() {
             VGA_BYTES
@@ -307,6 +326,11 @@ impl Renderer {
     }
 
     /// Draws the rows whose bytes aren't those that were drawn, or all.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "a picture has at most 12000 rows, none longer than `len`"
+    )]
     fn draw_changed<B: Bitmap>(
         &mut self,
         frame: &mut Frame<'_, '_, B>,
@@ -376,6 +400,11 @@ impl Pen {
     }
 
     /// Draws the lines of the row that was fetched.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "a row has at most 4096 pixels here, and `indices` has room for them from any place in a cache line on"
+    )]
     fn draw_fetched<B: Bitmap>(
         &mut self,
         frame: &mut Frame<'_, '_, B>,

@@ -38,11 +38,21 @@ impl Surface<'_> {
     }
 
     /// The pixels from column `x` of row `y` on, of a picture whose size was checked.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "the size was checked"
+    )]
     pub(super) fn from(&mut self, x: u32, y: u32) -> &mut [u32] {
         &mut self.pixels[y as usize * self.stride + x as usize..]
     }
 
     /// Draws `lines` equal rows of `width` pixels from row `y` on: the first by `draw`.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "the size was checked"
+    )]
     pub(super) fn draw_rows(
         &mut self,
         y: u32,
@@ -58,6 +68,7 @@ impl Surface<'_> {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "the size was checked")]
     pub(super) fn clear(&mut self, size: Size) {
         for row in self
             .pixels

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use vm_memory::bitmap::Bitmap;
 
-use self::copy::Copy;
+use self::copy::PageCopy;
 use self::marks::Marks;
 use super::Frame;
 use super::kernels::{GROUP_BYTES, Glyph, Group};
@@ -57,7 +57,7 @@ pub(super) struct Renderer {
     /// How the picture on the surface was drawn, if it's one of this renderer's.
     drawn: Option<(Look, Visible)>,
     /// The VRAM that the picture comes from, and marks on those of its groups that are cells to be drawn.
-    copy: Copy,
+    copy: PageCopy,
     marks: Marks,
     /// Where in the copy each row of cells is, as far as it lies in VRAM.
     rows: Vec<Range<usize>>,
@@ -84,6 +84,7 @@ impl Renderer {
                 cursor: None,
                 ..*mode
             },
+            #[expect(clippy::indexing_slicing, reason = "16 of 256")]
             colors: std::array::from_fn(|index| palette[index]),
         };
         let visible = Visible {
@@ -115,6 +116,10 @@ impl Renderer {
         }
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a font starts in the first 64 KiB of its plane, and rows lie in the copy"
+    )]
     fn lay_out<B: Bitmap>(&mut self, mode: &TextMode, vram: &Vram<B>) {
         let rows =
             || text::row_addresses(mode).map(|address| text::row_span(vram, address, mode.columns));
@@ -160,6 +165,12 @@ impl Renderer {
     }
 
     /// Draws the cells that are marked, and tells where.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "rows and fonts lie in the copy, and there are at most 16000 cells"
+    )]
     fn draw_marked<B: Bitmap>(
         &self,
         frame: &mut Frame<'_, '_, B>,
@@ -191,6 +202,11 @@ impl Renderer {
 
 impl Look {
     /// Where cells of a row are.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "at most 16000 cells of 16x32 pixels"
+    )]
     fn cells(&self, columns: Range<u32>, row: usize) -> Rect {
         let (width, height) = (self.mode.cell_width, self.mode.cell_height);
         Rect {
@@ -204,6 +220,10 @@ impl Look {
     }
 
     /// What a cell shows.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there are 16 colours, and 256 glyphs from where a font starts, each with more lines than a cell"
+    )]
     fn glyph<'a>(&self, fonts: [&'a [Group]; 2], cell: Group, text_visible: bool) -> Glyph<'a> {
         let [character, attribute, ..] = cell;
         let color = |index: u8| self.colors[usize::from(index & 0x0f)];
@@ -228,6 +248,11 @@ impl Look {
 }
 
 /// Draws a cell, and the cursor over it if it's there.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "the cell lies on the surface, and the cursor in the cell"
+)]
 fn draw_cell<B: Bitmap>(
     frame: &mut Frame<'_, '_, B>,
     glyph: Glyph<'_>,

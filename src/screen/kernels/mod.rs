@@ -44,13 +44,14 @@ pub(super) struct Palette {
 }
 
 impl Palette {
+    #[expect(clippy::indexing_slicing, reason = "halves of a byte")]
     pub fn new(colors: &[u32; 256]) -> Self {
         Self {
             colors: *colors,
             doubled: colors.map(|color| [color; 2]),
             pairs_16: std::array::from_fn(|pair| [colors[pair & 0x0f], colors[pair >> 4]]),
             #[cfg(target_arch = "x86_64")]
-            components: [0, 8, 16].map(|shift| colors.map(|color| (color >> shift) as u8)),
+            components: [0, 1, 2].map(|byte: usize| colors.map(|color| color.to_le_bytes()[byte])),
         }
     }
 

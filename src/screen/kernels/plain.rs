@@ -1,5 +1,12 @@
 //! The loops in plain Rust, which say what the others must do.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "bytes, or parts of one, index tables that have an entry for each, and loops go over as many elements as both slices have"
+)]
+
 use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 

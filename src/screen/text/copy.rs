@@ -24,6 +24,7 @@ struct Page {
 }
 
 impl Page {
+    #[expect(clippy::arithmetic_side_effects, reason = "pages lie in VRAM")]
     fn bytes(&self) -> Range<u64> {
         self.address..self.address + PAGE_BYTES
     }
@@ -33,7 +34,7 @@ impl Page {
 ///
 /// What lies side by side in VRAM does so here, too.
 #[derive(Debug, Default)]
-pub struct Copy {
+pub struct PageCopy {
     /// The lowest first.
     pages: Vec<Page>,
     groups: Vec<Group>,
@@ -41,8 +42,12 @@ pub struct Copy {
     page: Vec<Group>,
 }
 
-impl Copy {
+impl PageCopy {
     /// Copies the pages that these parts of VRAM lie in.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "as many groups as in VRAM, at most"
+    )]
     pub fn renew<B: Bitmap>(
         &mut self,
         vram: &Vram<B>,
@@ -68,6 +73,10 @@ impl Copy {
     }
 
     /// Copies the pages that may have changed, and marks the cells that did. Tells whether a font did.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "as many groups as in VRAM, at most"
+    )]
     pub fn update<B: Bitmap>(
         &mut self,
         vram: &Vram<B>,
@@ -109,6 +118,10 @@ impl Copy {
     }
 
     /// Where among the groups the one at an address is, if its page is here.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "no more groups than in VRAM"
+    )]
     pub fn find(&self, address: u64) -> Option<usize> {
         let within = address % PAGE_BYTES;
         let page = self
@@ -121,6 +134,7 @@ impl Copy {
 /// The pages that such a part of VRAM lies in.
 fn pages(bytes: Range<u64>, is_of_font: bool) -> impl Iterator<Item = Page> {
     let numbers = bytes.start / PAGE_BYTES..bytes.end.div_ceil(PAGE_BYTES);
+    #[expect(clippy::arithmetic_side_effects, reason = "pages lie in VRAM")]
     numbers.map(move |number| Page {
         address: number * PAGE_BYTES,
         is_of_font,

@@ -48,6 +48,11 @@ impl Marks {
         self.around.is_empty()
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "numbers are below the length that `fill` was given"
+    )]
     pub fn add(&mut self, number: usize) {
         self.words[number / WORD] |= 1 << (number % WORD);
         self.around.start = self.around.start.min(number);
@@ -69,6 +74,11 @@ impl Marks {
     }
 
     /// The first number in a range that is marked, or that isn't; the range's end if there's none.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "numbers are below the length that `fill` was given"
+    )]
     fn find(&self, marked: bool, range: Range<usize>) -> usize {
         let others = if marked { 0 } else { u64::MAX };
         let mut start = range.start;

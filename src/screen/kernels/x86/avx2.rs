@@ -1,5 +1,12 @@
 //! The loops for AVX2. Those that are missing wouldn't be faster than the plain ones.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "lengths are in the types, and tables are made at compile time"
+)]
+
 use std::arch::x86_64::*;
 
 use vm_memory::VolatileSlice;

@@ -3,6 +3,12 @@
 //! They're put together from words, and taken apart: the compiler makes one unaligned load or store of
 //! it, as the intrinsics for pointers do.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "lengths are in the types"
+)]
+
 use std::arch::x86_64::*;
 
 #[inline]
