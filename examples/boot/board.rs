@@ -11,11 +11,17 @@ use crate::console::Console;
 use crate::fw_cfg::FwCfg;
 use crate::i8042::I8042;
 use crate::pci::{Pci, Target};
+use crate::serial::Serial;
+
+/// The first serial port's registers.
+const COM1: u16 = 0x3f8;
+const COM1_END: u16 = 0x3ff;
 
 /// The devices behind the buses.
 pub struct Board {
     pub vga: StdVga,
     pub keyboard: I8042,
+    pub serial: Serial,
     pub counts: Counts,
     /// The guest's RAM, for fw_cfg's DMA.
     pub ram: GuestMemoryMmap,
@@ -39,6 +45,7 @@ impl Board {
             mappings: vga.mappings(),
             vga,
             keyboard: I8042::new(),
+            serial: Serial::new(),
             counts: Counts::default(),
             ram,
             pci: Pci::new(),
@@ -75,6 +82,7 @@ impl Board {
         match (port, data) {
             (0x60 | 0x64, [byte]) => *byte = self.keyboard.read(port),
             (0x70 | 0x71, [byte]) => *byte = self.cmos.read(port),
+            (COM1..=COM1_END, [byte]) => *byte = self.serial.read(port - COM1),
             (0x402, [byte]) => *byte = Console::PRESENT,
             (0x510..=0x51b, data) => self.fw_cfg.read(port, data),
             (0xcf8..=0xcff, data) => match self.pci.target(port, data.len()) {
@@ -98,6 +106,7 @@ impl Board {
         match (port, data) {
             (0x60 | 0x64, &[byte]) => self.keyboard.write(port, byte),
             (0x70 | 0x71, &[byte]) => self.cmos.write(port, byte),
+            (COM1..=COM1_END, &[byte]) => self.serial.write(port - COM1, byte),
             (0x402, &[byte]) => self.console.write(byte),
             (0x510..=0x51b, data) => self.fw_cfg.write(port, data, &self.ram),
             (0xcf9, &[byte]) => self.reset |= byte & 4 != 0,

@@ -1,6 +1,6 @@
-//! The debug console at port 0x402.
+//! The debug console at port 0x402, and how a guest's text gets to the terminal.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Text that the guest writes for developers: dropped, or copied to stderr.
 pub struct Console {
@@ -16,16 +16,30 @@ impl Console {
         Self { echo }
     }
 
-    /// One byte from the guest. Nothing that could command the terminal gets through.
+    /// One byte from the guest.
     pub fn write(&mut self, byte: u8) {
         if self.echo {
-            let shown = match byte {
-                b'\n' | b' '..=b'~' => byte,
-                b'\r' => return,
-                _ => b'?',
-            };
             // A closed stderr is no reason to stop the machine.
-            let _ = std::io::stderr().write_all(&[shown]);
+            let _ = Terminal.write_all(&[byte]);
         }
+    }
+}
+
+/// Copies a guest's text to stderr. Nothing that could command the terminal gets through.
+pub struct Terminal;
+
+impl Write for Terminal {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let shown = text.iter().filter_map(|byte| match byte {
+            b'\r' => None,
+            b'\n' | b' '..=b'~' => Some(*byte),
+            _ => Some(b'?'),
+        });
+        io::stderr().write_all(&shown.collect::<Vec<u8>>())?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

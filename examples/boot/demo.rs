@@ -91,7 +91,7 @@ fn all(register: fn(u8, u8) -> Step, values: &[u8]) -> impl Iterator<Item = Step
 }
 
 /// Sets 80x25 text of 9x16 dots, with our font and palette.
-fn text_mode() -> Vec<Step> {
+pub fn text_mode() -> Vec<Step> {
     let sequencer_values = [0x03, 0x00, 0x03, 0x00, 0x02]; // 9 dots, odd/even
     let mut steps = vec![Step::Out8(0x3c2, 0x67)]; // colour ports, 28 MHz, 400 lines
     steps.extend(all(sequencer, &sequencer_values));

@@ -66,7 +66,7 @@ fn find_file(name: &str) -> Option<PathBuf> {
 }
 
 /// Reads a file of 1 to `max` bytes.
-fn read(what: &str, path: &Path, max: usize) -> Result<Vec<u8>> {
+pub fn read(what: &str, path: &Path, max: usize) -> Result<Vec<u8>> {
     let name = path.display();
     let metadata = fs::metadata(path).with_context(|| format!("{what} {name} can't be read"))?;
     ensure!(metadata.is_file(), "{what} {name} isn't a file");

@@ -13,13 +13,15 @@ use kvm_bindings::{
     KVM_API_VERSION, KVM_EXIT_HLT, KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_INTR, KVM_EXIT_IO,
     KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_MMIO, KVM_EXIT_SHUTDOWN, KVM_MAX_CPUID_ENTRIES,
     KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, KVM_MP_STATE_HALTED, KVM_PIT_SPEAKER_DUMMY,
-    kvm_coalesced_mmio, kvm_pit_config, kvm_userspace_memory_region,
+    kvm_coalesced_mmio, kvm_pit_config, kvm_regs, kvm_segment, kvm_userspace_memory_region,
 };
 use kvm_ioctls::{Cap, IoEventAddress, Kvm, VcpuFd, VmFd};
 use stdvga::Vram;
 use vm_memory::{
     Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, MmapRegion, VolatileMemory,
 };
+
+use crate::outcome::LongMode;
 
 /// Where KVM keeps three pages of its own, away from RAM, BARs and the BIOS.
 const TSS_ADDRESS: usize = 0xfeff_d000;
@@ -402,6 +404,48 @@ impl Vcpu {
         message
     }
 
+    /// Has the vCPU start in 64-bit mode, with interrupts off. All ports are open to it.
+    pub fn enter_long_mode(&self, start: &LongMode) -> Result<()> {
+        let mut sregs = self.fd.get_sregs()?;
+        let ring = (start.code & 3) as u8;
+        let code = kvm_segment {
+            limit: u32::MAX,
+            selector: start.code,
+            type_: 0xb, // code, readable, accessed
+            present: 1,
+            dpl: ring,
+            s: 1,
+            l: 1,
+            g: 1,
+            ..Default::default()
+        };
+        let data = kvm_segment {
+            selector: start.data,
+            type_: 3, // data, writable, accessed
+            db: 1,
+            l: 0,
+            ..code
+        };
+        sregs.cs = code;
+        [sregs.ss, sregs.ds, sregs.es] = [data; 3];
+        sregs.gdt.base = start.gdt;
+        sregs.gdt.limit = 4 * 8 - 1;
+        sregs.cr0 = 1 << 31 | 1 << 5 | 1 << 4 | 1 << 0; // PG, NE, ET, PE
+        sregs.cr3 = start.page_tables;
+        sregs.cr4 = 1 << 5; // PAE
+        sregs.efer = 1 << 10 | 1 << 8; // LMA, LME
+        self.fd
+            .set_sregs(&sregs)
+            .context("KVM refuses 64-bit mode")?;
+        let regs = kvm_regs {
+            rip: start.rip,
+            rsi: start.rsi,
+            rflags: u64::from(ring) << 12 | 1 << 1, // I/O privilege level
+            ..Default::default()
+        };
+        self.fd.set_regs(&regs).context("KVM refuses 64-bit mode")
+    }
+
     /// Whether the guest sleeps in HLT. The in-kernel interrupt controller keeps HLT to itself, so that
     /// this must be asked from time to time.
     pub fn sleep(&self) -> Option<Sleep> {
@@ -412,46 +456,6 @@ impl Vcpu {
             (KVM_MP_STATE_HALTED, _) => Some(Sleep::UntilInterrupt),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-impl Vcpu {
-    /// Starts in 64-bit user mode, which every kind of KVM runs natively. All ports are open to it.
-    pub fn enter_user_mode(&mut self, rip: u64, page_tables: u64) -> Result<()> {
-        const IOPL_3: u64 = 3 << 12 | 1 << 1;
-        let mut sregs = self.fd.get_sregs()?;
-        let code = kvm_bindings::kvm_segment {
-            limit: u32::MAX,
-            selector: 0x33,
-            type_: 0xb,
-            present: 1,
-            dpl: 3,
-            s: 1,
-            l: 1,
-            g: 1,
-            ..Default::default()
-        };
-        let data = kvm_bindings::kvm_segment {
-            selector: 0x2b,
-            type_: 3,
-            db: 1,
-            l: 0,
-            ..code
-        };
-        sregs.cs = code;
-        [sregs.ss, sregs.ds, sregs.es] = [data; 3];
-        sregs.cr0 = 1 << 31 | 1 << 5 | 1 << 4 | 1 << 0; // PG, NE, ET, PE
-        sregs.cr3 = page_tables;
-        sregs.cr4 = 1 << 5; // PAE
-        sregs.efer = 1 << 10 | 1 << 8; // LMA, LME
-        self.fd.set_sregs(&sregs)?;
-        let regs = kvm_bindings::kvm_regs {
-            rip,
-            rflags: IOPL_3,
-            ..Default::default()
-        };
-        Ok(self.fd.set_regs(&regs)?)
     }
 }
 

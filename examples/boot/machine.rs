@@ -10,7 +10,7 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use crate::board::Board;
 use crate::kvm::{Access, Backing, CoalescedWrite, Exit, Sleep, Vcpu, Vm};
-use crate::outcome::Options;
+use crate::outcome::{Options, Start};
 
 const MIB: u64 = 1 << 20;
 const FOUR_GIB: u64 = 1 << 32;
@@ -21,6 +21,7 @@ const HIGH_RAM: u64 = 0xc_0000;
 /// The BIOS's end is seen here too, up to 1 MiB.
 const BIOS_COPY: u64 = 128 << 10;
 const KEYBOARD_LINE: u32 = 1;
+const SERIAL_LINE: u32 = 4;
 const PAGE: u64 = DirtyBitmap::PAGE_SIZE as u64;
 
 // The slots of KVM's that don't change, and the first of the VGA's.
@@ -71,7 +72,7 @@ pub struct Machine {
     vm: Vm,
     slots: Slots,
     /// Guest addresses that are taken: RAM and the BIOS.
-    taken: [(u64, u64); 3],
+    taken: Vec<(u64, u64)>,
     vram: Backing,
     rom: Option<Backing>,
     /// Pages of VRAM that KVM logged as written, and that nobody has asked for yet. `None` where it keeps
@@ -95,8 +96,8 @@ pub fn ram(bytes: u64) -> Result<GuestMemoryMmap> {
 }
 
 impl Machine {
-    /// A machine that starts `bios`, and its vCPU.
-    pub fn new(kvm: &Kvm, board: Board, bios: &[u8], options: &Options) -> Result<(Self, Vcpu)> {
+    /// A machine, and its vCPU, which will begin with `start`.
+    pub fn new(kvm: &Kvm, board: Board, start: &Start, options: &Options) -> Result<(Self, Vcpu)> {
         let (mut vm, mut vcpu) = Vm::new(kvm)?;
         if options.coalescing {
             vm.coalesce_writes(&mut vcpu, WINDOW)?;
@@ -106,8 +107,6 @@ impl Machine {
             Backing::ram(&board.ram, low)?,
             Backing::ram(&board.ram, high)?,
         );
-        let rom = Backing::copy_of(bios)?;
-        let bios_start = FOUR_GIB - rom.len();
         let all = |memory: &Backing| (0, memory.len());
         vm.map(SLOT_LOW_RAM, low.0, &low_ram, all(&low_ram), Access::Write)?;
         vm.map(
@@ -117,21 +116,26 @@ impl Machine {
             all(&high_ram),
             Access::Write,
         )?;
-        vm.map(SLOT_BIOS, bios_start, &rom, all(&rom), Access::Read)?;
-        let copy = &bios[bios.len().saturating_sub(BIOS_COPY as usize)..];
-        let copy_start = GuestAddress(MIB - copy.len() as u64);
-        board
-            .ram
-            .write_slice(copy, copy_start)
-            .context("the BIOS doesn't fit into RAM")?;
+        let mut taken = vec![(low.0, low_ram.len()), (high.0, high.0 + high_ram.len())];
+        match start {
+            Start::Bios(bios) => {
+                let rom = Backing::copy_of(bios)?;
+                let bios_start = FOUR_GIB - rom.len();
+                vm.map(SLOT_BIOS, bios_start, &rom, all(&rom), Access::Read)?;
+                taken.push((bios_start, FOUR_GIB));
+                let copy = &bios[bios.len().saturating_sub(BIOS_COPY as usize)..];
+                let copy_start = GuestAddress(MIB - copy.len() as u64);
+                board
+                    .ram
+                    .write_slice(copy, copy_start)
+                    .context("the BIOS doesn't fit into RAM")?;
+            }
+            Start::LongMode(start) => vcpu.enter_long_mode(start)?,
+        }
         let mut machine = Self {
             vm,
             slots: [None; 3],
-            taken: [
-                (low.0, low_ram.len()),
-                (high.0, high.0 + high_ram.len()),
-                (bios_start, FOUR_GIB),
-            ],
+            taken,
             vram: Backing::vram(board.vga.vram()),
             rom: board.vga.rom().map(Backing::copy_of).transpose()?,
             log: options
@@ -163,6 +167,9 @@ impl Machine {
             self.remap();
         }
         self.deliver_keys();
+        if self.board.serial.take_interrupt() {
+            self.pulse(SERIAL_LINE);
+        }
         self.board.reset_requested().then_some(Stop::Reset)
     }
 
@@ -173,8 +180,15 @@ impl Machine {
     }
 
     fn deliver_keys(&mut self) {
-        if self.board.keyboard.take_interrupt() && self.vm.pulse(KEYBOARD_LINE).is_err() {
-            self.board.note("KVM refuses a keyboard interrupt".into());
+        if self.board.keyboard.take_interrupt() {
+            self.pulse(KEYBOARD_LINE);
+        }
+    }
+
+    /// Interrupts the guest.
+    fn pulse(&mut self, line: u32) {
+        if self.vm.pulse(line).is_err() {
+            self.board.note(format!("KVM refuses interrupt {line}"));
         }
     }
 

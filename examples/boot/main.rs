@@ -1,11 +1,12 @@
-//! A small machine around `stdvga`: boots SeaBIOS, a guest of our own, or a script, and shows the
-//! screen.
+//! A small machine around `stdvga`: boots SeaBIOS, a Linux kernel, a guest of our own, or a script,
+//! and shows the screen.
 //!
 //! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
 //! - `machine.rs` and `kvm.rs` put the board under KVM: memory slots that follow the VGA's mappings.
 //! - `vmm.rs` has the two threads: the vCPU, and the screen.
 //! - `../screen` is the host's side of the screen, which other examples have, too.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
+//! - `linux.rs` is what a Linux kernel needs to be booted without firmware, besides `serial.rs`.
 //! - `demo.rs`, `embedded.rs` and `scripted.rs` are the guest of our own.
 
 // The parts that only KVM's machine needs are compiled everywhere, but unused elsewhere.
@@ -27,12 +28,15 @@ mod pci;
 #[path = "../screen/mod.rs"]
 mod screen;
 mod scripted;
+mod serial;
 mod terminal;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod embedded;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod kvm;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod linux;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod machine;
 #[cfg_attr(
@@ -47,7 +51,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{ArgPredicate, NonEmptyStringValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum, value_parser};
 use stdvga::{Config, Dirty, StdVga};
@@ -57,7 +61,7 @@ use crate::board::Board;
 use crate::cmos::Cmos;
 use crate::firmware::VgaBios;
 use crate::fw_cfg::FwCfg;
-use crate::outcome::{End, Options, Outcome, Until};
+use crate::outcome::{End, Options, Outcome, Start, Until};
 use crate::screen::display::Display;
 use crate::screen::keys;
 use crate::screen::picture::Picture;
@@ -86,8 +90,26 @@ struct Args {
     /// Floppy image or boot sector to boot from, up to 2.88 MB
     #[arg(long, value_name = "IMAGE")]
     floppy: Option<PathBuf>,
-    /// The guest's RAM: 2 to 3584 MiB
-    #[arg(long, value_name = "MIB", default_value_t = 32)]
+    /// Linux kernel (bzImage) to boot without firmware. What it writes to the serial port at 0x3f8
+    /// (console=ttyS0) goes to stderr
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["guest", "bios", "vgabios", "floppy"])]
+    kernel: Option<PathBuf>,
+    /// The kernel's initial RAM disk
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    initrd: Option<PathBuf>,
+    /// The kernel's command line
+    #[arg(long, value_name = "TEXT", requires = "kernel", default_value = "")]
+    #[arg(hide_default_value = true)]
+    append: String,
+    /// The guest's RAM: 2 to 3584 MiB [default: 32, for a kernel 256]
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value_t = 32,
+        hide_default_value = true
+    )]
+    #[arg(default_value_if("kernel", ArgPredicate::IsPresent, "256"))]
     #[arg(value_parser = value_parser!(u32).range(MEMORY_MIB))]
     memory: u32,
     /// The VGA's memory: 1 to 256 MiB
@@ -180,6 +202,9 @@ fn run(args: &Args) -> Result<Outcome> {
         dirty_log: args.damage == Damage::Log,
         vnc: args.vnc.clone(),
     };
+    if let Some(kernel) = &args.kernel {
+        return run_kernel(args, kernel, options);
+    }
     match choose(args)? {
         Guest::Scripted => run_script(args),
         Guest::Embedded => {
@@ -189,7 +214,12 @@ fn run(args: &Args) -> Result<Outcome> {
                 None,
                 Vec::new(),
             )?;
-            vmm::run(&args.kvm, board, &vmm::embedded_bios()?, options)
+            vmm::run(
+                &args.kvm,
+                board,
+                Start::Bios(vmm::embedded_bios()?),
+                options,
+            )
         }
         Guest::Firmware => {
             let path = |given: &Option<PathBuf>, find: fn() -> Result<PathBuf>| {
@@ -208,9 +238,20 @@ fn run(args: &Args) -> Result<Outcome> {
                 files.push(("floppyimg/floppy.img".into(), firmware::floppy(image)?));
             }
             let board = board(args, vmm::ram(u64::from(args.memory) * MIB)?, rom, files)?;
-            vmm::run(&args.kvm, board, &bios, options)
+            vmm::run(&args.kvm, board, Start::Bios(bios), options)
         }
     }
+}
+
+/// Runs a Linux kernel without firmware. Of what firmware does, it needs the text screen.
+fn run_kernel(args: &Args, kernel: &Path, options: Options) -> Result<Outcome> {
+    vmm::check(&args.kvm)?;
+    terminal::say("guest: Linux under KVM, without firmware");
+    let ram = vmm::ram(u64::from(args.memory) * MIB)?;
+    let start = vmm::load_kernel(&ram, kernel, args.initrd.as_deref(), &args.append)?;
+    let mut board = board(args, ram, None, Vec::new())?;
+    scripted::run(&mut board, &demo::text_mode(), |_| {});
+    vmm::run(&args.kvm, board, Start::LongMode(start), options)
 }
 
 fn until(args: &Args) -> Result<Until> {

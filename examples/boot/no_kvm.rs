@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use vm_memory::GuestMemoryMmap;
 
 use crate::board::Board;
-use crate::outcome::{Options, Outcome};
+use crate::outcome::{LongMode, Options, Outcome, Start};
 
 const MESSAGE: &str = "KVM needs Linux on x86-64";
 
@@ -26,6 +26,11 @@ pub fn embedded_bios() -> Result<Vec<u8>> {
 }
 
 /// Says that there's no KVM.
-pub fn run(_: &Path, _: Board, _: &[u8], _: Options) -> Result<Outcome> {
+pub fn load_kernel(_: &GuestMemoryMmap, _: &Path, _: Option<&Path>, _: &str) -> Result<LongMode> {
+    bail!(MESSAGE)
+}
+
+/// Says that there's no KVM.
+pub fn run(_: &Path, _: Board, _: Start, _: Options) -> Result<Outcome> {
     bail!(MESSAGE)
 }

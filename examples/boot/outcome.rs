@@ -7,6 +7,27 @@ use stdvga::{Scanout, Vram};
 use crate::board::Counts;
 use crate::screen::picture::Picture;
 
+/// What the vCPU starts with.
+pub enum Start {
+    /// This BIOS, at its reset vector.
+    Bios(Vec<u8>),
+    /// What was loaded into RAM.
+    LongMode(LongMode),
+}
+
+/// Where 64-bit code in RAM starts, and what it finds in registers.
+pub struct LongMode {
+    pub rip: u64,
+    pub rsi: u64,
+    pub page_tables: u64,
+    /// The table of four segment descriptors that the selectors below are from.
+    pub gdt: u64,
+    /// The code segment's selector, whose low bits are the ring.
+    pub code: u16,
+    /// The data segments' selector.
+    pub data: u16,
+}
+
 /// How to run the machine.
 pub struct Options {
     pub until: Until,

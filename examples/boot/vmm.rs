@@ -16,7 +16,7 @@ use crate::board::Board;
 use crate::embedded;
 use crate::kvm::{self, Vcpu};
 use crate::machine::{self, Machine, Signals, Stop};
-use crate::outcome::{End, Options, Outcome, Until};
+use crate::outcome::{End, Options, Outcome, Start, Until};
 use crate::screen::display::Display;
 use crate::screen::vnc::Viewers;
 use crate::{demo, terminal};
@@ -49,12 +49,15 @@ pub fn embedded_bios() -> Result<Vec<u8>> {
     embedded::image(&demo::program())
 }
 
-/// Runs `bios` on `board` until the end that the options ask for, or another one.
-pub fn run(path: &Path, board: Board, bios: &[u8], options: Options) -> Result<Outcome> {
+/// Loads a Linux kernel into the guest's RAM.
+pub use crate::linux::load as load_kernel;
+
+/// Runs `board` until the end that the options ask for, or another one.
+pub fn run(path: &Path, board: Board, start: Start, options: Options) -> Result<Outcome> {
     if options.until == Until::Interrupted {
         register_signal_handler(SIGINT, interrupted).context("no signal for Ctrl-C")?;
     }
-    let (machine, vcpu) = Machine::new(&kvm::open(path)?, board, bios, &options)?;
+    let (machine, vcpu) = Machine::new(&kvm::open(path)?, board, &start, &options)?;
     let Options { until, keys, .. } = options;
     let vram = machine.board.vga.vram().clone();
     let machine = Arc::new(Mutex::new(machine));

@@ -18,6 +18,7 @@ mod skip;
 
 mod boot_sectors;
 mod exits;
+mod linux;
 mod machine;
 mod refusals;
 mod run;

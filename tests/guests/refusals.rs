@@ -49,7 +49,7 @@ fn a_missing_kvm_is_named_where_it_is_needed() {
 
 #[test]
 fn bad_usage_has_an_exit_status_of_its_own() {
-    let usages: [&[&str]; 16] = [
+    let usages: [&[&str]; 21] = [
         &["--seconds", "1", "--until-stable"],
         &["--until-stable", "--until-text", "x"],
         &["--guest", "embedded", "--bios", "x"],
@@ -59,6 +59,11 @@ fn bad_usage_has_an_exit_status_of_its_own() {
         &["--guest", "scripted", "--coalescing", "off"],
         &["--guest", "scripted", "--damage", "log"],
         &["--guest", "scripted", "--vnc", "0"],
+        &["--kernel", "x", "--guest", "embedded"],
+        &["--kernel", "x", "--bios", "x"],
+        &["--kernel", "x", "--floppy", "x"],
+        &["--initrd", "x"],
+        &["--append", "x"],
         &["--until-text", ""],
         &["--memory", "0"],
         &["--memory", "1"],

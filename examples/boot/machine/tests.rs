@@ -12,7 +12,8 @@ use super::*;
 use crate::cmos::Cmos;
 use crate::fw_cfg::FwCfg;
 use crate::kvm;
-use crate::outcome::Until;
+use crate::linux::{PRESENT, WRITABLE, write_page_tables};
+use crate::outcome::{LongMode, Until};
 use crate::screen::display::Display;
 
 const TAKEN: [(u64, u64); 2] = [(0, 0xa_0000), (0xc_0000, 0x200_0000)];
@@ -108,23 +109,6 @@ const FRAMEBUFFER_ADDRESS: u32 = 0xe000_0000;
 const PAGE_TABLES: u64 = 0x1000;
 const CODE: u64 = 0x8000;
 
-/// Maps 4 GiB as they are, in pages of 2 MiB that user mode may use: a table with the addresses of the
-/// first GiB follows those two above it, and so on.
-fn write_page_tables(ram: &GuestMemoryMmap) -> Result<()> {
-    const TABLE: u64 = 7; // user mode, writable, present
-    const LARGE_PAGE: u64 = 1 << 7 | TABLE;
-    let entry = |at, value: u64| ram.write_obj(value, GuestAddress(at));
-    entry(PAGE_TABLES, (PAGE_TABLES + PAGE) | TABLE)?;
-    for gib in 0..4 {
-        let table = PAGE_TABLES + (2 + gib) * PAGE;
-        entry(PAGE_TABLES + PAGE + 8 * gib, table | TABLE)?;
-    }
-    for page in 0..4 * 512 {
-        entry(PAGE_TABLES + 2 * PAGE + 8 * page, page << 21 | LARGE_PAGE)?;
-    }
-    Ok(())
-}
-
 /// A program that fills the framebuffer, a frame between each two writes to a port.
 fn redrawing(bytes: u32) -> Result<Vec<u8>, IcedError> {
     let mut a = CodeAssembler::new(64)?;
@@ -151,7 +135,8 @@ fn redrawing_machine(
         ..Config::default()
     };
     let ram = ram(2 * MIB)?;
-    write_page_tables(&ram)?;
+    const USER: u64 = 1 << 2;
+    write_page_tables(&ram, GuestAddress(PAGE_TABLES), USER | PRESENT | WRITABLE)?;
     let program = redrawing(4 * u32::from(width) * u32::from(height))?;
     ram.write_slice(&program, GuestAddress(CODE))?;
     let (fw_cfg, cmos) = (FwCfg::new(Vec::new()), Cmos::new(2 * MIB));
@@ -171,9 +156,16 @@ fn redrawing_machine(
         dirty_log,
         vnc: None,
     };
-    let (machine, mut vcpu) = Machine::new(kvm, board, &[0; 0x1_0000], &options)?;
-    vcpu.enter_user_mode(CODE, PAGE_TABLES)?;
-    Ok((machine, vcpu))
+    // Every kind of KVM runs 64-bit user mode natively.
+    let start = LongMode {
+        rip: CODE,
+        rsi: 0,
+        page_tables: PAGE_TABLES,
+        gdt: 0,
+        code: 0x33,
+        data: 0x2b,
+    };
+    Machine::new(kvm, board, &Start::LongMode(start), &options)
 }
 
 /// Runs what is to be measured, and notes how many microseconds it took.
