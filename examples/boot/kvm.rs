@@ -26,6 +26,8 @@ use crate::outcome::LongMode;
 /// Where KVM keeps three pages of its own, away from RAM, BARs and the BIOS.
 const TSS_ADDRESS: usize = 0xfeff_d000;
 const RFLAGS_IF: u64 = 1 << 9;
+/// In ECX of CPUID's leaf 1: a hypervisor is there.
+const CPUID_HYPERVISOR: u32 = 1 << 31;
 
 /// Opens KVM, and checks that it can do what the machine needs.
 pub fn open(path: &Path) -> Result<Kvm> {
@@ -159,9 +161,14 @@ impl Vm {
         };
         fd.create_pit2(pit).context("KVM can't create a timer")?;
         let vcpu = fd.create_vcpu(0).context("KVM can't create a vCPU")?;
-        let cpuid = kvm
+        let mut cpuid = kvm
             .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
             .context("KVM tells no CPUID")?;
+        // Without this, guests don't look for KVM's clock, and measure time by a slow one.
+        let features = cpuid.as_mut_slice().iter_mut();
+        for leaf in features.filter(|leaf| leaf.function == 1) {
+            leaf.ecx |= CPUID_HYPERVISOR;
+        }
         vcpu.set_cpuid2(&cpuid)
             .context("KVM refuses its own CPUID")?;
         Ok((

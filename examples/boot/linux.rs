@@ -213,3 +213,6 @@ pub fn write_page_tables(ram: &GuestMemoryMmap, start: GuestAddress, flags: u64)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

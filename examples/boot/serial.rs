@@ -45,3 +45,19 @@ impl Trigger for Interrupt {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_interrupts_once_where_it_may() {
+        const INTERRUPT_ENABLE: u16 = 1;
+        let mut serial = Serial::new();
+        serial.write(0, b'\r');
+        assert!(!serial.take_interrupt());
+        serial.write(INTERRUPT_ENABLE, 0b10); // ready for the next byte
+        assert!(serial.take_interrupt());
+        assert!(!serial.take_interrupt());
+    }
+}
