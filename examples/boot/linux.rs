@@ -17,6 +17,7 @@ use crate::outcome::LongMode;
 
 const MIB: u64 = 1 << 20;
 const PAGE: u64 = 4 << 10;
+/// One with all that debuggers want fits.
 const MAX_KERNEL: usize = 1 << 30;
 const GDT: GuestAddress = GuestAddress(0x500);
 const PAGE_TABLES: GuestAddress = GuestAddress(0x1000);
@@ -35,7 +36,7 @@ const CODE: u16 = 0x10;
 const DATA: u16 = 0x18;
 const SEGMENTS: [u64; 4] = [0, 0, 0x00af_9b00_0000_ffff, 0x00cf_9300_0000_ffff];
 
-/// An entry of the tables that [`write_page_tables`] makes.
+// Bits of an entry in a page table.
 pub const PRESENT: u64 = 1 << 0;
 pub const WRITABLE: u64 = 1 << 1;
 const LARGE_PAGE: u64 = 1 << 7;

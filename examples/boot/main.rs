@@ -90,7 +90,7 @@ struct Args {
     /// Floppy image or boot sector to boot from, up to 2.88 MB
     #[arg(long, value_name = "IMAGE")]
     floppy: Option<PathBuf>,
-    /// Linux kernel (bzImage) to boot without firmware. What it writes to the serial port at 0x3f8
+    /// Linux kernel (bzImage or vmlinux) to boot without firmware. What it writes to the serial port at 0x3f8
     /// (console=ttyS0) goes to stderr
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["guest", "bios", "vgabios", "floppy"])]

@@ -20,7 +20,7 @@ fn a_kernel_that_decompresses_itself_tells_so_on_the_screen() {
 }
 
 /// On an ordinary KVM the kernel goes on up to where it lacks a root file system, panics, and asks for a
-/// reset. One that interprets the kernel lacks instructions that it needs, but not before it has a console.
+/// reset. A KVM that interprets the kernel lacks instructions that it needs, once it has its consoles.
 #[test]
 fn the_vga_console_shows_what_the_serial_console_tells() {
     if !have_kvm_and(&[KERNEL]) {
@@ -57,7 +57,7 @@ fn joined(text: &str) -> String {
     text.split_whitespace().collect()
 }
 
-/// The kernel as it's within its file: decompressing itself takes it minutes where KVM interprets it.
+/// The kernel that's compressed in the file: where KVM interprets it, it would need minutes to decompress.
 fn vmlinux() -> String {
     let image = fs::read(KERNEL).expect("the kernel can be read");
     let field = |at: usize| {
