@@ -54,7 +54,7 @@ pub fn load(
     let end = ram.last_addr().raw_value() + 1;
     ensure!(
         kernel.end <= end,
-        "--memory {}: kernel {name} needs {}",
+        "--memory {}: kernel {name} needs {} MiB",
         end / MIB,
         kernel.end.div_ceil(MIB)
     );
