@@ -42,17 +42,18 @@ impl Monitor {
         };
         monitor
             .read_up_to(|message| message.get("QMP").is_some())
-            .and_then(|()| monitor.call("qmp_capabilities", json!({})))
+            .and_then(|_| monitor.call("qmp_capabilities", json!({})))
             .expect("a monitor that answers");
         monitor
     }
 
-    /// Has a command executed.
-    pub fn call(&mut self, command: &str, arguments: Value) -> io::Result<()> {
+    /// Has a command executed, and gives what it returns.
+    pub fn call(&mut self, command: &str, arguments: Value) -> io::Result<Value> {
         self.events.clear();
         let message = json!({"execute": command, "arguments": arguments});
         writeln!(self.stream.get_mut(), "{message}")?;
-        self.read_up_to(|message| message.get("return").is_some())
+        let mut answer = self.read_up_to(|message| message.get("return").is_some())?;
+        Ok(answer["return"].take())
     }
 
     /// Waits for an event that the last command brings about.
@@ -60,10 +61,12 @@ impl Monitor {
         if self.events.iter().any(|event| event == name) {
             return Ok(());
         }
-        self.read_up_to(|message| message["event"] == name)
+        self.read_up_to(|message| message["event"] == name)?;
+        Ok(())
     }
 
-    fn read_up_to(&mut self, is_last: impl Fn(&Value) -> bool) -> io::Result<()> {
+    /// Reads messages up to a certain one, and gives that.
+    fn read_up_to(&mut self, is_last: impl Fn(&Value) -> bool) -> io::Result<Value> {
         loop {
             let mut line = String::new();
             if self.stream.read_line(&mut line)? == 0 {
@@ -78,7 +81,7 @@ impl Monitor {
             self.events
                 .extend(message["event"].as_str().map(str::to_owned));
             if is_last(&message) {
-                return Ok(());
+                return Ok(message);
             }
         }
     }
