@@ -17,10 +17,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use qmp::Monitor;
-use skip::skip;
-
-/// QEMU's program. Its answers are those of version 10.0.
-const QEMU: &str = "qemu-system-x86_64";
+use skip::QEMU;
+pub use skip::has_qemu;
 
 /// The arguments that give either program a machine and a device.
 fn arguments(machine: &str, device: &str) -> [String; 4] {
@@ -245,21 +243,4 @@ fn halting_bios() -> Vec<u8> {
     let mut bios = vec![0; 1 << 16];
     bios[0xfff0..0xfff2].copy_from_slice(&[0xfa, 0xf4]);
     bios
-}
-
-/// Tells whether QEMU 10.0 is there. Without it a test is skipped, with a line that says so; in CI it
-/// fails.
-pub fn has_qemu() -> bool {
-    let output = Command::new(QEMU).arg("--version").output();
-    let version = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let reason = match &version {
-        Ok(text) if text.contains("version 10.0.") => return true,
-        Ok(text) => format!(
-            "QEMU 10.0 is needed, not {}",
-            text.lines().next().unwrap_or("an unknown one")
-        ),
-        Err(error) => format!("QEMU 10.0 is needed, and {QEMU} doesn't run: {error}"),
-    };
-    skip(&reason);
-    false
 }
