@@ -8,7 +8,7 @@ use iced_x86::code_asm::*;
 use crate::boot_sectors::{sector, set_mode};
 use crate::run::{
     PLEX86_VGABIOS, Picture, SEABIOS, SEAVGABIOS, UNTIL_HALTED, assert_recorded, assert_same, boot,
-    boot_ok, have_kvm_and, temporary, text,
+    boot_ok, have_kvm_and, temporary, text, without_pci_header,
 };
 
 #[test]
@@ -28,7 +28,8 @@ fn a_vga_bios_without_a_pci_header_is_run_from_fw_cfg() {
     if !have_kvm_and(&[SEABIOS, PLEX86_VGABIOS]) {
         return;
     }
-    let files = ["--bios", SEABIOS, "--vgabios", PLEX86_VGABIOS];
+    let vgabios = text(without_pci_header());
+    let files = ["--bios", SEABIOS, "--vgabios", vgabios];
     let options = ["--text", "--until-text", "No bootable device"];
     let screen = boot_ok(&[&files[..], &options].concat());
     assert!(screen.contains("SeaBIOS (version "), "{screen}");
@@ -51,7 +52,7 @@ fn a_vga_bios_without_a_pci_header_is_run_from_fw_cfg() {
         a.set_label(&mut end)?;
         a.nop()
     };
-    let screen = boot_sector("name", PLEX86_VGABIOS, name, &[]).0;
+    let screen = boot_sector("name", vgabios, name, &[]).0;
     assert!(screen.contains("Bochs VBE"), "{screen}");
 }
 

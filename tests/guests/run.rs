@@ -4,6 +4,7 @@ use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use crate::picture;
 pub use crate::picture::Picture;
@@ -64,6 +65,22 @@ pub fn temporary(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
     fs::create_dir_all(&directory).expect("the target directory can be written");
     directory.join(name)
+}
+
+/// Plex86's VGA BIOS without a PCI header, so that firmware must take it from fw_cfg.
+pub fn without_pci_header() -> &'static Path {
+    static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut rom = fs::read(PLEX86_VGABIOS).expect("the VGA BIOS can be read");
+        // Where the header is; and a ROM's bytes have a sum of 0.
+        let removed = rom[0x18].wrapping_add(rom[0x19]);
+        rom[0x18..0x1a].fill(0);
+        let last = rom.last_mut().expect("the VGA BIOS isn't empty");
+        *last = last.wrapping_add(removed);
+        let path = temporary("vgabios.bin");
+        fs::write(&path, rom).expect("the VGA BIOS can be written");
+        path
+    });
+    &FILE
 }
 
 /// A BIOS image of 64 KiB that starts with `code`, in segment 0xf000, and jumps there.
