@@ -127,4 +127,4 @@ pub fn assert_recorded(name: &str, actual: &Picture) {
 
 /// Until the guest halts, and not until its screen stands still: a machine that is short of time shows
 /// that, too.
-pub const UNTIL_HALTED: [&str; 2] = ["--seconds", "300"];
+pub const UNTIL_HALTED: [&str; 2] = ["--seconds", "900"];
