@@ -1,21 +1,37 @@
 //! A guest's serial port.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Instant;
 
 use crate::machine::LIMIT;
 
 pub struct Serial {
     stream: UnixStream,
+    incoming: Receiver<Vec<u8>>,
     /// What came and wasn't waited for yet.
     received: Vec<u8>,
 }
 
 impl Serial {
+    /// Reads at once what comes: a guest waits for each byte to be taken, and drops it at last.
     pub fn new(stream: UnixStream) -> Self {
+        let (outgoing, incoming) = mpsc::channel();
+        let mut reader = stream.try_clone().expect("one more handle");
+        thread::spawn(move || -> io::Result<()> {
+            let mut bytes = [0; 4096];
+            loop {
+                let len = reader.read(&mut bytes)?;
+                if len == 0 || outgoing.send(bytes[..len].to_vec()).is_err() {
+                    return Ok(());
+                }
+            }
+        });
         Self {
             stream,
+            incoming,
             received: Vec::new(),
         }
     }
@@ -35,27 +51,11 @@ impl Serial {
                 let before = self.received.drain(..start + text.len()).take(start);
                 return String::from_utf8_lossy(&before.collect::<Vec<u8>>()).into_owned();
             }
-            self.receive(deadline)
-                .unwrap_or_else(|why| panic!("{text:?} was waited for, and {why}: {self}"));
-        }
-    }
-
-    fn receive(&mut self, deadline: Instant) -> Result<(), String> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(format!("didn't come within {LIMIT:?}"));
-        }
-        self.stream
-            .set_read_timeout(Some(left))
-            .map_err(|error| error.to_string())?;
-        let mut bytes = [0; 4096];
-        match self.stream.read(&mut bytes) {
-            Ok(0) => Err("the machine ended".into()),
-            Ok(len) => {
-                self.received.extend(&bytes[..len]);
-                Ok(())
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.incoming.recv_timeout(left) {
+                Ok(bytes) => self.received.extend(bytes),
+                Err(why) => panic!("{text:?} was waited for: {why}: {self}"),
             }
-            Err(error) => Err(error.to_string()),
         }
     }
 }
