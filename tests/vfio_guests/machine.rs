@@ -92,6 +92,11 @@ impl Machine {
         self.qemu.log().matches(&region).count()
     }
 
+    /// Kills QEMU, but not the server of this crate's device.
+    pub fn into_server(self) -> Server {
+        self.server.expect("this crate's device")
+    }
+
     /// The picture of this moment.
     pub fn picture(&mut self) -> Picture {
         if let Some(server) = &mut self.server {

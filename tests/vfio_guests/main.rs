@@ -6,6 +6,8 @@
 //! both, and one of the differing pixels.
 #![cfg(target_os = "linux")]
 
+#[path = "../grub/mod.rs"]
+mod grub;
 #[path = "../picture/mod.rs"]
 mod picture;
 #[path = "../qmp/mod.rs"]
@@ -13,8 +15,12 @@ mod qmp;
 #[path = "../skip/mod.rs"]
 mod skip;
 
+mod grub_screens;
 mod linux;
 mod machine;
+mod ovmf;
+mod pair;
 mod process;
+mod seabios;
 mod serial;
 mod server;
