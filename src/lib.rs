@@ -1,8 +1,8 @@
 //! QEMU's standard VGA device (PCI `1234:1111`) for any virtual machine monitor.
 //!
 //! Firmware, boot loaders and operating systems carry drivers for this card already: SeaBIOS, OVMF,
-//! GRUB, Linux (vgacon, vesafb, bochs-drm), Windows, the BSDs, Haiku, ReactOS. With this crate, a VMM
-//! written in Rust gives all of them a screen.
+//! GRUB, Linux (vgacon, vesafb, bochs-drm), the BSDs, Haiku, ReactOS; Windows uses it by its generic ones.
+//! With this crate, a VMM written in Rust gives all of them a screen.
 //!
 //! - [`StdVga`] is the guest's side: PCI configuration space, BARs, the legacy ports and the 0xa0000
 //!   window. It's built from a [`Config`], as one of three [`Variant`]s.

@@ -32,7 +32,7 @@ impl Write for Terminal {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let shown = text.iter().filter_map(|byte| match byte {
             b'\r' => None,
-            b'\n' | b' '..=b'~' => Some(*byte),
+            b'\t' | b'\n' | b' '..=b'~' => Some(*byte),
             _ => Some(b'?'),
         });
         io::stderr().write_all(&shown.collect::<Vec<u8>>())?;

@@ -23,7 +23,7 @@ fn a_kernel_that_decompresses_itself_tells_so_on_the_screen() {
 /// reset. A KVM that interprets the kernel lacks instructions that it needs, once it has its consoles.
 #[test]
 fn the_vga_console_shows_what_the_serial_console_tells() {
-    if !have_kvm_and(&[KERNEL]) {
+    if !have_kvm_and(&[KERNEL, "/usr/bin/xz"]) {
         return;
     }
     let (kernel, screenshot) = (vmlinux(), temporary("vgacon.png"));

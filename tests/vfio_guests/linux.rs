@@ -96,12 +96,12 @@ fn the_console_shows_what_it_shows_on_qemus_device() {
             "{ printf '\\033c\\033[?25l'; seq -s ' ' 2000; \
              for colour in 30 31 32 33 34 35 36 37 40 41 42 43 44 45 46 47; do \
                  printf \"\\033[${colour}mtext\\033[1mbold\\033[m\"; done; \
-             printf '\\n\\033[7m the last line \\033[m'; } >/dev/tty0",
+             printf '\\n\\033[7m%80s\\033[m' 'the last line'; } >/dev/tty0",
         );
-        // The kernel draws lines later than they're written, and in their order.
+        // The kernel draws lines later than they're written, and in their order: a cell of 8 pixels after the other.
         linux.0.picture_where("the last line", |picture| {
             let (width, height) = picture.size;
-            picture.pixels[(width * (height - 1)) as usize] != [0; 3]
+            picture.pixels[(width * (height - 1) + 80 * 8 - 1) as usize] != [0; 3]
         })
     });
     assert_same("console", &ours, &qemus);

@@ -11,6 +11,8 @@ use crate::server::Server;
 /// What the shell runs at its start: it scrolls, and tells by which driver.
 const SCRIPT: &str = "@echo -off\r\ncls\r\nver\r\ndrivers\r\necho The shell has come\r\n";
 const SHELL_HAS_COME: &str = "The shell has come\r\n";
+/// It waits for a command: no more is written.
+const PROMPT: &str = "Shell>";
 /// Of text, of the background, and of two emphases.
 const COLORS: usize = 4;
 
@@ -37,8 +39,10 @@ fn assert_shells_are_same(device: &str, name: &str) {
         &format!("format=vvfat,dir={}", files.path().display()),
     );
     pair.wait_for(SHELL_HAS_COME);
+    pair.wait_for(PROMPT);
     let picture = pair.assert_same_picture(name, COLORS);
     pair.reset(SHELL_HAS_COME);
+    pair.wait_for(PROMPT);
     let again = pair.assert_same_picture(&format!("{name}-after-a-reset"), COLORS);
     assert_same(&format!("{name}-again"), &again, &picture);
 }
