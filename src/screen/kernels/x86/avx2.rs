@@ -209,10 +209,13 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
     ));
     let left = |words, bits| _mm256_sll_epi16(words, _mm_cvtsi32_si128(bits));
     let right = |words, bits| _mm256_srl_epi16(words, _mm_cvtsi32_si128(bits));
-    let high = |words, bits: i32| _mm256_and_si256(words, _mm256_set1_epi16(-1 << (16 - bits)));
+    let only = |words, mask: u16| _mm256_and_si256(words, _mm256_set1_epi16(mask as i16));
     // A product's upper half is eight bits of five at the top of a word, and their repetition below.
-    let factor = _mm256_set1_epi16(if BIG { 32 << 3 } else { 33 << 3 });
-    let widen = |words| _mm256_mulhi_epu16(words, factor);
+    let factor: i16 = if BIG { 32 << 3 } else { 33 << 3 };
+    let widen = |words, factor| _mm256_mulhi_epu16(words, _mm256_set1_epi16(factor));
+    let red_mask: u16 = 0x1f << (5 + GREEN_BITS);
+    let red_factor = factor << (6 - GREEN_BITS);
+    let green_mask: u16 = (1 << GREEN_BITS) - 1;
 
     let (chunks, _) = bytes.as_flattened().as_chunks();
     let (pixels, _) = pixels.as_chunks_mut::<{ BYTES / 2 }>();
@@ -222,12 +225,24 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
         if BIG {
             words = _mm256_shuffle_epi8(words, swap);
         }
-        let red = widen(high(left(words, 6 - GREEN_BITS), 5));
-        let mut green = high(left(words, 11 - GREEN_BITS), GREEN_BITS);
-        if !BIG {
-            green = _mm256_or_si256(green, high(right(green, GREEN_BITS), 8));
-        }
-        let low = _mm256_or_si256(green, widen(left(words, 11)));
+        let red = widen(only(words, red_mask), red_factor);
+        let blue = widen(left(words, 11), factor);
+        // In the upper byte; what's in the lower one gives way to blue.
+        let green = if BIG {
+            only(
+                left(words, 11 - GREEN_BITS),
+                green_mask << (16 - GREEN_BITS),
+            )
+        } else {
+            // The product has the field twice: at the top, and repeated below.
+            let aligned = only(
+                right(words, GREEN_BITS - 5),
+                green_mask << (10 - GREEN_BITS),
+            );
+            let factor = if GREEN_BITS == 6 { 65 } else { 66 };
+            _mm256_mullo_epi16(aligned, _mm256_set1_epi16(factor))
+        };
+        let low = _mm256_blendv_epi8(green, blue, _mm256_set1_epi16(0xff));
         let (places, _) = pixels.as_chunks_mut();
         store_8_pixels(_mm256_unpacklo_epi16(low, red), &mut places[0]);
         store_8_pixels(_mm256_unpackhi_epi16(low, red), &mut places[1]);
