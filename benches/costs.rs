@@ -109,13 +109,9 @@ fn kind(access: &Access) -> &'static str {
     }
 }
 
-fn guest(vram_mib: u32) -> Guest {
-    Guest::with_vram(vram_mib)
-}
-
 /// Clears all of VRAM by an access, over and over.
 fn clear(vram_mib: u32) {
-    let mut guest = guest(vram_mib);
+    let mut guest = Guest::with_vram(vram_mib);
     guest.vbe_mode(16_000, 12_000, 32);
     let mut enable = || {
         guest.dispi(ENABLE, 0);
@@ -136,7 +132,7 @@ fn draw(vram_mib: u32) {
     println!("\n| picture | pixels | whole, ms | compared, ms |");
     println!("| --- | --- | --- | --- |");
     for bpp in [4, 8, 15, 16, 24, 32] {
-        let mut guest = guest(vram_mib);
+        let mut guest = Guest::with_vram(vram_mib);
         guest.vbe_mode(16_000, 12_000, bpp);
         measure(&guest);
     }
@@ -160,7 +156,7 @@ fn draw(vram_mib: u32) {
         },
     ];
     for set_mode in shapes {
-        let mut guest = guest(vram_mib);
+        let mut guest = Guest::with_vram(vram_mib);
         set_mode(&mut guest);
         measure(&guest);
     }

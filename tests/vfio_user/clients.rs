@@ -10,15 +10,21 @@ use crate::driver::{XRES, bar2_dispi};
 use crate::machine::{BAR0, BAR2, CONFIG, Machine, read, write};
 use crate::run::Server;
 
-#[test]
-fn a_client_that_goes_leaves_a_picture_and_the_next_one_gets_a_new_device() {
-    let server = Server::start(&[]);
-    let mut machine = Machine::new(&server);
+/// Serves a client that draws and goes: it leaves its picture. Gives what it had.
+fn serve_a_client(server: &Server) -> Machine {
+    let mut machine = Machine::new(server);
     machine.set_mode(640, 400, 32);
     machine.draw(0, &[0x55; 10_000]);
     machine.client.shutdown().expect("the server is there");
     machine.expect_picture(&server.written_picture());
     server.wait_for("the client has gone");
+    machine
+}
+
+#[test]
+fn a_client_that_goes_leaves_a_picture_and_the_next_one_gets_a_new_device() {
+    let server = Server::start(&[]);
+    let mut machine = serve_a_client(&server);
 
     let mut client = server.connect();
     assert_eq!(read(&mut client, BAR0, 0), [0; 4], "VRAM");
@@ -54,12 +60,7 @@ fn a_second_client_waits_until_the_first_has_gone() {
 #[test]
 fn a_client_that_asks_for_nothing_leaves_the_last_picture() {
     let server = Server::start(&[]);
-    let mut machine = Machine::new(&server);
-    machine.set_mode(640, 400, 32);
-    machine.draw(0, &[0x55; 10_000]);
-    machine.client.shutdown().expect("the server is there");
-    machine.expect_picture(&server.written_picture());
-    server.wait_for("the client has gone");
+    let mut machine = serve_a_client(&server);
     drop(server.connect());
     server.wait_for("the client has gone");
     machine.expect_picture(&server.picture());
