@@ -176,6 +176,21 @@ mod tests {
     }
 
     #[test]
+    fn damage_is_the_same_where_its_rectangles_are() {
+        let lines = |first| {
+            let mut damage = Damage::NONE;
+            damage.add_lines(first, 1, 640);
+            damage
+        };
+        assert_eq!(lines(3), lines(3));
+        assert_ne!(lines(3), lines(4));
+        assert_ne!(lines(3), Damage::NONE);
+        let mut emptied = lines(3);
+        emptied.len = 0;
+        assert_eq!(emptied, Damage::NONE, "what was there before doesn't count");
+    }
+
+    #[test]
     fn rectangles_beyond_the_most_are_joined_to_the_last() {
         let mut damage = Damage::NONE;
         for y in 0..20 {

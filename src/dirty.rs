@@ -213,6 +213,8 @@ impl NewBitmap for DirtyBitmap {
 
 #[cfg(test)]
 mod tests {
+    use rand::prelude::*;
+
     use super::*;
 
     /// The pages that are found dirty, each looked for alone.
@@ -263,6 +265,28 @@ mod tests {
         assert!(any_dirty(&words, 64 * 4096..128 * 4096 + 1));
         assert!(!any_dirty(&words, 129 * 4096..192 * 4096));
         assert!(any_dirty(&[0, 1, 0], 0..192 * 4096), "in between");
+    }
+
+    #[test]
+    fn ranges_of_pages_find_what_their_pages_find() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        for density in [0.002, 0.01, 0.1, 0.9] {
+            for _ in 0..500 {
+                let mut words = [0_u64; 4];
+                for page in 0..256 {
+                    words[page / 64] |= u64::from(rng.random_bool(density)) << (page % 64);
+                }
+                let first = rng.random_range(0..256);
+                let last = rng.random_range(first..256);
+                let bytes = first * 4096..(last + 1) * 4096;
+                let expected = found(&words).iter().any(|page| (first..=last).contains(page));
+                assert_eq!(
+                    any_dirty(&words, bytes),
+                    expected,
+                    "pages {first} to {last} of {words:x?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -10,31 +10,27 @@ mod driver;
 #[path = "../../tests/machine/mod.rs"]
 mod machine;
 
-use actions::{Choices, Setup, pc};
+use actions::{Choices, SMALL_SETUPS};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine};
 
 const ACTIONS: usize = 2000;
 
-const SETUPS: [Setup; 4] = [
-    pc("VGA,vgamem_mb=1"),
-    pc("VGA,vgamem_mb=1,mmio=off"),
-    pc("secondary-vga,vgamem_mb=1"),
-    Setup {
-        machine: "isapc",
-        device: "isa-vga,vgamem_mb=1",
-    },
-];
-
 fuzz_target!(|data: &[u8]| {
     let Some((first, data)) = data.split_first() else {
         return;
     };
-    let setup = &SETUPS[usize::from(first & 3)];
+    let setup = &SMALL_SETUPS[usize::from(first & 3)];
     let has_precise_retrace = first & 4 != 0;
+    let is_recording = first & 8 != 0;
     let mut machine = Machine::new(setup, has_precise_retrace);
     let mut display = Display::default();
-    for action in actions::random(setup, Choices::given(data), ACTIONS) {
+    let actions = if is_recording {
+        actions::recorded(setup, &String::from_utf8_lossy(data), ACTIONS)
+    } else {
+        actions::random(setup, Choices::given(data), ACTIONS)
+    };
+    for action in actions {
         if let Err(error) = machine.act(&action, &mut display) {
             panic!("{error}, after {action:x?}");
         }

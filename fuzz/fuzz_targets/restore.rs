@@ -9,22 +9,19 @@ mod driver;
 #[path = "../../tests/machine/mod.rs"]
 mod machine;
 
-use actions::{Choices, Setup, pc};
+use actions::{Choices, SMALL_SETUPS, Setup};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine, precise_retrace};
 use stdvga::{State, StdVga, Variant};
 
 const ACTIONS: usize = 100;
 
-fn setup_of(state: &State) -> Setup {
-    match state.hardware.variant {
-        Variant::Vga => pc("VGA,vgamem_mb=1"),
-        Variant::SecondaryVga => pc("secondary-vga,vgamem_mb=1"),
-        Variant::IsaVga => Setup {
-            machine: "isapc",
-            device: "isa-vga,vgamem_mb=1",
-        },
-    }
+fn setup_of(state: &State) -> &'static Setup {
+    &SMALL_SETUPS[match state.hardware.variant {
+        Variant::Vga => 0,
+        Variant::SecondaryVga => 2,
+        Variant::IsaVga => 3,
+    }]
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -33,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let setup = setup_of(&state);
     for has_precise_retrace in [false, true] {
-        let Machine { config, .. } = Machine::new(&setup, has_precise_retrace);
+        let Machine { config, .. } = Machine::new(setup, has_precise_retrace);
         let Ok(vga) = StdVga::from_state(config.clone(), &state) else {
             continue;
         };
@@ -41,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
         let (now, _) = precise_retrace();
         let mut machine = Machine::with(vga, config, now);
         let mut display = Display::default();
-        for action in actions::random(&setup, Choices::seeded(0), ACTIONS) {
+        for action in actions::random(setup, Choices::seeded(0), ACTIONS) {
             if let Err(error) = machine.act(&action, &mut display) {
                 panic!("{error}, after {action:x?}");
             }

@@ -83,7 +83,11 @@ fuzz_target!(|data: &[u8]| {
             panic!("{error}, refreshed by {source:?}");
         }
         let offset = u64::from(choices.random::<u32>()) & (SETUP.vram_len() - 1);
-        machine.guest.vga.vram().write(offset, &[choices.random(); 64]);
+        machine
+            .guest
+            .vga
+            .vram()
+            .write(offset, &[choices.random(); 64]);
     }
 
     let mut pixels = vec![0; choices.random_range(0..=MAX_PIXELS)];

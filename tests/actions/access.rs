@@ -42,6 +42,21 @@ pub enum Access {
     ScreenDump,
 }
 
+impl Access {
+    /// How many bytes it's about.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::In { width, .. }
+            | Self::Out { width, .. }
+            | Self::Read { width, .. }
+            | Self::Write { width, .. } => *width,
+            Self::ReadBytes { len, .. } | Self::Fill { len, .. } => *len,
+            Self::WriteBytes { bytes, .. } => bytes.len() as u64,
+            Self::Reset | Self::ScreenDump => 0,
+        }
+    }
+}
+
 /// The line that stands for [`Access::ScreenDump`].
 pub const SCREENDUMP: &str = "screendump";
 

@@ -17,7 +17,7 @@ use rand::prelude::*;
 pub use access::{Access, SCREENDUMP, lines};
 pub use choices::Choices;
 pub use environment::{environment, seed};
-pub use setup::{SETUPS, Setup, pc};
+pub use setup::{SETUPS, SMALL_SETUPS, Setup, pc};
 
 use screens::Family;
 use writer::Writer;
@@ -100,6 +100,27 @@ pub fn random(setup: &Setup, choices: Choices, len: usize) -> Vec<Action> {
         }
         actions.extend(writer.accesses.drain(..).map(Action::Access));
         actions.push(writer.event());
+    }
+    actions
+}
+
+/// The accesses of a recording, and between them what isn't the guest's. Lines that are no accesses, or
+/// that are longer than VRAM, are skipped.
+pub fn recorded(setup: &Setup, lines: &str, len: usize) -> Vec<Action> {
+    const ACCESSES_PER_EVENT: usize = 8;
+    let mut writer = Writer::new(setup, Choices::seeded(0));
+    let mut actions = Vec::new();
+    for line in lines.lines().take(len) {
+        let Ok(access) = line.parse::<Access>() else {
+            continue;
+        };
+        if access.len() > setup.vram_len() {
+            continue;
+        }
+        actions.push(Action::Access(access));
+        if actions.len() % (ACCESSES_PER_EVENT + 1) == ACCESSES_PER_EVENT {
+            actions.push(writer.event());
+        }
     }
     actions
 }

@@ -28,6 +28,17 @@ pub const SETUPS: [Setup; 14] = [
     },
 ];
 
+/// One of each kind, with so little VRAM that much is tried in little time.
+pub const SMALL_SETUPS: [Setup; 4] = [
+    pc("VGA,vgamem_mb=1"),
+    pc("VGA,vgamem_mb=1,mmio=off"),
+    pc("secondary-vga,vgamem_mb=1"),
+    Setup {
+        machine: "isapc",
+        device: "isa-vga,vgamem_mb=1",
+    },
+];
+
 pub const fn pc(device: &'static str) -> Setup {
     Setup {
         machine: "pc",

@@ -8,22 +8,12 @@ use rand::prelude::*;
 use serde_json::Value;
 use stdvga::{State, StdVga};
 
-use crate::actions::{Choices, Setup, Source, environment, pc, program};
+use crate::actions::{Choices, SMALL_SETUPS, Source, environment, program};
 use crate::machine::{Display, Machine, precise_retrace};
 
 /// Accesses of a program before a state is saved, and after a changed one is restored.
 const ACCESSES: usize = 300;
 const FEWEST_STATES: u64 = 300;
-
-const SETUPS: [Setup; 4] = [
-    pc("VGA,vgamem_mb=1"),
-    pc("secondary-vga,vgamem_mb=1"),
-    Setup {
-        machine: "isapc",
-        device: "isa-vga,vgamem_mb=1",
-    },
-    pc("VGA,vgamem_mb=1,mmio=off"),
-];
 
 /// Changes something anywhere in a state: as often in a block of few fields as in one of many.
 fn change(rng: &mut SmallRng, value: &mut Value) {
@@ -76,7 +66,7 @@ fn no_state_panics_nor_leads_out_of_bounds() {
     let (mut unread, mut refused, mut restored) = (0, 0, 0);
     for number in 0..states.max(FEWEST_STATES) {
         let mut rng = SmallRng::seed_from_u64(number);
-        let setup = SETUPS.choose(&mut rng).expect("a setup");
+        let setup = SMALL_SETUPS.choose(&mut rng).expect("a setup");
         let mut machine = Machine::new(setup, rng.random());
         for access in program::random(setup, Choices::seeded(number), ACCESSES)
             .iter()
