@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_dirty_where_it_is_marked_alone() {
+        let bitmap = DirtyBitmap::with_len(1 << 20);
+        bitmap.mark_dirty(70 * 4096 + 5, 4096);
+        let dirty: Vec<_> = (0..256 + 64)
+            .filter(|page| bitmap.dirty_at(page * 4096 + 4095))
+            .collect();
+        assert_eq!(dirty, [70, 71]);
+    }
+
+    #[test]
     fn draining_moves_the_marks() {
         let bitmap = bitmap();
         let mut words = [0x10, 0, 0, 0];
@@ -279,7 +289,9 @@ mod tests {
                 let first = rng.random_range(0..256);
                 let last = rng.random_range(first..256);
                 let bytes = first * 4096..(last + 1) * 4096;
-                let expected = found(&words).iter().any(|page| (first..=last).contains(page));
+                let expected = found(&words)
+                    .iter()
+                    .any(|page| (first..=last).contains(page));
                 assert_eq!(
                     any_dirty(&words, bytes),
                     expected,

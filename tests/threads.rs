@@ -10,6 +10,7 @@ use std::time::Duration;
 use driver::*;
 use rand::prelude::*;
 use stdvga::{Dirty, Screen, Surface, Variant, Vram};
+use vm_memory::{Bytes, VolatileMemory};
 
 /// The largest picture that a mode of the test has.
 const MOST_PIXELS: u64 = 1024 * 768;
@@ -70,11 +71,17 @@ fn a_screen_that_drew_while_guests_wrote_and_switched_modes_ends_with_the_right_
         let done = AtomicBool::new(false);
         let mut display = Display::new();
         thread::scope(|scope| {
-            // A vCPU that draws into BAR0, which is mapped: it needs no lock.
+            // A vCPU that draws into BAR0, which is mapped: it needs no lock. Its stores are atomic, as a
+            // CPU's are.
             scope.spawn(|| {
                 let mut rng = SmallRng::seed_from_u64(seed);
+                let bar0 = vram.region().as_volatile_slice();
                 while !done.load(Ordering::Relaxed) {
-                    vram.write(rng.random_range(0..vram.len()), &rng.random::<[u8; 64]>());
+                    let line = rng.random_range(0..vram.len() / 64) * 64;
+                    for dword in (line..line + 64).step_by(4) {
+                        bar0.store(rng.random::<u32>(), dword as usize, Ordering::Relaxed)
+                            .expect("a dword of VRAM");
+                    }
                 }
             });
             scope.spawn(|| {
