@@ -96,3 +96,21 @@ pub struct Mappings {
     /// accesses that trap are answered just the same.
     pub window: Option<WindowRam>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_its_first_and_its_last_byte_and_no_other() {
+        let range = MappedRange {
+            base: GuestAddress(0xfebf_0000),
+            len: 0x1000,
+        };
+        let offset_of = |address| range.offset_of(GuestAddress(address));
+        assert_eq!(offset_of(0xfebe_ffff), None);
+        assert_eq!(offset_of(0xfebf_0000), Some(0));
+        assert_eq!(offset_of(0xfebf_0fff), Some(0xfff));
+        assert_eq!(offset_of(0xfebf_1000), None);
+    }
+}

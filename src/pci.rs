@@ -167,7 +167,7 @@ impl PciConfig {
     /// The range that a memory BAR decodes: none while COMMAND disables memory, at address 0, or where
     /// it would reach the last byte below 4 GiB. As in QEMU, a range of a single byte never answers.
     fn decode(&self, bar: u32, len: u64) -> Option<MappedRange> {
-        let command = u16::from_le_bytes([self.bytes[COMMAND], self.bytes[COMMAND + 1]]);
+        let command = u16::from(self.bytes[COMMAND]);
         let base = u64::from(bar & address_bits(len));
         let decodes = command & COMMAND_MEMORY != 0
             && base != 0

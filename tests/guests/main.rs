@@ -15,6 +15,8 @@
 //! instead where `CI` is set.
 
 #[cfg(target_os = "linux")]
+#[path = "../example/mod.rs"]
+mod example;
 #[path = "../grub/mod.rs"]
 mod grub;
 #[path = "../picture/mod.rs"]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+use crate::example::example;
 use crate::picture;
 pub use crate::picture::Picture;
 use crate::skip::skip;
@@ -16,16 +17,7 @@ pub const PLEX86_VGABIOS: &str = "/usr/share/vgabios/vgabios.bin";
 
 /// The example with `arguments`, ready to run.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["run", "--quiet", "--example", "boot"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("--")
-        .args(arguments);
-    command
+    example("boot", arguments)
 }
 
 /// Runs the example with `arguments`.

@@ -3,6 +3,8 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+#[path = "../example/mod.rs"]
+mod example;
 #[path = "../qmp/mod.rs"]
 mod qmp;
 #[path = "../skip/mod.rs"]
@@ -16,6 +18,7 @@ use std::thread;
 use serde_json::json;
 use tempfile::TempDir;
 
+use example::example;
 use qmp::Monitor;
 use skip::QEMU;
 pub use skip::has_qemu;
@@ -48,7 +51,7 @@ impl Peer {
 
     /// The example with arguments of its own.
     pub fn stdvga_with(arguments: &[String]) -> Self {
-        Self::start(example(arguments), |_| None)
+        Self::start(example("qtest", arguments), |_| None)
     }
 
     /// QEMU, stopped, so that nothing but the lines happens.
@@ -157,18 +160,6 @@ impl Drop for Peer {
     }
 }
 
-/// Starts the example, built as the tests are.
-fn example(arguments: &[String]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["run", "--quiet", "--manifest-path"]);
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    command.args(["--example", "qtest", "--"]).args(arguments);
-    command
-}
-
 /// Leaves out the lines that a difference doesn't need. `differs` tells how many of the lines it's given
 /// lead to the difference, if they still do.
 pub fn shrink(
@@ -199,7 +190,7 @@ pub fn shrink(
 /// The lines, each with what it does in the terms of the VGA references.
 pub fn decode(machine: &str, device: &str, lines: &[String]) -> String {
     let trace = ["--trace".to_owned()];
-    let mut command = example(&[&arguments(machine, device)[..], &trace].concat());
+    let mut command = example("qtest", &[&arguments(machine, device)[..], &trace].concat());
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

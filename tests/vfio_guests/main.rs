@@ -6,6 +6,8 @@
 //! both, and one of the differing pixels.
 #![cfg(target_os = "linux")]
 
+#[path = "../example/mod.rs"]
+mod example;
 #[path = "../grub/mod.rs"]
 mod grub;
 #[path = "../picture/mod.rs"]

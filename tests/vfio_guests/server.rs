@@ -1,13 +1,12 @@
 //! The example `vfio_user`, as a user runs it.
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::example::example;
 use crate::machine::wait_for;
 use crate::picture::Picture;
 use crate::process::Process;
@@ -21,15 +20,9 @@ impl Server {
     /// A server of a device that's named as QEMU names its own: `secondary-vga,xres=1920`.
     pub fn start(device: &str) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
-        let mut command = Command::new(env!("CARGO"));
-        command.args(["run", "--quiet", "--example", "vfio_user"]);
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
         let (device, properties) = device.split_once(',').unwrap_or((device, ""));
+        let mut command = example("vfio_user", &["--device", device, "--socket"]);
         command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["--", "--device", device, "--socket"])
             .arg(files.path().join("socket"))
             .arg("--screenshot")
             .arg(files.path().join("picture.png"));

@@ -3,6 +3,8 @@
 
 #[path = "../driver/mod.rs"]
 mod driver;
+#[path = "../example/mod.rs"]
+mod example;
 #[path = "../picture/mod.rs"]
 mod picture;
 

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use vfio_user::Client;
 
+use crate::example::example;
 use crate::picture::Picture;
 
 /// No wait in here ends by time, unless something is wrong.
@@ -21,16 +22,8 @@ const PICTURE: &str = "picture.png";
 
 /// The example with `arguments`, ready to run.
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["run", "--quiet", "--example", "vfio_user"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("--")
-        .args(arguments)
-        .stdin(Stdio::null());
+    let mut command = example("vfio_user", arguments);
+    command.stdin(Stdio::null());
     command
 }
 
