@@ -6,10 +6,13 @@ use iced_x86::IcedError;
 use iced_x86::code_asm::*;
 
 use crate::boot_sectors::{sector, set_mode};
+use crate::qemu::Qemu;
 use crate::run::{
     PLEX86_VGABIOS, Picture, SEABIOS, SEAVGABIOS, UNTIL_HALTED, assert_recorded, assert_same, boot,
     boot_ok, have_kvm_and, temporary, text, without_pci_header,
 };
+use crate::skip::has_qemu;
+use crate::{demo, embedded};
 
 #[test]
 fn seabios_says_its_version_and_that_there_is_nothing_to_boot() {
@@ -156,10 +159,17 @@ fn the_scripted_guest_needs_no_kvm() {
         stderr.contains("/nonexistent/kvm") && stderr.contains("scripted"),
         "{stderr}"
     );
-    assert_recorded(
-        "demo",
-        &Picture::load(&screenshot).expect("boot wrote the picture"),
-    );
+    let actual = Picture::load(&screenshot).expect("boot wrote the picture");
+    assert_recorded("demo", &actual, || {
+        assert!(has_qemu(), "recording needs QEMU 10.0");
+        let image = embedded::image(&demo::program()).expect("the guest can be assembled");
+        let file = temporary("demo.bin");
+        fs::write(&file, image).expect("the image can be written");
+        let options = ["-device", "VGA,addr=02.0", "-bios", text(&file)];
+        let mut qemu = Qemu::run(&options.map(str::to_owned));
+        qemu.wait_for_halt();
+        qemu.dump()
+    });
 }
 
 #[test]

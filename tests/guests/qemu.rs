@@ -26,17 +26,20 @@ pub struct Qemu {
 }
 
 impl Qemu {
-    /// Boots from a floppy, with no KVM. The VGA is among the options.
+    /// Boots from a floppy. The VGA is among the options.
     pub fn start(options: &[String], floppy: &Path) -> Self {
+        let file = text(floppy);
+        let drive = format!("if=floppy,format=raw,readonly=on,file={file}");
+        let boot = ["-bios", SEABIOS, "-drive", &drive].map(str::to_owned);
+        Self::run(&[options, &boot].concat())
+    }
+
+    /// Starts a machine with no KVM, and nothing but what the options give it.
+    pub fn run(options: &[String]) -> Self {
         let files = tempfile::tempdir().expect("a temporary directory");
         let socket = files.path().join("monitor");
         let mut process = Command::new(QEMU)
             .args("-M pc -accel tcg -m 32 -nodefaults -vga none -display none".split(' '))
-            .args(["-bios", SEABIOS, "-drive"])
-            .arg(format!(
-                "if=floppy,format=raw,readonly=on,file={}",
-                text(floppy)
-            ))
             .arg("-qmp")
             .arg(format!("unix:{},server=on,wait=off", text(&socket)))
             .args(options)
@@ -85,7 +88,8 @@ impl Qemu {
         }
     }
 
-    fn dump(&mut self) -> Picture {
+    /// What the screen shows at this moment.
+    pub fn dump(&mut self) -> Picture {
         let file = self.files.path().join("picture.ppm");
         let command = json!({"filename": file});
         self.monitor
