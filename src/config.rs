@@ -9,7 +9,7 @@ use crate::error::ConfigError;
 pub(crate) const MIB: u64 = 1 << 20;
 /// The largest framebuffer, in MiB.
 pub(crate) const MAX_VRAM_MIB: u32 = 512;
-/// The largest option ROM that a 32-bit expansion ROM BAR is commonly given, in bytes.
+/// The largest option ROM that the PCI specification lets an expansion ROM BAR ask for, in bytes.
 pub(crate) const MAX_ROM_BYTES: usize = 16 << 20;
 
 /// Which of QEMU's three standard VGA devices this is.

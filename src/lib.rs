@@ -1,7 +1,7 @@
 //! QEMU's standard VGA device (PCI `1234:1111`) for any virtual machine monitor.
 //!
 //! Firmware, boot loaders and operating systems carry drivers for this card already: SeaBIOS, OVMF,
-//! GRUB, Linux (vgacon, vesafb, bochs-drm), the BSDs, Haiku, ReactOS; Windows uses it by its generic ones.
+//! GRUB, Linux (vgacon, vesafb, bochs-drm), the BSDs, Haiku, ReactOS; Windows uses it by its generic drivers.
 //! With this crate, a VMM written in Rust gives all of them a screen.
 //!
 //! - [`StdVga`] is the guest's side: PCI configuration space, BARs, the legacy ports and the 0xa0000
@@ -12,7 +12,8 @@
 //!   without the lock.
 //!
 //! The device knows offsets and little-endian byte slices, not buses. It owns no thread, reads no
-//! clock, calls nothing back, and never panics on what a guest does.
+//! clock and calls nothing back, but for the [`Clock`] of [`Retrace::Precise`] where you give one; and
+//! it never panics on what a guest does.
 //!
 //! # Example
 //!

@@ -180,7 +180,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Bits of VRAM that a pixel takes.
+    /// Bits of a pixel that mean something, as DISPI's BPP counts them: 15 of the 16 that an
+    /// [`Rgb555`](Self::Rgb555) takes in VRAM.
     pub fn bits_per_pixel(&self) -> u32 {
         match self {
             Self::Planar { .. } | Self::Cga { .. } => 4,

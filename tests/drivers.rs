@@ -1,5 +1,5 @@
 //! What drivers do, access by access, and what comes of it. Each test follows one driver, or one idiom
-//! that many of them share; whole guests are in `guests.rs`.
+//! that many of them share; whole guests are in `tests/guests/`.
 
 mod driver;
 

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use actions::screens::{self, Family};
-use actions::{Choices, SCREENDUMP, Setup, environment, lines, pc, seed};
+use actions::{Choices, FAMILIES, SCREENDUMP, Setup, environment, lines, pc, seed};
 use picture::Picture;
 use qtest::{Peer, decode, has_qemu, shrink};
 
@@ -211,15 +211,5 @@ fn pictures_of_32_bits_are_qemus() {
 
 #[test]
 fn pictures_of_all_kinds_in_turn_are_qemus() {
-    let families = [
-        Family::Text,
-        Family::Planar,
-        Family::Cga,
-        Family::Doubled,
-        Family::Vbe(4),
-        Family::Vbe(8),
-        Family::Vbe(16),
-        Family::Vbe(32),
-    ];
-    screens_are_qemus("all", &families);
+    screens_are_qemus("all", &FAMILIES);
 }

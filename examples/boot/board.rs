@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use stdvga::{Effects, Mappings, StdVga, WINDOW};
+use stdvga::{Effects, MappedRange, Mappings, StdVga, WINDOW};
 use vm_memory::{GuestAddress, GuestMemoryMmap};
 
 use crate::cmos::Cmos;
@@ -126,27 +126,17 @@ impl Board {
 
     /// The guest reads from an address that no memory slot backs.
     pub fn mmio_read(&mut self, address: u64, data: &mut [u8]) {
-        match self.place(address) {
-            Place::Window(offset) => self.vga.window_read(offset, data),
-            Place::Registers(offset) => self.vga.mmio_read(offset, data),
-            Place::Framebuffer(offset) => self.vga.vram().read(offset, data),
-            Place::Rom(offset) => self.vga.rom_read(offset, data),
-            Place::Nothing => data.fill(0xff),
-        }
+        let address = GuestAddress(address);
+        self.count(address);
+        self.vga.memory_read(address, data);
     }
 
     /// The guest writes to an address that no memory slot backs, or a read-only one.
     pub fn mmio_write(&mut self, address: u64, data: &[u8]) -> Effects {
-        match self.place(address) {
-            Place::Window(offset) => self.vga.window_write(offset, data),
-            Place::Registers(offset) => {
-                let effects = self.vga.mmio_write(offset, data);
-                return self.follow(effects);
-            }
-            Place::Framebuffer(offset) => self.vga.vram().write(offset, data),
-            Place::Rom(_) | Place::Nothing => {}
-        }
-        Effects::empty()
+        let address = GuestAddress(address);
+        self.count(address);
+        let effects = self.vga.memory_write(address, data);
+        self.follow(effects)
     }
 
     /// The guest wrote to the window, and no exit was made for it: addresses and bytes.
@@ -173,32 +163,24 @@ impl Board {
         self.reset || self.keyboard.reset_requested()
     }
 
-    /// Which of the VGA's ranges an address lies in. Counts the access.
-    fn place(&mut self, address: u64) -> Place {
-        let at = GuestAddress(address);
+    /// Counts an access to one of the VGA's ranges, or to none.
+    fn count(&mut self, address: GuestAddress) {
         let Mappings {
             framebuffer,
             mmio,
             rom,
             ..
         } = self.mappings;
+        let is_in = |range: Option<MappedRange>| range.and_then(|r| r.offset_of(address)).is_some();
         let counts = &mut self.counts;
-        if WINDOW.contains(&address) {
-            counts.window += 1;
-            Place::Window(address - WINDOW.start)
-        } else if let Some(offset) = mmio.and_then(|range| range.offset_of(at)) {
-            counts.bar2 += 1;
-            Place::Registers(offset)
-        } else if let Some(offset) = framebuffer.and_then(|range| range.offset_of(at)) {
-            counts.bar0 += 1;
-            Place::Framebuffer(offset)
-        } else if let Some(offset) = rom.and_then(|range| range.offset_of(at)) {
-            counts.rom += 1;
-            Place::Rom(offset)
-        } else {
-            counts.other_mmio += 1;
-            Place::Nothing
-        }
+        let counter = match address {
+            _ if WINDOW.contains(&address.0) => &mut counts.window,
+            _ if is_in(rom) => &mut counts.rom,
+            _ if is_in(mmio) => &mut counts.bar2,
+            _ if is_in(framebuffer) => &mut counts.bar0,
+            _ => &mut counts.other_mmio,
+        };
+        *counter += 1;
     }
 
     fn follow(&mut self, effects: Effects) -> Effects {
@@ -213,15 +195,6 @@ impl Board {
 /// 3 ports below one of its ranges.
 fn is_vga(port: u16) -> bool {
     matches!(port, 0x1cb..=0x1d1 | 0x3b1..=0x3df)
-}
-
-/// What an address reaches, and at which offset.
-enum Place {
-    Window(u64),
-    Registers(u64),
-    Framebuffer(u64),
-    Rom(u64),
-    Nothing,
 }
 
 /// How often the guest made the VMM work: exits, and the accesses that they were for. A `rep outs` is

@@ -123,7 +123,7 @@ fn fonts(character_map: u8) -> [u32; 2] {
 
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "at most 256 characters of 16 pixels, and 32 doubled lines"
+    reason = "at most 16,000 pixels, and 32 doubled lines"
 )]
 fn graphics_mode(regs: &Registers) -> GraphicsMode {
     let crtc = &regs.crtc;

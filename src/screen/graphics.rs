@@ -189,7 +189,7 @@ impl Pen {
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
-        reason = "a row has at most 4096 pixels here, and `indices` has room for them from any place in a cache line on"
+        reason = "`indices` has room for the row's pixels from any place in a cache line on"
     )]
     fn draw_fetched<B: Bitmap>(
         &mut self,

@@ -63,7 +63,8 @@ impl Blinker {
 /// gets at worst a mixture of the old and the new.
 ///
 /// It keeps room for a row, a copy of the pages of VRAM that a text screen's cells and fonts lie in, and
-/// with [`Dirty::Compare`] one of the VRAM that's visible. A refresh allocates only when that grows.
+/// with [`Dirty::Compare`] one of the VRAM that's visible. A refresh allocates only when that grows, or
+/// where comparing begins again.
 #[derive(Debug)]
 pub struct Screen {
     tier: Tier,

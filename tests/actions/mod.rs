@@ -66,7 +66,8 @@ pub enum Source {
     Compare,
 }
 
-const FAMILIES: [Family; 10] = [
+/// Every kind of screen.
+pub const FAMILIES: [Family; 10] = [
     Family::Text,
     Family::Planar,
     Family::Cga,
