@@ -5,7 +5,7 @@
 //! record them anew, run
 //!
 //! ```sh
-//! cargo bench --bench instructions -- --record
+//! STDVGA_RECORD=1 cargo bench --bench instructions
 //! ```
 //!
 //! Valgrind has AVX2 but no AVX-512: what is counted as drawn by `Kernels::Detected` is drawn with AVX2.
@@ -37,9 +37,6 @@ const TOLERANCE: u64 = 2;
 struct Options {
     /// Only scenarios whose name contains this
     filter: Option<String>,
-    /// Record the counts instead of comparing them
-    #[arg(long)]
-    record: bool,
     /// Count nothing, but run each scenario once
     #[arg(long)]
     test: bool,
@@ -75,7 +72,7 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let build = build()?;
-    if options.record {
+    if env::var_os("STDVGA_RECORD").is_some() {
         ensure!(filter.is_empty(), "all counts are recorded together");
         let record = json!({ "build": build, "instructions": count(&filter)? });
         fs::write(RECORD, format!("{record:#}\n"))?;
@@ -204,7 +201,7 @@ fn compare(counts: &BTreeMap<String, u64>, recorded: &Value) -> anyhow::Result<(
     ensure!(
         slower == 0,
         "more instructions are taken than {RECORD} says. If they're worth it, record them: \
-         cargo bench --bench instructions -- --record"
+         STDVGA_RECORD=1 cargo bench --bench instructions"
     );
     Ok(())
 }

@@ -17,7 +17,7 @@ use skip::skip;
 /// The length of the EDID in BAR2.
 const EDID_BYTES: usize = 0x180;
 
-/// Sizes that a monitor may prefer, with recorded answers of QEMU's.
+/// Sizes that a monitor may prefer: of those whose EDID of QEMU's `tests/recorded.rs` records.
 const SIZES: [(u32, u32); 17] = [
     (640, 480),
     (800, 600),

@@ -22,12 +22,6 @@ fn text_guest(config: Config) -> Guest {
     guest
 }
 
-fn write_cell(guest: &mut Guest, column: u64, row: u64, character: u8, attribute: u8) {
-    guest
-        .vga
-        .window_write(0x1_8000 + row * 160 + column * 2, &[character, attribute]);
-}
-
 #[test]
 fn before_any_mode_the_screen_is_black_at_640x480() {
     let mut guest = Guest::new(Variant::Vga);
@@ -45,7 +39,7 @@ fn before_any_mode_the_screen_is_black_at_640x480() {
 #[test]
 fn text_shows_in_the_guests_font_and_colours() {
     let mut guest = text_guest(Config::default());
-    write_cell(&mut guest, 2, 1, b'S', 0x4e);
+    guest.write_cell(2, 1, b'S', 0x4e);
     let mut monitor = Monitor::default();
     monitor.refresh(&mut guest, 0);
     assert_eq!(monitor.dimensions(), (720, 400));
@@ -61,7 +55,7 @@ fn text_shows_in_the_guests_font_and_colours() {
 #[test]
 fn line_graphics_characters_repeat_their_eighth_dot() {
     let mut guest = text_guest(Config::default());
-    write_cell(&mut guest, 0, 0, 0xdb, 0x0f);
+    guest.write_cell(0, 0, 0xdb, 0x0f);
     let mut monitor = Monitor::default();
     monitor.refresh(&mut guest, 0);
     assert_eq!(monitor.row(7, 0, 2), [color(15), color(0)]);
@@ -76,7 +70,7 @@ fn characters_are_8_9_or_16_dots_wide() {
     for (clocking_mode, width) in [(0x00, 9), (0x01, 8), (0x08, 16)] {
         let mut guest = text_guest(Config::default());
         guest.sequencer(1, clocking_mode);
-        write_cell(&mut guest, 0, 0, b'S', 0x0f);
+        guest.write_cell(0, 0, b'S', 0x0f);
         let mut monitor = Monitor::default();
         monitor.refresh(&mut guest, 0);
         assert_eq!(monitor.dimensions(), (80 * width, 400));
@@ -102,8 +96,8 @@ fn attribute_bit_3_selects_the_second_font() {
         .vga
         .vram()
         .write(0x1_0000 + 128 * u64::from(b'S') + 2, &[0xff]);
-    write_cell(&mut guest, 0, 0, b'S', 0x07);
-    write_cell(&mut guest, 1, 0, b'S', 0x0f);
+    guest.write_cell(0, 0, b'S', 0x07);
+    guest.write_cell(1, 0, b'S', 0x0f);
     let mut monitor = Monitor::default();
     monitor.refresh(&mut guest, 0);
     assert_eq!(monitor.row(0, 0, 3), [color(7), color(0), color(7)]);
@@ -113,7 +107,7 @@ fn attribute_bit_3_selects_the_second_font() {
 #[test]
 fn the_cursor_covers_its_lines_and_blinks_every_266_ms() {
     let mut guest = text_guest(Config::default());
-    write_cell(&mut guest, 3, 2, b' ', 0x0a);
+    guest.write_cell(3, 2, b' ', 0x0a);
     for (index, value) in [(0x0a, 13), (0x0b, 14), (0x0e, 0), (0x0f, 163)] {
         guest.crtc(index, value);
     }
@@ -144,8 +138,8 @@ fn text_blinks_as_on_hardware_unless_told_otherwise() {
         });
         guest.attribute(0x10, 0x08);
         guest.unblank();
-        write_cell(&mut guest, 0, 0, 0xdb, 0xaf);
-        write_cell(&mut guest, 1, 0, b' ', 0xaf);
+        guest.write_cell(0, 0, 0xdb, 0xaf);
+        guest.write_cell(1, 0, b' ', 0xaf);
         let mut monitor = Monitor::default();
         let mut colors_at = |milliseconds| {
             monitor.refresh(&mut guest, milliseconds);
@@ -187,7 +181,7 @@ fn a_split_text_screen_restarts_with_the_row_after_the_line_compare() {
 fn the_text_screen_can_be_read_as_text() {
     let mut guest = text_guest(Config::default());
     for (column, character) in (0..).zip(*b"stdvga") {
-        write_cell(&mut guest, column, 24, character, 0x1f);
+        guest.write_cell(column, 24, character, 0x1f);
     }
     guest.crtc(0x0a, 0);
     guest.crtc(0x0e, (1926 >> 8) as u8);

@@ -325,6 +325,11 @@ impl Guest {
         self.outb(ATTRIBUTE, PALETTE_ADDRESS_SOURCE);
     }
 
+    /// Writes a character to a cell of mode 03h.
+    pub fn write_cell(&mut self, column: u64, row: u64, character: u8, attribute: u8) {
+        self.window_write(0x1_8000 + row * 160 + column * 2, &[character, attribute]);
+    }
+
     /// Switches the palette off: the screen is blank.
     pub fn blank(&mut self) {
         self.inb(INPUT_STATUS_1);

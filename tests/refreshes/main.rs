@@ -23,7 +23,7 @@ mod random;
 mod text;
 
 use driver::{Guest, Monitor};
-use stdvga::{Dirty, Rect, Size};
+use stdvga::{Dirty, Rect, Size, Variant};
 
 /// What surfaces hold before a refresh, to see what it draws. No picture has it.
 const UNTOUCHED: u32 = 0xdead_beef;
@@ -34,6 +34,16 @@ fn rect(x: u32, y: u32, width: u32, height: u32) -> Rect {
         y,
         size: Size { width, height },
     }
+}
+
+/// A guest in a mode, and a monitor that shows it and took note of all pages written so far.
+fn shown(set_mode: impl FnOnce(&mut Guest)) -> (Guest, Monitor) {
+    let mut guest = Guest::new(Variant::Vga);
+    set_mode(&mut guest);
+    let mut monitor = Monitor::default();
+    let words = guest.take_dirty();
+    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
+    (guest, monitor)
 }
 
 /// The smallest rectangle around the pixels that a refresh drew, and the damage that it told.

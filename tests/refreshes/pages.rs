@@ -2,26 +2,12 @@
 
 use std::time::Duration;
 
-use stdvga::{BitmapLengthError, Dirty, RefreshError, Surface, Variant};
+use stdvga::{BitmapLengthError, Dirty, RefreshError, Surface};
 
 use super::driver::{
     CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, Guest, Monitor, OVERFLOW, VERTICAL_DISPLAY_END,
 };
-use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect};
-
-/// A guest in a mode, and a monitor that shows it.
-fn shown(set_mode: impl FnOnce(&mut Guest)) -> (Guest, Monitor) {
-    let mut guest = Guest::new(Variant::Vga);
-    set_mode(&mut guest);
-    let mut monitor = Monitor::default();
-    let words = guest.take_dirty();
-    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
-    (guest, monitor)
-}
-
-fn write_cell(guest: &mut Guest, column: u64, row: u64, character: u8, attribute: u8) {
-    guest.window_write(0x1_8000 + row * 160 + column * 2, &[character, attribute]);
-}
+use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect, shown};
 
 #[test]
 fn nothing_is_drawn_where_nothing_was_written() {
@@ -81,7 +67,7 @@ fn a_row_that_wraps_is_drawn_for_either_part() {
 #[test]
 fn a_written_cell_is_drawn_alone() {
     let (mut guest, mut monitor) = shown(Guest::mode_03h);
-    write_cell(&mut guest, 79, 24, b'A', 0x1f);
+    guest.write_cell(79, 24, b'A', 0x1f);
     let cell = rect(79 * 9, 24 * 16, 9, 16);
     assert_eq!(
         drawn_by_pages(&mut monitor, &mut guest),
@@ -94,10 +80,10 @@ fn cells_that_were_written_side_by_side_are_one_rectangle() {
     let (mut guest, mut monitor) = shown(Guest::mode_03h);
     for row in [3, 4] {
         for column in 10..20 {
-            write_cell(&mut guest, column, row, b'A', 0x1f);
+            guest.write_cell(column, row, b'A', 0x1f);
         }
     }
-    write_cell(&mut guest, 30, 4, b'A', 0x1f);
+    guest.write_cell(30, 4, b'A', 0x1f);
     let (_, damage) = drawn_by_pages(&mut monitor, &mut guest);
     assert_eq!(damage, [rect(90, 48, 90, 32), rect(270, 64, 9, 16)]);
 }
@@ -106,9 +92,9 @@ fn cells_that_were_written_side_by_side_are_one_rectangle() {
 fn a_cell_that_was_written_with_what_it_held_isnt_drawn() {
     let (mut guest, mut monitor) = shown(|guest| {
         guest.mode_03h();
-        write_cell(guest, 0, 0, b'A', 0x1f);
+        guest.write_cell(0, 0, b'A', 0x1f);
     });
-    write_cell(&mut guest, 0, 0, b'A', 0x1f);
+    guest.write_cell(0, 0, b'A', 0x1f);
     assert_eq!(drawn_by_pages(&mut monitor, &mut guest), (None, vec![]));
 }
 
@@ -159,8 +145,8 @@ fn blinking_text_draws_the_cells_that_blink() {
         guest.mode_03h();
         guest.attribute(0x10, 0x08);
         guest.unblank();
-        write_cell(guest, 5, 2, b'A', 0x8f);
-        write_cell(guest, 7, 2, b'A', 0x0f);
+        guest.write_cell(5, 2, b'A', 0x8f);
+        guest.write_cell(7, 2, b'A', 0x0f);
     });
     let words = guest.take_dirty();
     let cell = rect(45, 32, 9, 16);

@@ -1,24 +1,13 @@
 //! What is drawn of a text screen.
 
-use stdvga::{Dirty, Variant};
-
-use super::driver::{CHARACTER_MAP_SELECT, Guest, Monitor};
-use super::{drawn_by_pages, rect};
+use super::driver::{CHARACTER_MAP_SELECT, Guest};
+use super::{drawn_by_pages, rect, shown};
 
 /// VRAM bytes of a cell, and of a row of mode 03h.
 const CELL: u64 = 4;
 const ROW: u64 = 80 * CELL;
 /// A font's bytes of VRAM.
 const FONT: u64 = 0x8000;
-
-fn shown(set_mode: impl FnOnce(&mut Guest)) -> (Guest, Monitor) {
-    let mut guest = Guest::new(Variant::Vga);
-    set_mode(&mut guest);
-    let mut monitor = Monitor::default();
-    let words = guest.take_dirty();
-    monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
-    (guest, monitor)
-}
 
 #[test]
 fn a_row_that_lies_in_two_pages_is_drawn_as_one() {

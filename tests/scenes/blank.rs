@@ -11,15 +11,9 @@ fn direct_color(guest: &mut Guest) {
     guest.vram_write(0, &pattern(256, 16));
 }
 
-/// Switches the palette off.
-fn blank(guest: &mut Guest) {
-    guest.inb(INPUT_STATUS_1);
-    guest.outb(ATTRIBUTE, 0x00);
-}
-
 #[test]
 fn a_blank_screen_is_black_and_keeps_its_size() {
-    expect_picture_on((Variant::Vga, 16), "blank", &[direct_color, blank]);
+    expect_picture_on((Variant::Vga, 16), "blank", &[direct_color, Guest::blank]);
 }
 
 #[test]
@@ -28,9 +22,9 @@ fn a_mode_set_on_a_blank_screen_shows_when_it_is_unblanked() {
         (Variant::Vga, 16),
         "blank-mode-set",
         &[direct_color, |guest| {
-            blank(guest);
+            guest.blank();
             guest.vbe_mode(32, 32, 8);
-            blank(guest);
+            guest.blank();
         }],
     );
 }
@@ -40,7 +34,7 @@ fn a_blank_screen_leaves_vram_alone() {
     expect_picture_on(
         (Variant::Vga, 16),
         "blank-and-back",
-        &[direct_color, blank, Guest::unblank],
+        &[direct_color, Guest::blank, Guest::unblank],
     );
 }
 
