@@ -220,9 +220,9 @@ pub struct SequencerState {
     pub index: u8,
     /// The registers as a guest reads them (0x3c5).
     pub registers: [u8; 8],
-    /// What takes their place for memory and display while DISPI is enabled: only Map Mask and bit 3
-    /// of Memory Mode, chain 4, are ever set.
-    pub vbe: [u8; 8],
+    /// Whether DISPI had a mode of 8 or more bits a pixel since the reset: then memory and display take
+    /// chain 4 and all planes to be on while it's enabled, whatever the registers say.
+    pub vbe_chained: bool,
 }
 
 /// The CRT Controller.
@@ -293,8 +293,6 @@ pub struct DacState {
     /// Red, green and blue of each entry, all eight bits as they were written.
     #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
     pub entries: [[u8; 3]; 256],
-    /// Whether 256-colour modes use all eight bits of a component.
-    pub eight_bits: bool,
 }
 
 /// DISPI, the Bochs VBE extensions.

@@ -6,7 +6,7 @@ use vm_memory::MmapRegion;
 use vm_memory::bitmap::Bitmap;
 
 use super::StdVga;
-use crate::config::{Config, Retrace};
+use crate::config::Config;
 use crate::edid::Edid;
 use crate::error::StateError;
 use crate::regs::Registers;
@@ -116,7 +116,7 @@ impl<B: Bitmap> StdVga<B> {
             mmio: self.has_mmio,
             qemu_extended_regs: self.has_extended_registers,
             dispi_data_port_1cf: self.has_dispi_data_port_1cf,
-            precise_retrace: matches!(self.registers.misc.method, Retrace::Precise(_)),
+            precise_retrace: self.registers.misc.is_precise(),
         }
     }
 
@@ -140,25 +140,11 @@ impl<B: Bitmap> StdVga<B> {
         } = state;
         State::check_version(*version)?;
         hardware.check(&self.hardware())?;
-        match (pci, &mut self.pci) {
-            (Some(state), Some(pci)) => state.restore(pci)?,
-            (None, None) => {}
-            (state, _) => {
-                return Err(StateError::Part {
-                    part: "pci",
-                    given: state.is_some(),
-                });
-            }
+        if let Some((saved, pci)) = both("pci", pci, &mut self.pci)? {
+            saved.restore(pci)?;
         }
-        match (monitor, &mut self.edid) {
-            (Some(monitor), Some(edid)) => **edid = Edid::new(*monitor),
-            (None, None) => {}
-            (state, _) => {
-                return Err(StateError::Part {
-                    part: "monitor",
-                    given: state.is_some(),
-                });
-            }
+        if let Some((saved, edid)) = both("monitor", monitor, &mut self.edid)? {
+            **edid = Edid::new(*saved);
         }
 
         let registers = &mut self.registers;
@@ -179,4 +165,17 @@ impl<B: Bitmap> StdVga<B> {
         self.shape = scanout::shape(&self.registers);
         Ok(self)
     }
+}
+
+/// A part as it was saved, and as the device has it: that must be both or none.
+fn both<'a, S, T>(
+    part: &'static str,
+    saved: &'a Option<S>,
+    own: &'a mut Option<T>,
+) -> Result<Option<(&'a S, &'a mut T)>, StateError> {
+    let given = saved.is_some();
+    if given != own.is_some() {
+        return Err(StateError::Part { part, given });
+    }
+    Ok(saved.as_ref().zip(own.as_mut()))
 }

@@ -17,8 +17,6 @@ pub(crate) struct Dac {
     pub staged: u32,
     /// Red, green and blue, as written: all eight bits are kept, whatever the width.
     pub entries: [[u8; 3]; 256],
-    /// Whether 256-colour modes use all eight bits of a component (DISPI ENABLE bit 5).
-    pub eight_bits: bool,
 }
 
 impl Default for Dac {
@@ -30,7 +28,6 @@ impl Default for Dac {
             component: 0,
             staged: 0,
             entries: [[0; 3]; 256],
-            eight_bits: false,
         }
     }
 }
@@ -91,14 +88,10 @@ impl Dac {
         rgb(self.entries[index & 0xff].map(|v| v << 2 | if v & 1 != 0 { 3 } else { 0 }))
     }
 
-    /// The entry as 0x00RRGGBB, with components of six or eight bits as the width says.
+    /// The entry as 0x00RRGGBB, with components of eight bits.
     #[expect(clippy::indexing_slicing, reason = "there are 256 entries")]
-    pub fn rgb(&self, index: usize) -> u32 {
-        if self.eight_bits {
-            rgb(self.entries[index & 0xff])
-        } else {
-            self.rgb6(index)
-        }
+    pub fn rgb8(&self, index: usize) -> u32 {
+        rgb(self.entries[index & 0xff])
     }
 }
 
@@ -150,12 +143,6 @@ mod tests {
         let mut dac = Dac::default();
         dac.entries[7] = [1, 62, 63];
         assert_eq!(dac.rgb6(7), 0x07_f8_ff);
-        dac.eight_bits = true;
-        assert_eq!(dac.rgb(7), 0x01_3e_3f);
-        assert_eq!(
-            dac.rgb6(7),
-            0x07_f8_ff,
-            "16-colour modes have six bits in either width"
-        );
+        assert_eq!(dac.rgb8(7), 0x01_3e_3f);
     }
 }

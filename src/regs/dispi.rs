@@ -64,11 +64,8 @@ pub(crate) enum Write {
     Bank,
     /// A register of the mode was written while it's enabled, so that the VGA registers must follow.
     Mode { changed: bool },
-    /// ENABLE was written. `Some`: it now enables; that many bytes of VRAM are to be cleared.
-    Enable {
-        enabled: Option<u64>,
-        dac_8bit: bool,
-    },
+    /// ENABLE was written, and that many bytes of VRAM are to be cleared.
+    Enable { cleared: u64 },
 }
 
 impl Dispi {
@@ -91,6 +88,11 @@ impl Dispi {
 
     pub fn enabled(&self) -> bool {
         self.data[ENABLE] & ENABLED != 0
+    }
+
+    /// Whether 256-colour modes use all eight bits of the DAC's components.
+    pub fn has_8_bit_dac(&self) -> bool {
+        self.data[ENABLE] & DAC_8BIT != 0
     }
 
     pub fn read_data(&self) -> u16 {
@@ -149,26 +151,20 @@ impl Dispi {
     fn write_enable(&mut self, value: u16) -> Write {
         let rises = value & ENABLED != 0 && !self.enabled();
         self.data[ENABLE] = value;
-        let enabled = if rises {
+        let mut cleared = 0;
+        if rises {
             self.data[VIRT_WIDTH] = 0;
             self.data[X_OFFSET] = 0;
             self.data[Y_OFFSET] = 0;
             self.correct_mode();
-            let clear = value & NO_CLEAR == 0;
-            Some(if clear {
-                u64::from(self.data[YRES]) * u64::from(self.pitch)
-            } else {
-                0
-            })
+            if value & NO_CLEAR == 0 {
+                cleared = u64::from(self.data[YRES]) * u64::from(self.pitch);
+            }
         } else {
             // The BANK register keeps its value, and so disagrees with the mapping from here on.
             self.bank_offset = 0;
-            None
-        };
-        Write::Enable {
-            enabled,
-            dac_8bit: value & DAC_8BIT != 0,
         }
+        Write::Enable { cleared }
     }
 
     /// Bits that a pixel takes in VRAM.
@@ -307,22 +303,15 @@ mod tests {
         write(&mut dispi, XRES, 64);
         write(&mut dispi, YRES, 16);
         write(&mut dispi, BPP, 32);
-        let cleared = |bytes| Write::Enable {
-            enabled: Some(bytes),
-            dac_8bit: false,
-        };
-        assert_eq!(write(&mut dispi, ENABLE, ENABLED), cleared(4096));
-        let again = Write::Enable {
-            enabled: None,
-            dac_8bit: false,
-        };
+        let mut enable = |value| write(&mut dispi, ENABLE, value);
+        assert_eq!(enable(ENABLED), Write::Enable { cleared: 4096 });
         assert_eq!(
-            write(&mut dispi, ENABLE, ENABLED),
-            again,
+            enable(ENABLED),
+            Write::Enable { cleared: 0 },
             "it's enabled already"
         );
-        write(&mut dispi, ENABLE, 0);
-        assert_eq!(write(&mut dispi, ENABLE, ENABLED | NO_CLEAR), cleared(0));
+        enable(0);
+        assert_eq!(enable(ENABLED | NO_CLEAR), Write::Enable { cleared: 0 });
     }
 
     #[test]

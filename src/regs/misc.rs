@@ -68,9 +68,14 @@ impl Misc {
         self.status
     }
 
+    /// Whether retraces follow a clock.
+    pub fn is_precise(&self) -> bool {
+        matches!(self.method, Retrace::Precise(_))
+    }
+
     /// Takes the timing from the registers, as they are at a write to one that shapes it.
     pub fn update_timing(&mut self, crtc: &Crtc, dot_clock_half: bool) {
-        if matches!(self.method, Retrace::Precise(_)) {
+        if self.is_precise() {
             self.timing = Some(Timing::new(self.output, crtc, dot_clock_half));
         }
     }

@@ -81,10 +81,10 @@ impl Registers {
     /// The Sequencer's registers as memory and display decode see them.
     #[inline]
     pub fn effective_sequencer(&self) -> &[u8; 8] {
-        if self.dispi.enabled() {
-            &self.sequencer.vbe
-        } else {
-            &self.sequencer.data
+        match self.dispi.enabled() {
+            false => &self.sequencer.data,
+            true if self.sequencer.vbe_chained => &sequencer::VBE_CHAINED,
+            true => &sequencer::VBE_PLANAR,
         }
     }
 
@@ -158,7 +158,7 @@ impl Registers {
     /// on, are to be cleared.
     #[inline(never)]
     pub fn write_dispi(&mut self, value: u16) -> (Effects, u64) {
-        let was_enabled = self.dispi.enabled();
+        let before = (self.dispi.enabled(), self.dispi.has_8_bit_dac());
         match self.dispi.write_data(value) {
             dispi::Write::Inert => (Effects::empty(), 0),
             dispi::Write::Bank => (self.update_window(), 0),
@@ -166,14 +166,11 @@ impl Registers {
                 self.follow_vbe();
                 (Effects::SHAPE.when(changed), 0)
             }
-            dispi::Write::Enable { enabled, dac_8bit } => {
-                if enabled.is_some() {
-                    self.follow_vbe();
-                }
-                let dac_changed = replace(&mut self.dac.eight_bits, dac_8bit);
-                let mode_changed = was_enabled != self.dispi.enabled();
-                let effects = Effects::SHAPE.when(dac_changed || mode_changed);
-                (effects | self.update_window(), enabled.unwrap_or(0))
+            dispi::Write::Enable { cleared } => {
+                self.follow_vbe();
+                let changed = before != (self.dispi.enabled(), self.dispi.has_8_bit_dac());
+                let effects = Effects::SHAPE.when(changed);
+                (effects | self.update_window(), cleared)
             }
         }
     }
@@ -220,13 +217,9 @@ impl Registers {
         crtc[crtc::MODE_CONTROL] |= crtc::NO_ROW_ADDRESSING;
         crtc[crtc::LINE_COMPARE] = 0xff;
 
-        let sequencer = &mut self.sequencer.vbe;
-        if planar {
-            sequencer[sequencer::CLOCKING_MODE] &= !sequencer::DOT_CLOCK_HALF;
-        } else {
+        if !planar {
             graphics[graphics::MODE] |= graphics::SHIFT_256;
-            sequencer[sequencer::MEMORY_MODE] |= sequencer::CHAIN_4;
-            sequencer[sequencer::MAP_MASK] |= sequencer::ALL_PLANES;
+            self.sequencer.vbe_chained = true;
         }
     }
 

@@ -23,15 +23,26 @@ pub(crate) const ALL_PLANES: u8 = 0x0f;
 /// The bits that each register keeps.
 pub(crate) const STORED: [u8; 8] = [0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff];
 
+/// What memory and display decode take for the registers while VBE is enabled: nothing set, so that
+/// no plane is written.
+pub(crate) const VBE_PLANAR: [u8; 8] = [0; 8];
+/// The same from the first mode of packed pixels after a reset on.
+pub(crate) const VBE_CHAINED: [u8; 8] = {
+    let mut registers = VBE_PLANAR;
+    registers[MAP_MASK] = ALL_PLANES;
+    registers[MEMORY_MODE] = CHAIN_4;
+    registers
+};
+
 /// The registers' state.
 ///
-/// While VBE is enabled, memory and display decode use `vbe` instead of `data`; a guest reads and
-/// writes `data` all the same.
+/// While VBE is enabled, a guest reads and writes `data` all the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sequencer {
     pub index: u8,
     pub data: [u8; 8],
-    pub vbe: [u8; 8],
+    /// Whether VBE had a mode of packed pixels since the reset.
+    pub vbe_chained: bool,
 }
 
 impl Sequencer {

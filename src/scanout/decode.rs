@@ -199,8 +199,12 @@ fn palette(regs: &Registers, mode: &Mode) -> [u32; 256] {
             *color = regs.dac.rgb6(regs.attribute.dac_entry(index));
         }
     } else {
+        let has_8_bits = regs.dispi.has_8_bit_dac();
         for (index, color) in palette.iter_mut().enumerate() {
-            *color = regs.dac.rgb(index);
+            *color = match has_8_bits {
+                true => regs.dac.rgb8(index),
+                false => regs.dac.rgb6(index),
+            };
         }
     }
     palette

@@ -1,5 +1,6 @@
 //! Blocks of the chip to saved state, and back: every field both ways, and checked on the way in.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
@@ -17,14 +18,6 @@ use crate::regs::dispi::{self, Dispi};
 use crate::regs::graphics::{self, GraphicsController};
 use crate::regs::misc::{self, Misc, Timing};
 use crate::regs::sequencer::{self, Sequencer};
-
-/// The bits that DISPI ever sets in its own copy of the Sequencer's registers.
-const VBE_SEQUENCER: [u8; 8] = {
-    let mut bits = [0; 8];
-    bits[sequencer::MAP_MASK] = sequencer::ALL_PLANES;
-    bits[sequencer::MEMORY_MODE] = sequencer::CHAIN_4;
-    bits
-};
 
 impl Hardware {
     /// Refuses a configuration that builds something else than what was saved.
@@ -107,6 +100,12 @@ impl MiscState {
             *feature_control,
             misc::FEATURE_CONTROL_STORED,
         )?;
+        if timing.is_some() && !misc.is_precise() {
+            return Err(StateError::Part {
+                part: "misc.timing",
+                given: true,
+            });
+        }
         *misc = Misc {
             output: *output,
             feature_control: *feature_control,
@@ -161,7 +160,7 @@ impl RetraceTiming {
             ("horizontal_retrace.0", horizontal_retrace.0, 0..=258),
             ("horizontal_retrace.1", horizontal_retrace.1, 1..=290),
         ] {
-            check_range(&format!("misc.timing.{field}"), value, allowed)?;
+            check_range(format_args!("misc.timing.{field}"), value, allowed)?;
         }
         Ok(Timing {
             nanoseconds_per_character,
@@ -175,11 +174,15 @@ impl RetraceTiming {
 
 impl SequencerState {
     pub(crate) fn save(sequencer: &Sequencer) -> Self {
-        let Sequencer { index, data, vbe } = *sequencer;
+        let Sequencer {
+            index,
+            data,
+            vbe_chained,
+        } = *sequencer;
         Self {
             index,
             registers: data,
-            vbe,
+            vbe_chained,
         }
     }
 
@@ -187,15 +190,14 @@ impl SequencerState {
         let Self {
             index,
             registers,
-            vbe,
+            vbe_chained,
         } = *self;
         check_bits("sequencer.index", index, 0x07)?;
         check_stored("sequencer.registers", &registers, &sequencer::STORED)?;
-        check_stored("sequencer.vbe", &vbe, &VBE_SEQUENCER)?;
         *sequencer = Sequencer {
             index,
             data: registers,
-            vbe,
+            vbe_chained,
         };
         Ok(())
     }
@@ -287,7 +289,6 @@ impl DacState {
             component,
             staged,
             entries,
-            eight_bits,
         } = *dac;
         let [first, second, third, _] = staged.to_le_bytes();
         Self {
@@ -297,7 +298,6 @@ impl DacState {
             component,
             staged: [first, second, third],
             entries,
-            eight_bits,
         }
     }
 
@@ -309,7 +309,6 @@ impl DacState {
             component,
             staged: [first, second, third],
             entries,
-            eight_bits,
         } = *self;
         check_range("dac.component", component, 0..=2)?;
         *dac = Dac {
@@ -323,7 +322,6 @@ impl DacState {
             component,
             staged: u32::from_le_bytes([first, second, third, 0]),
             entries,
-            eight_bits,
         };
         Ok(())
     }
@@ -391,11 +389,15 @@ impl DispiState {
 pub(crate) fn check_forced(registers: &mut Registers) -> Result<(), StateError> {
     let crtc = registers.crtc.data;
     let graphics = registers.graphics.data;
-    let vbe = registers.sequencer.vbe;
+    let vbe_chained = registers.sequencer.vbe_chained;
     registers.follow_vbe();
     check_same("crtc.registers", &crtc, &registers.crtc.data)?;
     check_same("graphics.registers", &graphics, &registers.graphics.data)?;
-    check_same("sequencer.vbe", &vbe, &registers.sequencer.vbe)
+    if vbe_chained != registers.sequencer.vbe_chained {
+        let allowed = Allowed::Value(1);
+        return Err(refused("sequencer.vbe_chained", 0, allowed));
+    }
+    Ok(())
 }
 
 /// Refuses a part of the window that no memory map of the device has.
@@ -434,7 +436,7 @@ fn check_built<T: PartialEq + ToString>(
 }
 
 fn check_range<T: Copy + PartialOrd + Into<u64>>(
-    field: &str,
+    field: impl Display,
     value: T,
     range: RangeInclusive<T>,
 ) -> Result<(), StateError> {
@@ -447,7 +449,7 @@ fn check_range<T: Copy + PartialOrd + Into<u64>>(
 }
 
 /// Refuses a value with other bits set than `stored`.
-fn check_bits<T: Into<u64>>(field: &str, value: T, stored: T) -> Result<(), StateError> {
+fn check_bits<T: Into<u64>>(field: impl Display, value: T, stored: T) -> Result<(), StateError> {
     let (value, stored) = (value.into(), stored.into());
     if value & !stored == 0 {
         return Ok(());
@@ -462,7 +464,7 @@ fn check_stored<const N: usize>(
     stored: &[u8; N],
 ) -> Result<(), StateError> {
     for (index, (value, stored)) in registers.iter().zip(stored).enumerate() {
-        check_bits(&format!("{field}[{index:#x}]"), *value, *stored)?;
+        check_bits(format_args!("{field}[{index:#x}]"), *value, *stored)?;
     }
     Ok(())
 }
@@ -475,17 +477,17 @@ fn check_same<T: Copy + PartialEq + Into<u64>>(
 ) -> Result<(), StateError> {
     for (index, (value, expected)) in registers.iter().zip(expected).enumerate() {
         if value != expected {
-            let field = format!("{field}[{index:#x}]");
+            let field = format_args!("{field}[{index:#x}]");
             let allowed = Allowed::Value((*expected).into());
-            return Err(refused(&field, (*value).into(), allowed));
+            return Err(refused(field, (*value).into(), allowed));
         }
     }
     Ok(())
 }
 
-fn refused(field: &str, value: u64, allowed: Allowed) -> StateError {
+fn refused(field: impl Display, value: u64, allowed: Allowed) -> StateError {
     StateError::Field {
-        field: field.into(),
+        field: field.to_string(),
         value,
         allowed,
     }

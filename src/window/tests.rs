@@ -287,7 +287,7 @@ impl Case {
             regs.graphics.data[graphics::MISCELLANEOUS] &= !graphics::CHAIN_ODD_EVEN;
         } else {
             rng.fill(&mut regs.sequencer.data);
-            rng.fill(&mut regs.sequencer.vbe);
+            regs.sequencer.vbe_chained = rng.random();
             regs.crtc.data[crtc::UNDERLINE_LOCATION] = rng.random();
             regs.crtc.data[crtc::MODE_CONTROL] = rng.random();
             regs.dispi.data[dispi::ENABLE] = rng.random();

@@ -166,10 +166,6 @@ fn bits_that_a_register_does_not_keep_are_refused() {
             "`sequencer.registers[0x2]` is 0x1f in the state: only bits 0xf may be set",
         ),
         (
-            |state| state.sequencer.vbe[1] = 0x08,
-            "`sequencer.vbe[0x1]` is 0x8 in the state: only bits 0x0 may be set",
-        ),
-        (
             |state| state.graphics.index = 0x10,
             "`graphics.index` is 0x10 in the state: only bits 0xf may be set",
         ),
@@ -257,6 +253,19 @@ fn a_retrace_that_no_registers_make_is_refused() {
 }
 
 #[test]
+fn timing_is_refused_where_no_retrace_follows_it() {
+    let mut guest = Guest::with(Config {
+        retrace: precise_retrace().1,
+        ..config()
+    });
+    guest.mode_03h();
+    let mut saved = state();
+    saved.misc.timing = guest.vga.state().misc.timing;
+    let message = "`misc.timing` is there in the state, unlike in the device configured";
+    expect_refusal(config(), &saved, message);
+}
+
+#[test]
 fn bits_of_configuration_space_that_are_fixed_must_be_as_configured() {
     expect_refusals(&[
         (
@@ -324,8 +333,8 @@ fn registers_that_the_dispi_mode_dictates_must_be_as_it_does() {
             "`graphics.registers[0x6]` is 0x0 in the state: it must be 0x5 here",
         ),
         (
-            |state| state.sequencer.vbe[4] = 0,
-            "`sequencer.vbe[0x4]` is 0x0 in the state: it must be 0x8 here",
+            |state| state.sequencer.vbe_chained = false,
+            "`sequencer.vbe_chained` is 0x0 in the state: it must be 0x1 here",
         ),
     ]);
     let mut state = state();
