@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stdvga::{
-    ByteOrder, Clock, Config, Effects, Mappings, Monitor, Retrace, State, StdVga, Variant,
+    ByteOrder, Clock, Config, Effects, Format, Mappings, Mode, Monitor, Retrace, Scanout, Size,
+    State, StdVga, Variant,
 };
 use vm_memory::GuestAddress;
 
@@ -35,6 +36,49 @@ pub struct Machine {
     pub config: Config,
     config_address: u32,
     now: Arc<AtomicU64>,
+}
+
+/// What effects are about.
+struct Seen {
+    mappings: Mappings,
+    scanout: Scanout,
+}
+
+impl Seen {
+    fn of(guest: &Guest) -> Self {
+        Self {
+            mappings: guest.vga.mappings(),
+            scanout: guest.vga.scanout(),
+        }
+    }
+
+    /// Tells what is wrong with effects that were reported of changes from this to `now`.
+    fn expect_effects(&self, now: &Self, effects: Effects) -> Result<(), String> {
+        let (before, after) = (self.mappings, now.mappings);
+        if effects.contains(Effects::MAPPINGS) != (before != after) {
+            return Err(format!("{effects:?} for mappings {before:?} and {after:?}"));
+        }
+        let (before, after) = (self.scanout.mode(), now.scanout.mode());
+        if effects.contains(Effects::MODE) != (shape(before) != shape(after)) {
+            return Err(format!("{effects:?} for modes {before:?} and {after:?}"));
+        }
+        // A register may change and the scanout not: its report is allowed.
+        if self.scanout != now.scanout && !effects.contains(Effects::SCANOUT) {
+            return Err(format!(
+                "{effects:?}, but another scanout: {before:?}, {after:?}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A mode's kind, size and pixel format: what [`Effects::MODE`] is about.
+fn shape(mode: &Mode) -> (Option<Size>, Option<Format>) {
+    match mode {
+        Mode::Blank => (None, None),
+        Mode::Text(mode) => (Some(mode.size()), None),
+        Mode::Graphics(mode) => (Some(mode.size), Some(mode.format)),
+    }
 }
 
 /// The configuration of a machine that programs for `setup` are about.
@@ -85,7 +129,7 @@ impl Machine {
 
     /// Lets an action happen, and tells what is wrong after it.
     pub fn act(&mut self, action: &Action, display: &mut Display) -> Result<(), String> {
-        let mappings = self.guest.vga.mappings();
+        let before = Seen::of(&self.guest);
         match action {
             Action::Access(access) => {
                 self.act_as_guest(access);
@@ -112,15 +156,7 @@ impl Machine {
             }
             Action::Wait(nanoseconds) => self.advance(*nanoseconds),
         }
-        let reported = self.guest.take_effects().contains(Effects::MAPPINGS);
-        let now = self.guest.vga.mappings();
-        if reported == (now != mappings) {
-            Ok(())
-        } else {
-            Err(format!(
-                "a change of mappings is {reported}, but they were {mappings:?} and are {now:?}"
-            ))
-        }
+        before.expect_effects(&Seen::of(&self.guest), self.guest.take_effects())
     }
 
     fn call(&mut self, door: Door, offset: u64, len: usize, write: Option<u8>) {
