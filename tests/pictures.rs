@@ -4,7 +4,10 @@ mod driver;
 
 use std::time::Duration;
 
-use driver::{DAC_8BIT, ENABLE, ENABLED, Guest, Monitor, NO_CLEAR, X_OFFSET, Y_OFFSET};
+use driver::{
+    CURSOR_LOCATION_HIGH, CURSOR_LOCATION_LOW, CURSOR_START, DAC_8BIT, ENABLE, ENABLED, Guest,
+    Monitor, NO_CLEAR, OFFSET, X_OFFSET, Y_OFFSET,
+};
 use stdvga::{Config, Dirty, Mode, RefreshError, Screen, Surface, SurfaceError, Variant};
 
 /// Colour `index` of [`Guest::palette_16`], as the screen shows it.
@@ -183,9 +186,9 @@ fn the_text_screen_can_be_read_as_text() {
     for (column, character) in (0..).zip(*b"stdvga") {
         guest.write_cell(column, 24, character, 0x1f);
     }
-    guest.crtc(0x0a, 0);
-    guest.crtc(0x0e, (1926 >> 8) as u8);
-    guest.crtc(0x0f, (1926 & 0xff) as u8);
+    guest.crtc(CURSOR_START, 0);
+    guest.crtc(CURSOR_LOCATION_HIGH, (1926 >> 8) as u8);
+    guest.crtc(CURSOR_LOCATION_LOW, (1926 & 0xff) as u8);
     let text = guest
         .vga
         .scanout()
@@ -199,6 +202,25 @@ fn the_text_screen_can_be_read_as_text() {
     assert!(text.row(25).is_empty());
     guest.graphics(6, 0x05);
     assert_eq!(guest.vga.scanout().text(guest.vga.vram()), None, "graphics");
+}
+
+#[test]
+fn a_text_cursor_behind_the_last_column_is_nowhere() {
+    let mut guest = text_guest(Config::default());
+    guest.crtc(OFFSET, 50); // 100 cells, of which 80 show
+    guest.crtc(CURSOR_START, 0);
+    guest.crtc(CURSOR_LOCATION_HIGH, 0);
+    for (location, cursor) in [
+        (79, Some((79, 0))),
+        (80, None),
+        (99, None),
+        (100, Some((0, 1))),
+    ] {
+        guest.crtc(CURSOR_LOCATION_LOW, location);
+        let text = guest.vga.scanout().text(guest.vga.vram());
+        let text = text.expect("a text mode");
+        assert_eq!(text.cursor, cursor, "at cell {location}");
+    }
 }
 
 #[test]
