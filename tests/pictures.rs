@@ -143,24 +143,37 @@ fn text_blinks_as_on_hardware_unless_told_otherwise() {
         guest.unblank();
         guest.write_cell(0, 0, 0xdb, 0xaf);
         guest.write_cell(1, 0, b' ', 0xaf);
+        guest.write_cell(2, 0, 0xdb, 0x2f);
         let mut monitor = Monitor::default();
         let mut colors_at = |milliseconds| {
             monitor.refresh(&mut guest, milliseconds);
-            (monitor.pixel(0, 0), monitor.pixel(9, 0))
+            [0, 9, 18].map(|x| monitor.pixel(x, 0))
         };
         let [visible, hidden] = [colors_at(0), colors_at(533)];
+        // A block that blinks, a space that does, and a block that doesn't.
         if text_blink {
-            assert_eq!(
-                (visible, hidden),
-                ((color(15), color(2)), (color(2), color(2)))
-            );
+            assert_eq!(visible, [15, 2, 15].map(color));
+            assert_eq!(hidden, [2, 2, 15].map(color));
         } else {
-            assert_eq!(
-                (visible, hidden),
-                ((color(15), color(10)), (color(15), color(10)))
-            );
+            assert_eq!(visible, [15, 10, 15].map(color));
+            assert_eq!(hidden, visible);
         }
     }
+}
+
+#[test]
+fn text_that_does_not_blink_shows_while_other_text_is_hidden() {
+    let mut guest = text_guest(Config::default());
+    guest.attribute(0x10, 0x08);
+    guest.unblank();
+    let mut monitor = Monitor::default();
+    monitor.refresh(&mut guest, 0);
+    monitor.refresh(&mut guest, 533);
+    guest.write_cell(0, 0, 0xdb, 0x2f);
+    guest.write_cell(1, 0, 0xdb, 0xaf);
+    monitor.refresh(&mut guest, 600);
+    let drawn = [0, 9].map(|x| monitor.pixel(x, 0));
+    assert_eq!(drawn, [15, 2].map(color));
 }
 
 #[test]
