@@ -81,10 +81,10 @@ impl Registers {
     /// The Sequencer's registers as memory and display decode see them.
     #[inline]
     pub fn effective_sequencer(&self) -> &[u8; 8] {
-        match self.dispi.enabled() {
-            false => &self.sequencer.data,
-            true if self.sequencer.vbe_chained => &sequencer::VBE_CHAINED,
-            true => &sequencer::VBE_PLANAR,
+        if self.dispi.enabled() {
+            self.sequencer.vbe()
+        } else {
+            &self.sequencer.data
         }
     }
 
@@ -226,11 +226,11 @@ impl Registers {
     /// Looks again which part of the 0xa0000 window is plain RAM.
     #[inline]
     fn update_window(&mut self) -> Effects {
-        let sequencer = self.effective_sequencer();
-        let all_planes =
-            sequencer[sequencer::MAP_MASK] & sequencer::ALL_PLANES == sequencer::ALL_PLANES;
-        let chain_4 = sequencer[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
-        let is_ram = all_planes && chain_4;
+        let is_ram = if self.dispi.enabled() {
+            self.sequencer.vbe_chained
+        } else {
+            self.sequencer.is_chained()
+        };
         if !is_ram && self.window_ram.is_none() {
             return Effects::empty();
         }

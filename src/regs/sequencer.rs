@@ -24,13 +24,11 @@ pub(crate) const ALL_PLANES: u8 = 0x0f;
 pub(crate) const STORED: [u8; 8] = [0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff];
 
 /// What memory and display decode take for the registers while VBE is enabled: nothing set, so that
-/// no plane is written.
-pub(crate) const VBE_PLANAR: [u8; 8] = [0; 8];
-/// The same from the first mode of packed pixels after a reset on.
-pub(crate) const VBE_CHAINED: [u8; 8] = {
-    let mut registers = VBE_PLANAR;
-    registers[MAP_MASK] = ALL_PLANES;
-    registers[MEMORY_MODE] = CHAIN_4;
+/// no plane is written; and the same from the first mode of packed pixels after a reset on.
+static VBE: [[u8; 8]; 2] = {
+    let mut registers = [[0; 8]; 2];
+    registers[1][MAP_MASK] = ALL_PLANES;
+    registers[1][MEMORY_MODE] = CHAIN_4;
     registers
 };
 
@@ -46,6 +44,20 @@ pub(crate) struct Sequencer {
 }
 
 impl Sequencer {
+    /// The registers that count while VBE is enabled.
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "a bool indexes two entries")]
+    pub fn vbe(&self) -> &'static [u8; 8] {
+        &VBE[usize::from(self.vbe_chained)]
+    }
+
+    /// Whether chain 4 reaches all planes.
+    #[inline]
+    pub fn is_chained(&self) -> bool {
+        let all_planes = self.data[MAP_MASK] & ALL_PLANES == ALL_PLANES;
+        all_planes && self.data[MEMORY_MODE] & CHAIN_4 != 0
+    }
+
     pub fn write_index(&mut self, value: u8) {
         self.index = value & 0x07;
     }
