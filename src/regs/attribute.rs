@@ -94,19 +94,6 @@ mod tests {
     }
 
     #[test]
-    fn each_register_keeps_its_own_bits() {
-        let mut attribute = AttributeController::default();
-        for (index, stored) in (0u8..).zip(STORED) {
-            set(&mut attribute, index, 0xff);
-            assert_eq!(
-                attribute.read_data(),
-                stored,
-                "AR{index:02x} after a write of 0xff"
-            );
-        }
-    }
-
-    #[test]
     fn a_register_that_is_not_there_takes_its_turn_of_the_flip_flop() {
         let mut attribute = AttributeController::default();
         set(&mut attribute, 0x1f, 0xff);

@@ -158,17 +158,6 @@ mod tests {
     }
 
     #[test]
-    fn all_256_registers_are_storage() {
-        let mut crtc = Crtc::default();
-        for index in 0..=255 {
-            crtc.index = index;
-            // 0x5a leaves the write protection off.
-            crtc.write_data(0x5a);
-            assert_eq!(crtc.read_data(), 0x5a, "CR{index:02x}");
-        }
-    }
-
-    #[test]
     fn write_protection_lets_only_the_line_compare_bit_through() {
         let mut crtc = with(&[(VERTICAL_RETRACE_END, PROTECT), (OVERFLOW, 0x42)]);
         for index in 0..=6 {

@@ -120,25 +120,6 @@ mod tests {
     }
 
     #[test]
-    fn reads_and_writes_share_the_component_counter() {
-        let mut dac = Dac::default();
-        dac.entries[0] = [10, 20, 30];
-        dac.write_write_index(5);
-        dac.write_data(1);
-        assert_eq!(
-            dac.read_data(),
-            20,
-            "one component was written, so the second is read"
-        );
-        dac.write_data(3);
-        assert_eq!(
-            dac.entries[5],
-            [1, 0, 3],
-            "the component that the read took was never staged"
-        );
-    }
-
-    #[test]
     fn the_low_bit_of_a_six_bit_component_is_replicated() {
         let mut dac = Dac::default();
         dac.entries[7] = [1, 62, 63];

@@ -90,20 +90,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_register_keeps_its_own_bits() {
-        let mut graphics = GraphicsController::default();
-        for (index, stored) in (0u8..).zip(STORED) {
-            graphics.write_index(index | 0xf0);
-            graphics.write_data(0xff);
-            assert_eq!(
-                graphics.read_data(),
-                stored,
-                "GR{index} after a write of 0xff"
-            );
-        }
-    }
-
-    #[test]
     fn a_reset_keeps_the_latches() {
         let mut graphics = GraphicsController {
             index: 5,

@@ -102,6 +102,28 @@ fn holes_read_ones() {
         guest.expect_mmio(hole, [0xff; 4]);
     }
     guest.expect_mmio(0x516, [0xff, 0xff]);
+    guest.expect_mmio(0x700, [0xff; 100]);
+}
+
+#[test]
+fn behind_bar2_nothing_answers_however_far() {
+    let mut guest = secondary();
+    for offset in [0x1000, u64::MAX - 3, u64::MAX] {
+        guest.mmio_write(offset, &[0; 16]);
+        guest.expect_mmio(offset, [0xff; 16]);
+    }
+}
+
+#[test]
+fn without_mmio_all_of_bar2_is_a_hole() {
+    let mut guest = Guest::with(Config {
+        mmio: false,
+        ..Config::default()
+    });
+    for offset in [0, bar2_port(ATTRIBUTE), bar2_dispi(ID), EXTENDED_SIZE] {
+        guest.mmio_write(offset, &[1; 4]);
+        guest.expect_mmio(offset, [0xff; 4]);
+    }
 }
 
 #[test]
