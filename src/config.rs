@@ -129,6 +129,8 @@ pub enum Retrace {
 
 /// What a [`StdVga`](crate::StdVga) is built from.
 ///
+/// Write one with `..Config::default()`: a later version may have more options.
+///
 /// The default is QEMU's `-device VGA` on an x86 machine, but for the option ROM, which it lacks, and
 /// `text_blink`, which follows QEMU 11.1.
 ///

@@ -5,6 +5,7 @@
 /// For metrics: an embedder takes them now and then, and reports differences. A guest can drive them as
 /// fast as it likes; they wrap at the end. They aren't part of the saved state, and a reset keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counters {
     /// Accesses to the PCI configuration space.
     pub config: Accesses,

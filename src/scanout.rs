@@ -70,6 +70,7 @@ pub enum Mode {
 
 /// A text mode's geometry, fonts and cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TextMode {
     /// Characters in a row.
     pub columns: u32,
@@ -95,6 +96,7 @@ pub struct TextMode {
 
 /// A graphics mode's geometry and pixel format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GraphicsMode {
     /// Size of the picture, repeats of pixels and rows included.
     pub size: Size,

@@ -75,6 +75,7 @@ pub(crate) use blocks::{check_forced, check_window_ram};
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct State {
     /// The version of this format: [`State::VERSION`] in a state that was just taken.
     #[cfg_attr(
@@ -138,6 +139,7 @@ impl State {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct Hardware {
     /// Which device it is.
     pub variant: Variant,
@@ -162,6 +164,7 @@ pub struct Hardware {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct PciState {
     /// All bytes, as they read. Bits that can't be written must be as the configuration makes them.
     #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
@@ -175,6 +178,7 @@ pub struct PciState {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct MiscState {
     /// Miscellaneous Output (written at 0x3c2, read at 0x3cc); bit 4 isn't stored.
     pub output: u8,
@@ -195,6 +199,7 @@ pub struct MiscState {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct RetraceTiming {
     /// How long a character takes: 282 to 357.
     pub nanoseconds_per_character: u64,
@@ -215,6 +220,7 @@ pub struct RetraceTiming {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct SequencerState {
     /// The index (0x3c4), 0 to 7.
     pub index: u8,
@@ -232,6 +238,7 @@ pub struct SequencerState {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct CrtcState {
     /// The index (0x3d4).
     pub index: u8,
@@ -247,6 +254,7 @@ pub struct CrtcState {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct GraphicsState {
     /// The index (0x3ce), 0 to 15.
     pub index: u8,
@@ -263,6 +271,7 @@ pub struct GraphicsState {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct AttributeState {
     /// The index (0x3c0): five bits, and bit 5, the palette address source.
     pub index: u8,
@@ -279,6 +288,7 @@ pub struct AttributeState {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct DacState {
     /// Whether the read index was set last, and not the write index: what 0x3c7 reads.
     pub reading: bool,
@@ -302,6 +312,7 @@ pub struct DacState {
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct DispiState {
     /// The index (0x1ce), all of its 16 bits.
     pub index: u16,
