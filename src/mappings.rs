@@ -50,6 +50,14 @@ pub struct WindowRam {
 }
 
 impl WindowRam {
+    /// The guest physical addresses that it has.
+    pub fn range(&self) -> MappedRange {
+        MappedRange {
+            base: GuestAddress(WINDOW.start.saturating_add(self.offset.into())),
+            len: self.len.into(),
+        }
+    }
+
     /// Whether it holds the byte at `offset` in the window.
     pub(crate) fn contains(&self, offset: u64) -> bool {
         offset
@@ -112,5 +120,20 @@ mod tests {
         assert_eq!(offset_of(0xfebf_0000), Some(0));
         assert_eq!(offset_of(0xfebf_0fff), Some(0xfff));
         assert_eq!(offset_of(0xfebf_1000), None);
+    }
+
+    #[test]
+    fn ram_in_the_window_has_the_addresses_of_its_memory_map() {
+        let ranges = [0, 1, 2, 3].map(|map| {
+            let range = WindowRam::of_memory_map(map, 0).range();
+            (range.base.0, range.len)
+        });
+        let expected = [
+            (0xa_0000, 0x2_0000),
+            (0xa_0000, 0x1_0000),
+            (0xb_0000, 0x8000),
+            (0xb_8000, 0x8000),
+        ];
+        assert_eq!(ranges, expected);
     }
 }

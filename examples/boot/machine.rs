@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 use kvm_ioctls::Kvm;
-use stdvga::{DirtyBitmap, Effects, Mappings, WINDOW};
+use stdvga::{DirtyBitmap, Effects, MappedRange, Mappings, WINDOW};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use crate::board::Board;
@@ -280,21 +280,16 @@ fn mark_pages(words: &mut [u64], first: u64, pages: &[u64]) {
 
 /// Which slots `mappings` asks for. What lies over RAM, the BIOS or an earlier slot is left out.
 fn plan(mappings: &Mappings, taken: &[(u64, u64)]) -> Slots {
-    let framebuffer = mappings.framebuffer.map(|range| Shown {
+    let shown = |range: MappedRange, offset| Shown {
         guest: range.base.0,
         len: range.len,
-        offset: 0,
-    });
-    let window = mappings.window.map(|window| Shown {
-        guest: WINDOW.start + u64::from(window.offset),
-        len: window.len.into(),
-        offset: window.vram_offset.into(),
-    });
-    let rom = mappings.rom.map(|range| Shown {
-        guest: range.base.0,
-        len: range.len,
-        offset: 0,
-    });
+        offset,
+    };
+    let framebuffer = mappings.framebuffer.map(|range| shown(range, 0));
+    let window = mappings
+        .window
+        .map(|window| shown(window.range(), window.vram_offset.into()));
+    let rom = mappings.rom.map(|range| shown(range, 0));
     let mut slots: Slots = [None; 3];
     // What is on top comes first: the window's RAM, the ROM, and BAR2, which traps.
     let bar2 = mappings

@@ -340,11 +340,7 @@ impl Machine {
         // RAM in the window covers even a BAR that lies there.
         let window_ram = mappings.window.map(|ram| Region {
             first: ram.vram_offset.into(),
-            ..Region::new(
-                Part::WindowRam,
-                WINDOW.start + u64::from(ram.offset),
-                ram.len.into(),
-            )
+            ..Region::new(Part::WindowRam, ram.range().base.0, ram.range().len)
         });
         self.regions.retain(|region| region.part != Part::WindowRam);
         self.regions.splice(0..0, window_ram);

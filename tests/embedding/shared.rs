@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
-use stdvga::{Config, Effects, Mappings, StdVga, WINDOW};
+use stdvga::{Config, Effects, MappedRange, Mappings, StdVga};
 
 /// Host memory that the guest reaches without exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,22 +73,19 @@ impl Drop for Mapped {
 }
 
 fn regions(mappings: &Mappings) -> [Option<Region>; 3] {
+    let region = |range: MappedRange, source| Region {
+        guest: range.base.0,
+        len: range.len,
+        source,
+    };
     [
-        mappings.window.map(|window| Region {
-            guest: WINDOW.start + u64::from(window.offset),
-            len: window.len.into(),
-            source: Source::Vram(window.vram_offset.into()),
-        }),
-        mappings.framebuffer.map(|bar0| Region {
-            guest: bar0.base.0,
-            len: bar0.len,
-            source: Source::Vram(0),
-        }),
-        mappings.rom.map(|rom| Region {
-            guest: rom.base.0,
-            len: rom.len,
-            source: Source::Rom,
-        }),
+        mappings
+            .window
+            .map(|window| region(window.range(), Source::Vram(window.vram_offset.into()))),
+        mappings
+            .framebuffer
+            .map(|bar0| region(bar0, Source::Vram(0))),
+        mappings.rom.map(|rom| region(rom, Source::Rom)),
     ]
 }
 
