@@ -104,11 +104,6 @@ impl DirtyBitmap {
     pub const PAGE_SIZE: usize = 4096;
     const PAGES_PER_WORD: usize = u64::BITS as usize;
 
-    /// Length of the bitmap, in 64-bit words.
-    pub fn words(&self) -> usize {
-        self.words.len()
-    }
-
     /// How many words the pages of `len` bytes take.
     pub(crate) fn words_for(len: usize) -> usize {
         len.div_ceil(Self::PAGE_SIZE).div_ceil(Self::PAGES_PER_WORD)
@@ -127,13 +122,9 @@ impl DirtyBitmap {
 
     /// Moves the marks into `words`: ORs them in, and clears them here.
     ///
-    /// Call it where nobody writes meanwhile: a write that runs at the same time may find its page still
-    /// marked, and leave no mark of its own. [`StdVga::drain_dirty`] sees to that for the device.
-    ///
-    /// # Errors
-    ///
-    /// [`BitmapLengthError`] where `words` isn't [`DirtyBitmap::words`] long. Nothing is moved then.
-    pub fn drain_into(&self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
+    /// Only for where nobody writes meanwhile: a write that runs at the same time may find its page still
+    /// marked, and leave no mark of its own.
+    pub(crate) fn drain_into(&self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
         check_words(words, self.words.len())?;
         for (word, marks) in words.iter_mut().zip(&self.words) {
             // Most words are clear: a load leaves their cache lines shared.
@@ -152,7 +143,7 @@ impl StdVga {
     /// words of its own, and what comes out here is ORed into all of them.
     ///
     /// The device is needed for it, though the marks are VRAM's: who has it exclusively keeps it from
-    /// writing meanwhile, and [`DirtyBitmap::drain_into`] relies on that.
+    /// writing meanwhile, so that no mark gets lost.
     ///
     /// # Errors
     ///

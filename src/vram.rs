@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn drained(vram: &Vram) -> Vec<u64> {
-        let mut words = vec![0; vram.region().bitmap().words()];
+        let mut words = vec![0; vram.dirty_words()];
         vram.region().bitmap().drain_into(&mut words).unwrap();
         words
     }

@@ -313,7 +313,7 @@ impl Case {
     fn outcome(&self, access: impl Fn(&Routes, &mut u32, &Vram, &mut [u8])) -> Outcome {
         let vram = Vram::allocate(1 << 20).unwrap();
         vram.write(0, &MEMORY);
-        let mut dirty = vec![0; vram.region().bitmap().words()];
+        let mut dirty = vec![0; vram.dirty_words()];
         vram.region().bitmap().drain_into(&mut dirty).unwrap();
         dirty.fill(0);
         let mut latch = self.regs.graphics.latch;

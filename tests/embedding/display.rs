@@ -155,9 +155,7 @@ mod tests {
 
         // What the guest writes is marked in the log, what the device writes in its own bitmap.
         vram.write(4 * 64 * 40, &[0x11]);
-        vram.region()
-            .bitmap()
-            .drain_into(&mut log)
+        vga.with(|vga| vga.drain_dirty(&mut log))
             .expect("as many words");
         vga.with(|vga| vga.window_write(4, &[0x22]));
         logged_frame(&vga, &mut display, &mut words, &log).expect("a frame");
