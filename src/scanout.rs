@@ -111,8 +111,9 @@ pub struct GraphicsMode {
     pub panning: u32,
     /// Whether the shift ends at the line compare.
     pub panning_reset: bool,
-    /// CRTC Mode Control, whose bits fold row counter bits into addresses.
-    pub(crate) crtc_mode: u8,
+    /// The bits of an address that the two low bits of the row counter take the place of, where they
+    /// do: so CGA and Hercules lay out their rows.
+    pub(crate) folded: [Option<u32>; 2],
     /// Where the rows lie.
     pub layout: Layout,
 }

@@ -129,7 +129,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     let crtc = &regs.crtc;
     let scan_lines = crtc.data[crtc::MAXIMUM_SCAN_LINE];
     let double_scan = u32::from(scan_lines & crtc::DOUBLE_SCAN != 0);
-    let crtc_mode = crtc.data[crtc::MODE_CONTROL];
+    let folded = folded(crtc.data[crtc::MODE_CONTROL]);
     let format = format(regs);
 
     let (mut width, height) = if regs.dispi.enabled() {
@@ -153,16 +153,26 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
         size: Size { width, height },
         format,
         planes: regs.attribute.data[attribute::PLANE_ENABLE] & 0x0f,
-        row_repeat: if crtc_mode & crtc::ROW_BIT_0_OFF != 0 {
+        row_repeat: if folded[0].is_none() {
             (u32::from(scan_lines & crtc::SCAN_LINES) + 1) << double_scan
         } else {
             1 + double_scan
         },
         panning,
         panning_reset: regs.attribute.data[attribute::MODE_CONTROL] & attribute::PANNING_RESET != 0,
-        crtc_mode,
+        folded,
         layout: layout(regs),
     }
+}
+
+/// What CRTC Mode Control says of [`GraphicsMode::folded`].
+fn folded(mode_control: u8) -> [Option<u32>; 2] {
+    let is_set = |bit| mode_control & bit != 0;
+    let first = if is_set(crtc::BYTE_MODE) { 15 } else { 14 };
+    [
+        (!is_set(crtc::ROW_BIT_0_OFF)).then_some(1 << first),
+        (!is_set(crtc::ROW_BIT_1_OFF)).then_some(1 << 15),
+    ]
 }
 
 fn format(regs: &Registers) -> Format {
@@ -246,6 +256,20 @@ mod tests {
 
     fn mode(regs: &Registers) -> Mode {
         Scanout::new(regs, true, 0).mode
+    }
+
+    #[test]
+    fn bits_of_the_row_counter_go_to_address_bits_14_and_15() {
+        for (mode_control, folded) in [
+            (0x03, [None, None]),
+            (0x01, [None, Some(0x8000)]),
+            (0x02, [Some(0x4000), None]),
+            (0x02 | crtc::BYTE_MODE, [Some(0x8000), None]),
+            (0x00, [Some(0x4000), Some(0x8000)]),
+        ] {
+            let mode = graphics_mode(&with_crtc(&[(crtc::MODE_CONTROL, mode_control)]));
+            assert_eq!(mode.folded, folded, "CR17 = {mode_control:#04x}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use super::{GraphicsMode, Mode, Scanout, Size};
 use crate::damage::Damage;
 use crate::dirty::{BAND, any_dirty, check_words};
 use crate::error::BitmapLengthError;
-use crate::regs::crtc;
 use crate::vram::Vram;
 
 /// A picture that lies in VRAM as it shows, so that a front end can show the memory itself, or export
@@ -56,8 +55,7 @@ impl Scanout {
 
 /// Whether each line is the pitch below the one before.
 fn is_linear(mode: &GraphicsMode) -> bool {
-    const UNFOLDED: u8 = crtc::NO_ROW_ADDRESSING;
-    mode.crtc_mode & UNFOLDED == UNFOLDED
+    mode.folded == [None; 2]
         && mode.row_repeat == 1
         && mode.layout.line_compare.saturating_add(1) >= mode.size.height
 }
@@ -137,7 +135,7 @@ mod tests {
             row_repeat: 1,
             panning: 0,
             panning_reset: false,
-            crtc_mode: crtc::NO_ROW_ADDRESSING,
+            folded: [None; 2],
             layout: Layout {
                 start: 0x1000,
                 pitch: 256,
@@ -158,7 +156,7 @@ mod tests {
         let is_direct = |change: fn(&mut GraphicsMode)| scanout(change).direct(&vram).is_some();
         assert!(is_direct(|_| {}));
         assert!(!is_direct(|mode| mode.row_repeat = 2));
-        assert!(!is_direct(|mode| mode.crtc_mode = 0));
+        assert!(!is_direct(|mode| mode.folded[1] = Some(1 << 15)));
         assert!(!is_direct(|mode| mode.layout.line_compare = 98));
         assert!(is_direct(|mode| mode.layout.start = (1 << 20) - 100 * 256));
         assert!(!is_direct(

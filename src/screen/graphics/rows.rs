@@ -5,7 +5,6 @@ use std::ops::Range;
 use vm_memory::bitmap::Bitmap;
 
 use crate::dirty::{BAND, Dirty, around};
-use crate::regs::crtc;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
 use crate::screen::kernels::{GROUP_BYTES, GROUP_PIXELS};
 use crate::vram::Vram;
@@ -21,21 +20,22 @@ struct Address {
 #[expect(clippy::arithmetic_side_effects, reason = "counts of lines")]
 fn addresses(mode: &GraphicsMode) -> impl Iterator<Item = Address> + use<> {
     let mode = *mode;
-    // The row counter's bits that must be set for the address to move on: those that are folded in.
-    let folded = u32::from(!mode.crtc_mode & crtc::NO_ROW_ADDRESSING);
+    // The address moves on after the last of the rows that are folded into it.
+    let [first, second] = mode.folded.map(|bit| u32::from(bit.is_some()));
+    let last = first | second << 1;
     let mut base = mode.layout.start;
     let mut counter = 0_u32;
     let mut repeats = 0;
     let mut panning = mode.panning;
     (0..mode.size.height).map(move |line| {
         let address = Address {
-            bytes: fold(base, counter, mode.crtc_mode),
+            bytes: fold(base, counter, mode.folded),
             panning,
         };
         repeats += 1;
         if repeats == mode.row_repeat {
             repeats = 0;
-            if counter & folded == folded {
+            if counter & last == last {
                 base = base.wrapping_add(mode.layout.pitch);
             }
             counter += 1;
@@ -50,19 +50,15 @@ fn addresses(mode: &GraphicsMode) -> impl Iterator<Item = Address> + use<> {
     })
 }
 
-/// Replaces address bits by bits of the row counter, as CGA and Hercules lay out their rows.
-fn fold(address: u32, counter: u32, crtc_mode: u8) -> u32 {
+/// Puts the row counter's low bits in the place of address bits.
+fn fold(address: u32, counter: u32, folded: [Option<u32>; 2]) -> u32 {
     let mut address = address;
-    if crtc_mode & crtc::ROW_BIT_0_OFF == 0 {
-        let bit = if crtc_mode & crtc::BYTE_MODE != 0 {
-            15
-        } else {
-            14
-        };
-        address = (address & !(1 << bit)) | (counter & 1) << bit;
-    }
-    if crtc_mode & crtc::ROW_BIT_1_OFF == 0 {
-        address = (address & !(1 << 15)) | (counter >> 1 & 1) << 15;
+    for (place, is_set) in folded.into_iter().zip([counter & 1 != 0, counter & 2 != 0]) {
+        match place {
+            Some(bit) if is_set => address |= bit,
+            Some(bit) => address &= !bit,
+            None => {}
+        }
     }
     address
 }
@@ -229,9 +225,7 @@ mod tests {
     use super::*;
     use crate::scanout::{Layout, Size};
 
-    const NORMAL: u8 = crtc::NO_ROW_ADDRESSING;
-
-    fn mode(height: u32, row_repeat: u32, crtc_mode: u8) -> GraphicsMode {
+    fn mode(height: u32, row_repeat: u32) -> GraphicsMode {
         GraphicsMode {
             size: Size { width: 8, height },
             format: Format::Planar { doubled: false },
@@ -239,7 +233,7 @@ mod tests {
             row_repeat,
             panning: 0,
             panning_reset: false,
-            crtc_mode,
+            folded: [None; 2],
             layout: Layout {
                 start: 1000,
                 pitch: 80,
@@ -254,20 +248,20 @@ mod tests {
 
     #[test]
     fn rows_repeat_before_the_next() {
-        assert_eq!(bytes(&mode(5, 1, NORMAL)), [1000, 1080, 1160, 1240, 1320]);
-        assert_eq!(bytes(&mode(5, 2, NORMAL)), [1000, 1000, 1080, 1080, 1160]);
+        assert_eq!(bytes(&mode(5, 1)), [1000, 1080, 1160, 1240, 1320]);
+        assert_eq!(bytes(&mode(5, 2)), [1000, 1000, 1080, 1080, 1160]);
     }
 
     #[test]
     fn the_line_after_the_line_compare_restarts_at_0_without_restarting_the_repeats() {
-        let mut mode = mode(6, 2, NORMAL);
+        let mut mode = mode(6, 2);
         mode.layout.line_compare = 2;
         assert_eq!(bytes(&mode), [1000, 1000, 1080, 0, 80, 80]);
     }
 
     #[test]
     fn panning_ends_at_the_line_compare_if_it_is_reset_there() {
-        let mut mode = mode(3, 1, NORMAL);
+        let mut mode = mode(3, 1);
         mode.panning = 5;
         mode.layout.line_compare = 1;
         let panning = |mode: &GraphicsMode| {
@@ -282,20 +276,16 @@ mod tests {
 
     #[test]
     fn cga_rows_are_interleaved() {
-        let mut mode = mode(5, 1, crtc::ROW_BIT_1_OFF);
+        let mut mode = mode(5, 1);
+        mode.folded[0] = Some(0x4000);
         mode.layout.start = 0;
-        assert_eq!(
-            bytes(&mode),
-            [0, 0x4000, 80, 0x4000 + 80, 160],
-            "word mode: bit 14"
-        );
-        mode.crtc_mode |= crtc::BYTE_MODE;
-        assert_eq!(bytes(&mode)[..2], [0, 0x8000], "byte mode: bit 15");
+        assert_eq!(bytes(&mode), [0, 0x4000, 80, 0x4000 + 80, 160]);
     }
 
     #[test]
     fn four_row_interleave_moves_on_after_four_rows() {
-        let mut mode = mode(6, 1, 0);
+        let mut mode = mode(6, 1);
+        mode.folded = [Some(0x4000), Some(0x8000)];
         mode.layout.start = 0;
         assert_eq!(bytes(&mode), [0, 0x4000, 0x8000, 0xc000, 80, 0x4000 + 80]);
     }
@@ -314,8 +304,8 @@ mod tests {
                 .map(|row| (row.line, row.lines))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(lines(mode(5, 2, NORMAL)), [(0, 2), (2, 2), (4, 1)]);
-        assert_eq!(lines(mode(3, 1, NORMAL)), [(0, 1), (1, 1), (2, 1)]);
+        assert_eq!(lines(mode(5, 2)), [(0, 2), (2, 2), (4, 1)]);
+        assert_eq!(lines(mode(3, 1)), [(0, 1), (1, 1), (2, 1)]);
     }
 
     #[test]
