@@ -20,15 +20,15 @@ impl Console {
     pub fn write(&mut self, byte: u8) {
         if self.echo {
             // A closed stderr is no reason to stop the machine.
-            let _ = Terminal.write_all(&[byte]);
+            let _ = GuestText.write_all(&[byte]);
         }
     }
 }
 
 /// Copies a guest's text to stderr. Nothing that could command the terminal gets through.
-pub struct Terminal;
+pub struct GuestText;
 
-impl Write for Terminal {
+impl Write for GuestText {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let shown = text.iter().filter_map(|byte| match byte {
             b'\r' => None,

@@ -5,15 +5,15 @@ use std::convert::Infallible;
 
 use vm_superio::Trigger;
 
-use crate::console::Terminal;
+use crate::console::GuestText;
 
 /// The port's registers.
-pub struct Serial(vm_superio::Serial<Interrupt, vm_superio::serial::NoEvents, Terminal>);
+pub struct Serial(vm_superio::Serial<Interrupt, vm_superio::serial::NoEvents, GuestText>);
 
 impl Serial {
     /// A port in its power-on state.
     pub fn new() -> Self {
-        Self(vm_superio::Serial::new(Interrupt::default(), Terminal))
+        Self(vm_superio::Serial::new(Interrupt::default(), GuestText))
     }
 
     /// Reads the register at `offset`.
