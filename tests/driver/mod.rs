@@ -1,18 +1,16 @@
 //! What a guest's driver does, in the terms of the VGA references: shared by the tests.
 
 // Each test binary uses its own part of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
+mod monitor;
 pub mod registers;
 
 use std::fmt::{Arguments, Debug, Display};
-use std::time::Duration;
 
-use stdvga::{
-    Config, Damage, Dirty, Effects, GraphicsMode, Mode, Screen, Size, StdVga, Surface, Variant,
-    WINDOW,
-};
+use stdvga::{Config, Effects, GraphicsMode, Mode, StdVga, Variant, WINDOW};
 
+pub use monitor::{Monitor, UNTOUCHED};
 pub use registers::*;
 
 /// Where logged accesses to VRAM go: to BAR0, or to the framebuffer of `isa-vga`.
@@ -540,64 +538,5 @@ impl Guest {
         for (y, dots) in (0_u64..).zip(lines) {
             self.vram_write(128 * u64::from(character) + 4 * y + 2, &[*dots]);
         }
-    }
-}
-
-/// A monitor: a screen and the surface it draws on.
-#[derive(Default)]
-pub struct Monitor {
-    pub screen: Screen,
-    pub size: Option<Size>,
-    pub pixels: Vec<u32>,
-}
-
-impl Monitor {
-    /// Refreshes at `milliseconds`, growing the surface as the picture does.
-    pub fn refresh(&mut self, guest: &mut Guest, milliseconds: u64) -> Damage {
-        self.refresh_where(guest, Dirty::Compare, milliseconds)
-    }
-
-    /// Refreshes with what's known to be dirty.
-    pub fn refresh_where(
-        &mut self,
-        guest: &mut Guest,
-        dirty: Dirty<'_>,
-        milliseconds: u64,
-    ) -> Damage {
-        let scanout = guest.vga.scanout();
-        let size = self.screen.size(&scanout);
-        if self.size != Some(size) {
-            self.size = Some(size);
-            // Not black, so that a pixel that isn't drawn is seen.
-            self.pixels = vec![0xdead_beef; (size.width * size.height) as usize];
-        }
-        let surface = Surface {
-            pixels: &mut self.pixels,
-            stride: size.width as usize,
-        };
-        self.screen
-            .refresh(
-                &scanout,
-                guest.vga.vram(),
-                dirty,
-                Duration::from_millis(milliseconds),
-                surface,
-            )
-            .expect("the surface has the size that the screen asked for")
-    }
-
-    pub fn pixel(&self, x: u32, y: u32) -> u32 {
-        let width = self.size.expect("a refresh").width;
-        self.pixels[(y * width + x) as usize]
-    }
-
-    /// `count` pixels from a place on, to the right.
-    pub fn row(&self, x: u32, y: u32, count: u32) -> Vec<u32> {
-        (x..x + count).map(|x| self.pixel(x, y)).collect()
-    }
-
-    pub fn dimensions(&self) -> (u32, u32) {
-        let size = self.size.expect("a refresh");
-        (size.width, size.height)
     }
 }

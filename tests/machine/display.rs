@@ -3,10 +3,8 @@
 use stdvga::{Damage, DirectScanout, Dirty, Format, GraphicsMode, Kernels, Mode, Rect, Screen};
 
 use crate::actions::Source;
-use crate::driver::{Guest, Monitor};
+use crate::driver::{Guest, Monitor, UNTOUCHED};
 
-/// What a pixel is on a surface that nothing was drawn on.
-const UNTOUCHED: u32 = 0xdead_beef;
 /// The most pixels of a picture that is drawn, for the time it takes.
 const MAX_PIXELS: u64 = 1 << 19;
 

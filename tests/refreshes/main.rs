@@ -22,11 +22,8 @@ mod pages;
 mod random;
 mod text;
 
-use driver::{Guest, Monitor};
+use driver::{Guest, Monitor, UNTOUCHED};
 use stdvga::{Dirty, Rect, Size, Variant};
-
-/// What surfaces hold before a refresh, to see what it draws. No picture has it.
-const UNTOUCHED: u32 = 0xdead_beef;
 
 fn rect(x: u32, y: u32, width: u32, height: u32) -> Rect {
     Rect {
