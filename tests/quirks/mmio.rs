@@ -83,6 +83,7 @@ fn the_byte_order_changes_by_one_of_two_patterns() {
         (big, big, Effects::empty()),
         ([0xbe, 0xbe, 0xbe, 0x1e], big, Effects::empty()),
         ([0; 4], big, Effects::empty()),
+        ([0x78, 0x56, 0x34, 0x12], big, Effects::empty()),
         (little, little, Effects::SCANOUT),
     ] {
         guest.mmio_write(EXTENDED_BYTE_ORDER, &written);
@@ -100,6 +101,10 @@ fn holes_read_ones() {
         guest.mmio_write(hole, &[0; 8]);
         guest.expect_mmio(hole, [0xff; 1]);
         guest.expect_mmio(hole, [0xff; 4]);
+    }
+    for byte in [0x3ff, 0x4fe, 0x516, 0xff9] {
+        guest.mmio_write(byte, &[0]);
+        guest.expect_mmio(byte, [0xff]);
     }
     guest.expect_mmio(0x516, [0xff, 0xff]);
     guest.expect_mmio(0x700, [0xff; 100]);
@@ -144,6 +149,7 @@ fn remapped_ports_keep_to_the_selected_addresses() {
     guest.expect_mmio(bar2_port(CRTC), [0xff]);
     guest.expect_mmio(bar2_port(INPUT_STATUS_1), [0xff]);
     guest.expect_mmio(bar2_port(0x3df), [0xff]);
+    guest.expect_mmio(bar2_port(0x3df), [0xff, 0xff]);
     guest.mmio_write(bar2_port(MISC_OUTPUT), &[COLOR_ADDRESSES]);
     guest.mmio_write(bar2_port(CRTC), &[CURSOR_LOCATION_HIGH, 0x12]);
     guest.expect_mmio(bar2_port(CRTC), [CURSOR_LOCATION_HIGH, 0x12]);

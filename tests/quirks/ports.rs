@@ -1,6 +1,6 @@
 //! Which ports answer, and accesses wider than a register.
 
-use stdvga::{Config, Variant};
+use stdvga::{Config, Effects, Variant};
 
 use crate::driver::*;
 
@@ -73,6 +73,7 @@ fn ports_without_a_register_read_zero() {
 fn secondary_vga_has_no_ports() {
     let mut guest = Guest::new(Variant::SecondaryVga);
     guest.misc_output(COLOR_ADDRESSES);
+    guest.expect_effects(Effects::empty());
     for port in [MISC_OUTPUT_READ, SEQUENCER, CRTC, MONO_CRTC] {
         guest.expect_inb(port, 0xff);
     }
@@ -104,6 +105,11 @@ fn a_word_that_leads_out_of_its_range_of_ports_loses_a_byte() {
 
     guest.outw(CRTC + 1, 0x5678);
     guest.expect_inw(CRTC, 0x780f);
+    guest.outw(GRAPHICS + 1, 0x0177);
+    guest.expect_inw(GRAPHICS + 1, 0xff77);
+
+    let mut monochrome = Guest::new(Variant::Vga);
+    monochrome.expect_inw(MONO_INPUT_STATUS_1, 0xff09);
 }
 
 #[test]

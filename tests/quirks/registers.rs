@@ -21,6 +21,10 @@ fn feature_control_keeps_one_bit() {
     guest.expect_inb(FEATURE_CONTROL_READ, 0x10);
     guest.outb(FEATURE_CONTROL_READ, 0x00);
     guest.expect_inb(FEATURE_CONTROL_READ, 0x10);
+
+    let mut monochrome = Guest::new(Variant::Vga);
+    monochrome.outb(MONO_INPUT_STATUS_1, 0xff);
+    monochrome.expect_inb(FEATURE_CONTROL_READ, 0x10);
 }
 
 #[test]
