@@ -100,12 +100,13 @@ pub fn by_blocks<const PIXEL_BYTES: usize, const PIXELS: usize>(
     pixels: &mut [u32],
     draw: impl Fn(&[[u8; PIXEL_BYTES]; PIXELS], &mut [u32; PIXELS]),
 ) {
-    let mut block = [[0; PIXEL_BYTES]; PIXELS];
-    let mut fetch_and_draw = |at: usize, len: usize, pixels: &mut [u32; PIXELS]| {
+    let fetch_and_draw = |at: usize, len: usize, pixels: &mut [u32; PIXELS]| {
         if let Ok(slice) = bytes.subslice(at, len * PIXEL_BYTES) {
+            // A new one each time, so that it needn't be in memory at all.
+            let mut block = [[0; PIXEL_BYTES]; PIXELS];
             slice.copy_to(block.as_flattened_mut());
+            draw(&block, pixels);
         }
-        draw(&block, pixels);
     };
     let count = (bytes.len() / PIXEL_BYTES).min(pixels.len());
     let (blocks, rest) = pixels[..count].as_chunks_mut();
