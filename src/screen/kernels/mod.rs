@@ -73,14 +73,33 @@ pub(super) struct Glyph<'a> {
     pub background: u32,
 }
 
-/// A loop, and what it works on: the arguments of the function of [`Tier`] that has its name.
+/// A loop from slice to slice, as the function of [`Tier`] that has its name says.
 pub(super) enum Work<'a> {
-    Planar(&'a [u8], u8, &'a mut [u8]),
-    Cga(&'a [u8], u8, &'a mut [u8]),
-    Colors16(&'a [u8], &'a Palette, &'a mut [u32]),
-    Colors16Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
-    Colors256Doubled(&'a [u8], &'a Palette, &'a mut [u32]),
-    Glyph(Glyph<'a>, &'a mut [u32], usize),
+    Planar {
+        groups: &'a [u8],
+        planes: u8,
+        indices: &'a mut [u8],
+    },
+    Cga {
+        groups: &'a [u8],
+        planes: u8,
+        indices: &'a mut [u8],
+    },
+    Colors16 {
+        indices: &'a [u8],
+        palette: &'a Palette,
+        pixels: &'a mut [u32],
+    },
+    Colors16Doubled {
+        indices: &'a [u8],
+        palette: &'a Palette,
+        pixels: &'a mut [u32],
+    },
+    Colors256Doubled {
+        indices: &'a [u8],
+        palette: &'a Palette,
+        pixels: &'a mut [u32],
+    },
 }
 
 /// What a pixel of one or more whole bytes is.
@@ -141,27 +160,47 @@ impl Tier {
     /// Groups of four bytes, one a plane, as eight indices each. Planes whose bit in `planes` is clear
     /// read as zeros.
     pub fn planar(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
-        self.run(Work::Planar(groups, planes, indices));
+        self.run(Work::Planar {
+            groups,
+            planes,
+            indices,
+        });
     }
 
     /// The same for CGA: two bits each of planes 0 and 2, then of planes 1 and 3.
     pub fn cga(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
-        self.run(Work::Cga(groups, planes, indices));
+        self.run(Work::Cga {
+            groups,
+            planes,
+            indices,
+        });
     }
 
     /// Looks up indices below 16.
     pub fn colors_16(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        self.run(Work::Colors16(indices, palette, pixels));
+        self.run(Work::Colors16 {
+            indices,
+            palette,
+            pixels,
+        });
     }
 
     /// Looks up indices below 16, each of which gives two pixels.
     pub fn colors_16_doubled(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        self.run(Work::Colors16Doubled(indices, palette, pixels));
+        self.run(Work::Colors16Doubled {
+            indices,
+            palette,
+            pixels,
+        });
     }
 
     /// Looks up indices, each of which gives two pixels.
     pub fn colors_256_doubled(self, indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
-        self.run(Work::Colors256Doubled(indices, palette, pixels));
+        self.run(Work::Colors256Doubled {
+            indices,
+            palette,
+            pixels,
+        });
     }
 
     /// Converts a row that lies in memory which others may write meanwhile.
@@ -185,6 +224,12 @@ impl Tier {
     /// Draws a character cell whose first pixel is that of `pixels`, and whose lines are `stride`
     /// pixels apart.
     pub fn glyph(self, glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
-        self.run(Work::Glyph(glyph, pixels, stride));
+        match self {
+            Self::Portable => plain::glyph(glyph, pixels, stride),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(cpu) => cpu.glyph(glyph, pixels, stride),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(cpu) => cpu.glyph(glyph, pixels, stride),
+        }
     }
 }

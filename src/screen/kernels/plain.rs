@@ -56,14 +56,33 @@ static DOTS: [[u32; GLYPH_DOTS]; 256] = {
 
 pub fn run(work: Work<'_>) {
     match work {
-        Work::Planar(groups, planes, indices) => planar(groups, planes, indices),
-        Work::Cga(groups, planes, indices) => cga(groups, planes, indices),
-        Work::Colors16(indices, palette, pixels) => colors_16(indices, palette, pixels),
-        Work::Colors16Doubled(indices, palette, pixels)
-        | Work::Colors256Doubled(indices, palette, pixels) => {
+        Work::Planar {
+            groups,
+            planes,
+            indices,
+        } => planar(groups, planes, indices),
+        Work::Cga {
+            groups,
+            planes,
+            indices,
+        } => cga(groups, planes, indices),
+        Work::Colors16 {
+            indices,
+            palette,
+            pixels,
+        } => colors_16(indices, palette, pixels),
+        Work::Colors16Doubled {
+            indices,
+            palette,
+            pixels,
+        }
+        | Work::Colors256Doubled {
+            indices,
+            palette,
+            pixels,
+        } => {
             colors_doubled(indices, palette, pixels);
         }
-        Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
     }
 }
 

@@ -25,19 +25,34 @@ const HALF: usize = 16;
 #[target_feature(enable = "avx2")]
 pub fn run(work: Work<'_>) {
     match work {
-        Work::Planar(groups, planes, indices) => {
+        Work::Planar {
+            groups,
+            planes,
+            indices,
+        } => {
             let (groups, indices) = transpose(groups, planes, indices, &PLANAR);
             plain::planar(groups, planes, indices);
         }
-        Work::Cga(groups, planes, indices) => {
+        Work::Cga {
+            groups,
+            planes,
+            indices,
+        } => {
             let (groups, indices) = transpose(groups, planes, indices, &CGA);
             plain::cga(groups, planes, indices);
         }
-        Work::Colors16(indices, palette, pixels) => colors_16(indices, palette, pixels),
-        Work::Colors16Doubled(indices, palette, pixels) => {
+        Work::Colors16 {
+            indices,
+            palette,
+            pixels,
+        } => colors_16(indices, palette, pixels),
+        Work::Colors16Doubled {
+            indices,
+            palette,
+            pixels,
+        } => {
             colors_16_doubled(indices, palette, pixels);
         }
-        Work::Glyph(character, pixels, stride) => glyph(character, pixels, stride),
         other => plain::run(other),
     }
 }
@@ -278,7 +293,6 @@ fn rgb888(bytes: &[[u8; 3]; BLOCK_24_BITS], order: ByteOrder, pixels: &mut [u32;
     }
 }
 
-#[inline]
 #[target_feature(enable = "avx2")]
 pub fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
     let Glyph {

@@ -21,16 +21,30 @@ use crate::config::ByteOrder;
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 pub fn run(work: Work<'_>) {
     match work {
-        Work::Planar(groups, planes, indices) => planar(groups, planes, indices),
-        Work::Colors16(indices, palette, pixels) => colors_16(indices, palette, pixels),
-        Work::Colors16Doubled(indices, palette, pixels) => {
+        Work::Planar {
+            groups,
+            planes,
+            indices,
+        } => planar(groups, planes, indices),
+        Work::Colors16 {
+            indices,
+            palette,
+            pixels,
+        } => colors_16(indices, palette, pixels),
+        Work::Colors16Doubled {
+            indices,
+            palette,
+            pixels,
+        } => {
             colors_16_doubled(indices, palette, pixels);
         }
-        Work::Colors256Doubled(indices, palette, pixels) => {
+        Work::Colors256Doubled {
+            indices,
+            palette,
+            pixels,
+        } => {
             colors_256_doubled(indices, palette, pixels);
         }
-        // No faster, but for the way there, which counts where there are thousands.
-        Work::Glyph(glyph, pixels, stride) => avx2::glyph(glyph, pixels, stride),
         other => avx2::run(other),
     }
 }

@@ -11,7 +11,7 @@ mod memory;
 use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
-use super::{Pixel, Work};
+use super::{Glyph, Pixel, Work};
 
 /// Proof of AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,12 @@ impl Avx2 {
     ) {
         // SAFETY: `avx2::row` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
         unsafe { avx2::row(pixel, bytes, pixels) }
+    }
+
+    #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
+    pub fn glyph(self, glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
+        // SAFETY: `avx2::glyph` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
+        unsafe { avx2::glyph(glyph, pixels, stride) }
     }
 }
 
@@ -70,5 +76,13 @@ impl Avx512 {
         // SAFETY: `avx512::row` needs these four features, and only `detect` makes an `Avx512`, where
         // it found them.
         unsafe { avx512::row(pixel, bytes, pixels) }
+    }
+
+    /// Wider vectors don't draw glyphs any faster.
+    #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
+    pub fn glyph(self, glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
+        // SAFETY: `avx2::glyph` needs AVX2, which is a part of AVX-512F, and only `detect` makes an
+        // `Avx512`, where it found that.
+        unsafe { avx2::glyph(glyph, pixels, stride) }
     }
 }
