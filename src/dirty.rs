@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
 
-use crate::device::StdVga;
 use crate::error::BitmapLengthError;
 
 /// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen).
@@ -133,24 +132,6 @@ impl DirtyBitmap {
             }
         }
         Ok(())
-    }
-}
-
-impl StdVga {
-    /// Moves the marks of the pages that the device wrote into `words`: ORs them in, and clears them.
-    ///
-    /// A mark is given out once. Where there are several readers (a screen and a migration), each has
-    /// words of its own, and what comes out here is ORed into all of them.
-    ///
-    /// The device is needed for it, though the marks are VRAM's: who has it exclusively keeps it from
-    /// writing meanwhile, so that no mark gets lost.
-    ///
-    /// # Errors
-    ///
-    /// [`BitmapLengthError`] where `words` isn't [`Vram::dirty_words`](crate::Vram::dirty_words) long.
-    /// Nothing is moved then.
-    pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
-        self.vram().region().bitmap().drain_into(words)
     }
 }
 

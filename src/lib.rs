@@ -91,12 +91,9 @@ mod edid;
 mod effects;
 mod error;
 mod mappings;
-mod memory;
-mod mmio;
 #[cfg(target_os = "linux")]
 mod mode_event;
 mod pci;
-mod ports;
 mod regs;
 mod scanout;
 mod screen;
@@ -117,7 +114,7 @@ pub use error::{
     BitmapLengthError, ConfigError, NoEdidError, RefreshError, StateError, SurfaceError,
 };
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
-pub use mmio::BAR2_BYTES;
+pub use pci::BAR2_BYTES;
 pub use scanout::{
     Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode,
 };

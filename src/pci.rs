@@ -6,7 +6,9 @@ use vm_memory::GuestAddress;
 
 use crate::config::{Config, Variant};
 use crate::mappings::MappedRange;
-use crate::mmio::BAR2_BYTES;
+
+/// Length of BAR2, in bytes.
+pub const BAR2_BYTES: u64 = 0x1000;
 
 /// Length of the configuration space, in bytes.
 const CONFIG_BYTES: usize = 256;

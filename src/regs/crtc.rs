@@ -90,22 +90,19 @@ impl Crtc {
         self.data[usize::from(self.index)]
     }
 
-    /// Stores into the indexed register, as far as the write protection allows.
+    /// Stores into the indexed register, as far as the write protection allows. Tells whether all of
+    /// `value` was stored.
     #[expect(clippy::indexing_slicing, reason = "a byte indexes all 256 registers")]
-    pub fn write_data(&mut self, value: u8) -> Write {
+    pub fn write_data(&mut self, value: u8) -> bool {
         let index = usize::from(self.index);
-        let before = self.data[index];
         let protected = self.data[VERTICAL_RETRACE_END] & PROTECT != 0 && index <= OVERFLOW;
-        if !protected {
-            self.data[index] = value;
-            Write::Stored { index, before }
-        } else if index == OVERFLOW {
-            self.data[index] =
-                (before & !OVERFLOW_LINE_COMPARE_8) | (value & OVERFLOW_LINE_COMPARE_8);
-            Write::LineCompareOnly { before }
-        } else {
-            Write::Dropped
-        }
+        let stored = match (protected, index) {
+            (false, _) => 0xff,
+            (true, OVERFLOW) => OVERFLOW_LINE_COMPARE_8,
+            (true, _) => 0,
+        };
+        self.data[index] = (self.data[index] & !stored) | (value & stored);
+        !protected
     }
 
     /// Displayed lines less one: ten bits of Vertical Display Enable End.
@@ -134,17 +131,6 @@ impl Crtc {
     }
 }
 
-/// What a data write did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Write {
-    /// The value was stored.
-    Stored { index: usize, before: u8 },
-    /// Only the line compare bit of Overflow was taken, the rest being protected.
-    LineCompareOnly { before: u8 },
-    /// Write protection dropped it.
-    Dropped,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,24 +148,15 @@ mod tests {
         let mut crtc = with(&[(VERTICAL_RETRACE_END, PROTECT), (OVERFLOW, 0x42)]);
         for index in 0..=6 {
             crtc.index = index;
-            assert_eq!(crtc.write_data(0xff), Write::Dropped, "CR{index:02x}");
+            assert!(!crtc.write_data(0xff), "CR{index:02x}");
             assert_eq!(crtc.read_data(), 0, "CR{index:02x}");
         }
         crtc.index = OVERFLOW as u8;
-        assert_eq!(
-            crtc.write_data(0xbd),
-            Write::LineCompareOnly { before: 0x42 }
-        );
-        assert_eq!(crtc.read_data(), 0x52);
+        assert!(!crtc.write_data(0xbd));
+        assert_eq!(crtc.read_data(), 0x52, "bit 4 alone is taken");
         crtc.index = VERTICAL_RETRACE_END as u8;
-        assert_eq!(
-            crtc.write_data(0),
-            Write::Stored {
-                index: 0x11,
-                before: PROTECT
-            },
-            "CR11 unlocks itself"
-        );
+        assert!(crtc.write_data(0), "CR11 unlocks itself");
+        assert_eq!(crtc.read_data(), 0);
     }
 
     #[test]

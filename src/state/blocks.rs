@@ -16,7 +16,8 @@ use crate::regs::crtc::Crtc;
 use crate::regs::dac::{self, Dac};
 use crate::regs::dispi::{self, Dispi};
 use crate::regs::graphics::{self, GraphicsController};
-use crate::regs::misc::{self, Misc, Timing};
+use crate::regs::misc::{self, Misc};
+use crate::regs::retrace::{self, Timing};
 use crate::regs::sequencer::{self, Sequencer};
 
 impl Hardware {
@@ -110,7 +111,7 @@ impl MiscState {
             output: *output,
             feature_control: *feature_control,
             status: if *in_retrace {
-                misc::VERTICAL_RETRACE
+                retrace::VERTICAL_RETRACE
             } else {
                 0
             },

@@ -9,7 +9,6 @@ mod tests;
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::device::StdVga;
 use crate::mappings::{WINDOW, WindowRam};
 use crate::regs::crtc::{self, Crtc};
 use crate::regs::{Registers, graphics, sequencer};
@@ -21,20 +20,6 @@ pub(crate) const LEN: u64 = WINDOW.end - WINDOW.start;
 
 /// Bytes of a run that are written at once.
 const BLOCK: usize = 32;
-
-impl<B: Bitmap> StdVga<B> {
-    /// Carries out writes to the 0xa0000 window that were collected: offsets from its start, and bytes.
-    ///
-    /// It's what a call of [`StdVga::window_write`] for each would do, in this order. Drain KVM's ring
-    /// of coalesced writes into it before any other access is handed over, and before
-    /// [`StdVga::scanout`], [`StdVga::drain_dirty`] and [`StdVga::state`]. (Accesses through memory that
-    /// is mapped may still overtake what waits in the ring, as in QEMU. No driver mixes them.)
-    pub fn window_writes<'a>(&mut self, writes: impl IntoIterator<Item = (u64, &'a [u8])>) {
-        for (offset, data) in writes {
-            self.window_write(offset, data);
-        }
-    }
-}
 
 /// Where accesses to the window lead, decoded from the registers: good until one of them is written.
 #[derive(Clone, Debug)]
