@@ -61,6 +61,8 @@ mod blocks;
 #[cfg(feature = "serde")]
 mod serialize;
 
+use std::ops::RangeInclusive;
+
 use crate::config::{ByteOrder, Monitor, Variant};
 use crate::error::StateError;
 use crate::mappings::WindowRam;
@@ -192,7 +194,7 @@ pub struct MiscState {
     pub timing: Option<RetraceTiming>,
 }
 
-/// When the retraces are, as programmed when the device last looked. Bounds are inclusive.
+/// When the retraces are, as programmed when the device last looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -207,10 +209,10 @@ pub struct RetraceTiming {
     pub characters_per_line: u64,
     /// Lines in a frame, 2 to 1025.
     pub lines: u64,
-    /// The first and the last line of the vertical retrace, up to 1039.
-    pub vertical_retrace: (u64, u64),
-    /// The first and the last character of a line's horizontal retrace, up to 290.
-    pub horizontal_retrace: (u64, u64),
+    /// The lines of the vertical retrace, up to 1039.
+    pub vertical_retrace: RangeInclusive<u64>,
+    /// The characters of a line's horizontal retrace, up to 290.
+    pub horizontal_retrace: RangeInclusive<u64>,
 }
 
 /// The Sequencer.

@@ -1,5 +1,7 @@
 //! The precise retrace: what Input Status 1 tells where the embedder gives a clock.
 
+use std::ops::RangeInclusive;
+
 use super::crtc::{self, Crtc};
 use crate::config::Clock;
 
@@ -8,14 +10,14 @@ pub(crate) const VERTICAL_RETRACE: u8 = 0x09;
 /// Input Status 1 bit 0: the display is off, here during the horizontal retrace.
 const DISPLAY_OFF: u8 = 0x01;
 
-/// When the retraces are. Lines and character columns; bounds are inclusive.
+/// When the retraces are, by lines and by characters of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
     pub nanoseconds_per_character: u64,
     pub characters_per_line: u64,
     pub lines: u64,
-    pub vertical_retrace: (u64, u64),
-    pub horizontal_retrace: (u64, u64),
+    pub vertical_retrace: RangeInclusive<u64>,
+    pub horizontal_retrace: RangeInclusive<u64>,
 }
 
 impl Timing {
@@ -35,14 +37,9 @@ impl Timing {
             characters_per_line: (register(crtc::HORIZONTAL_TOTAL) + 5)
                 << u32::from(dot_clock_half),
             lines: u64::from(crtc.with_overflow(crtc::VERTICAL_TOTAL, 0, 5)) + 2,
-            vertical_retrace: (
-                vertical_start,
-                vertical_start + (register(crtc::VERTICAL_RETRACE_END) & 0x0f) + 1,
-            ),
-            horizontal_retrace: (
-                horizontal_start,
-                horizontal_start + (horizontal_end & 0x1f) + 1,
-            ),
+            vertical_retrace: vertical_start
+                ..=vertical_start + (register(crtc::VERTICAL_RETRACE_END) & 0x0f) + 1,
+            horizontal_retrace: horizontal_start..=horizontal_start + (horizontal_end & 0x1f) + 1,
         }
     }
 
@@ -57,10 +54,9 @@ impl Timing {
         let character = (clock.now() / self.nanoseconds_per_character) % frame;
         let line = character / self.characters_per_line;
         let column = character % self.characters_per_line;
-        let within = |(first, last): (u64, u64), at: u64| (first..=last).contains(&at);
-        if within(self.vertical_retrace, line) {
+        if self.vertical_retrace.contains(&line) {
             VERTICAL_RETRACE
-        } else if within(self.horizontal_retrace, column) {
+        } else if self.horizontal_retrace.contains(&column) {
             DISPLAY_OFF
         } else {
             0

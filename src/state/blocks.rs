@@ -130,7 +130,7 @@ impl RetraceTiming {
             lines,
             vertical_retrace,
             horizontal_retrace,
-        } = *timing;
+        } = timing.clone();
         Self {
             nanoseconds_per_character,
             characters_per_line,
@@ -147,7 +147,7 @@ impl RetraceTiming {
             lines,
             vertical_retrace,
             horizontal_retrace,
-        } = *self;
+        } = self.clone();
         for (field, value, allowed) in [
             (
                 "nanoseconds_per_character",
@@ -156,10 +156,18 @@ impl RetraceTiming {
             ),
             ("characters_per_line", characters_per_line, 5..=520),
             ("lines", lines, 2..=1025),
-            ("vertical_retrace.0", vertical_retrace.0, 0..=1023),
-            ("vertical_retrace.1", vertical_retrace.1, 1..=1039),
-            ("horizontal_retrace.0", horizontal_retrace.0, 0..=258),
-            ("horizontal_retrace.1", horizontal_retrace.1, 1..=290),
+            (
+                "vertical_retrace.start",
+                *vertical_retrace.start(),
+                0..=1023,
+            ),
+            ("vertical_retrace.end", *vertical_retrace.end(), 1..=1039),
+            (
+                "horizontal_retrace.start",
+                *horizontal_retrace.start(),
+                0..=258,
+            ),
+            ("horizontal_retrace.end", *horizontal_retrace.end(), 1..=290),
         ] {
             check_range(format_args!("misc.timing.{field}"), value, allowed)?;
         }
