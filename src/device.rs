@@ -16,7 +16,7 @@ use vm_memory::bitmap::Bitmap;
 #[cfg(target_os = "linux")]
 use vmm_sys_util::eventfd::EventFd;
 
-use crate::config::{Config, Monitor, Variant};
+use crate::config::{Config, Monitor};
 use crate::counters::{Counters, count};
 use crate::dirty::DirtyBitmap;
 use crate::edid::Edid;
@@ -28,6 +28,7 @@ use crate::mode_event::ModeEvent;
 use crate::pci::PciConfig;
 use crate::regs::{Registers, Touched};
 use crate::scanout::{self, Scanout, Shape};
+use crate::variant::Variant;
 use crate::vram::Vram;
 use crate::window::Routes;
 

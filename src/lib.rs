@@ -99,12 +99,13 @@ mod scanout;
 mod screen;
 pub mod state;
 mod text;
+mod variant;
 #[cfg(feature = "vm-device")]
 mod vm_device;
 mod vram;
 mod window;
 
-pub use config::{ByteOrder, Clock, Config, Monitor, Retrace, Variant};
+pub use config::{ByteOrder, Clock, Config, Monitor, Retrace};
 pub use counters::{Accesses, Counters};
 pub use damage::{Damage, Rect};
 pub use device::StdVga;
@@ -121,6 +122,7 @@ pub use scanout::{
 pub use screen::{Kernels, Screen, Surface};
 pub use state::State;
 pub use text::{Cell, TextScreen};
+pub use variant::Variant;
 #[cfg(feature = "vm-device")]
 pub use vm_device::BusVga;
 pub use vram::Vram;

@@ -4,8 +4,9 @@ use std::iter;
 
 use vm_memory::GuestAddress;
 
-use crate::config::{Config, Variant};
+use crate::config::Config;
 use crate::mappings::MappedRange;
+use crate::variant::Variant;
 
 /// Length of BAR2, in bytes.
 pub const BAR2_BYTES: u64 = 0x1000;

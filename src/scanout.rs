@@ -5,11 +5,7 @@ mod direct;
 
 use std::fmt;
 
-use vm_memory::bitmap::Bitmap;
-
 use crate::config::ByteOrder;
-use crate::text::{self, CELL_BYTES, TextScreen};
-use crate::vram::Vram;
 
 pub(crate) use decode::shape;
 pub use direct::DirectScanout;
@@ -138,20 +134,6 @@ pub struct Cursor {
     pub first: u32,
     /// The last one.
     pub last: u32,
-}
-
-impl Cursor {
-    /// Its column, if it's in the row of cells at `address`.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        clippy::cast_possible_truncation,
-        reason = "a cell has four bytes"
-    )]
-    pub(crate) fn column(&self, address: u32, columns: u32) -> Option<u32> {
-        let within = self.address.checked_sub(address)?;
-        let column = within / CELL_BYTES as u32;
-        (within.is_multiple_of(CELL_BYTES as u32) && column < columns).then_some(column)
-    }
 }
 
 /// How bytes of VRAM become pixels.
@@ -283,14 +265,5 @@ impl Scanout {
     /// 0x57). Other programs repeat the high bits.
     pub fn palette(&self) -> &[u32; 256] {
         &self.palette
-    }
-
-    /// The characters on the screen, read from `vram`. `None` unless it's a text mode whose picture
-    /// shows.
-    pub fn text<B: Bitmap>(&self, vram: &Vram<B>) -> Option<TextScreen> {
-        match &self.mode {
-            Mode::Text(mode) if mode.is_drawable() => Some(text::read(mode, vram)),
-            _ => None,
-        }
     }
 }

@@ -63,9 +63,10 @@ mod serialize;
 
 use std::ops::RangeInclusive;
 
-use crate::config::{ByteOrder, Monitor, Variant};
+use crate::config::{ByteOrder, Monitor};
 use crate::error::StateError;
 use crate::mappings::WindowRam;
+use crate::variant::Variant;
 
 pub use crate::error::Allowed;
 pub(crate) use blocks::{check_forced, check_window_ram};
@@ -128,7 +129,10 @@ impl State {
         if (1..=Self::VERSION).contains(&version) {
             Ok(())
         } else {
-            Err(StateError::Version { version })
+            Err(StateError::Version {
+                version,
+                newest: Self::VERSION,
+            })
         }
     }
 }

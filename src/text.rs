@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::scanout::TextMode;
+use crate::scanout::{Cursor, Mode, Scanout, TextMode};
 use crate::vram::Vram;
 
 /// Bytes of VRAM that a cell takes: character, attribute, and two of other planes.
@@ -36,6 +36,31 @@ impl TextScreen {
     pub fn row(&self, row: u32) -> &[Cell] {
         let mut rows = self.cells.chunks(self.columns.max(1) as usize);
         rows.nth(row as usize).unwrap_or_default()
+    }
+}
+
+impl Scanout {
+    /// The characters on the screen, read from `vram`. `None` unless it's a text mode whose picture
+    /// shows.
+    pub fn text<B: Bitmap>(&self, vram: &Vram<B>) -> Option<TextScreen> {
+        match &self.mode {
+            Mode::Text(mode) if mode.is_drawable() => Some(read(mode, vram)),
+            _ => None,
+        }
+    }
+}
+
+impl Cursor {
+    /// Its column, if it's in the row of cells at `address`.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "a cell has four bytes"
+    )]
+    fn column(&self, address: u32, columns: u32) -> Option<u32> {
+        let within = self.address.checked_sub(address)?;
+        let column = within / CELL_BYTES as u32;
+        (within.is_multiple_of(CELL_BYTES as u32) && column < columns).then_some(column)
     }
 }
 
@@ -95,7 +120,7 @@ pub(crate) fn cells_in(span: &Range<u64>) -> usize {
 
 /// Reads the screen of a drawable mode.
 #[expect(clippy::arithmetic_side_effects, reason = "at most 16000 cells")]
-pub(crate) fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
+fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
     let mut cells = Vec::with_capacity((mode.columns * mode.rows) as usize);
     let mut bytes = vec![0; mode.columns as usize * CELL_BYTES];
     let mut cursor = None;

@@ -58,7 +58,11 @@ impl<B: Bitmap> StdVga<B> {
         let window = self.variant.has_legacy().then_some(whole);
         let offset_in = |range: Option<MappedRange>| range?.offset_of(address);
         let in_window = offset_in(window);
-        let is_window_ram = |offset: &u64| mappings.window.is_some_and(|ram| ram.contains(*offset));
+        let is_window_ram = |offset: &u64| {
+            mappings
+                .window
+                .is_some_and(|ram| ram.address(*offset).is_some())
+        };
         in_window
             .filter(is_window_ram)
             .map(Door::Window)
@@ -72,7 +76,8 @@ impl<B: Bitmap> StdVga<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Variant};
+    use crate::config::Config;
+    use crate::variant::Variant;
 
     const BAR0: u32 = 0xfd00_0000;
     const BAR2: u32 = 0xfebf_0000;

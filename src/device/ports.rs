@@ -5,10 +5,10 @@ use std::ops::{Range, RangeInclusive};
 use vm_memory::bitmap::Bitmap;
 
 use super::StdVga;
-use crate::config::Variant;
 use crate::counters::count;
 use crate::effects::Effects;
 use crate::regs::{Registers, Touched};
+use crate::variant::Variant;
 
 /// DISPI index.
 const DISPI_INDEX: u16 = 0x1ce;

@@ -99,6 +99,7 @@ impl Misc {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use super::*;
     use crate::config::Clock;
@@ -128,7 +129,7 @@ mod tests {
         let now = Arc::new(AtomicU64::new(0));
         let clock = Clock::new({
             let now = Arc::clone(&now);
-            move || now.load(Ordering::Relaxed)
+            move || Duration::from_nanos(now.load(Ordering::Relaxed))
         });
         let mut misc = Misc::new(Retrace::Precise(clock));
         assert_eq!(

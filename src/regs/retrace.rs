@@ -51,7 +51,7 @@ impl Timing {
     )]
     pub fn status(&self, clock: &Clock) -> u8 {
         let frame = self.lines * self.characters_per_line;
-        let character = (clock.now() / self.nanoseconds_per_character) % frame;
+        let character = (clock.nanoseconds() / self.nanoseconds_per_character) % frame;
         let line = character / self.characters_per_line;
         let column = character % self.characters_per_line;
         if self.vertical_retrace.contains(&line) {

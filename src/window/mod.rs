@@ -21,13 +21,20 @@ pub(crate) const LEN: u64 = WINDOW.end - WINDOW.start;
 /// Bytes of a run that are written at once.
 const BLOCK: usize = 32;
 
+/// A part that no access reaches.
+const NOWHERE: WindowRam = WindowRam {
+    offset: 0,
+    len: 0,
+    vram_offset: 0,
+};
+
 /// Where accesses to the window lead, decoded from the registers: good until one of them is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    /// The part that is plain RAM, if any.
-    ram: Part,
-    /// The part that answers otherwise: with the planes.
-    planes: Part,
+    /// The part that is plain RAM.
+    ram: WindowRam,
+    /// The part that answers with the planes, but for what is plain RAM.
+    planes: WindowRam,
     /// The address bits that count, once the plane is known.
     address_mask: u32,
     /// By how much reads shift an address to the right then.
@@ -79,8 +86,8 @@ impl Routes {
         };
         let map_mask = sequencer[sequencer::MAP_MASK];
         Self {
-            ram: regs.window_ram.map_or(Part::NONE, Part::new),
-            planes: regs.window_part().map_or(Part::NONE, Part::new),
+            ram: regs.window_ram.unwrap_or(NOWHERE),
+            planes: regs.window_part().unwrap_or(NOWHERE),
             address_mask,
             read_shift: address_shift(&regs.crtc, odd_even_reads),
             read_planes,
@@ -221,50 +228,6 @@ impl Routes {
 /// How many of `len` bytes from `offset` on lie in the window.
 fn len_inside(offset: u64, len: usize) -> usize {
     usize::try_from(LEN.saturating_sub(offset)).map_or(len, |left| left.min(len))
-}
-
-/// A part of the window, and the address that its first byte has.
-#[derive(Clone, Debug)]
-struct Part {
-    start: u32,
-    len: u32,
-    address: u32,
-}
-
-impl Part {
-    const NONE: Self = Self {
-        start: 0,
-        len: 0,
-        address: 0,
-    };
-
-    fn new(part: WindowRam) -> Self {
-        Self {
-            start: part.offset,
-            len: part.len,
-            address: part.vram_offset,
-        }
-    }
-
-    /// The address that `offset` in the window has, where it's in this part.
-    #[inline]
-    #[expect(
-        clippy::arithmetic_side_effects,
-        clippy::cast_possible_truncation,
-        reason = "within is below `len`, and addresses of a part lie far below 2^32"
-    )]
-    fn address(&self, offset: u64) -> Option<u32> {
-        let within = offset.wrapping_sub(self.start.into());
-        (within < self.len.into()).then(|| self.address + within as u32)
-    }
-
-    /// The address that the first of `len` bytes from `offset` on has, where they are all in this part.
-    #[expect(clippy::arithmetic_side_effects, reason = "`offset` is in the part")]
-    fn address_of_run(&self, offset: u64, len: usize) -> Option<u32> {
-        let address = self.address(offset)?;
-        let left = u64::from(self.start) + u64::from(self.len) - offset;
-        (len as u64 <= left).then_some(address)
-    }
 }
 
 /// How many address bits are dropped: one in word mode, two in double-word mode.

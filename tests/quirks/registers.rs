@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use stdvga::{Clock, Config, Retrace, Variant};
 
@@ -138,7 +139,7 @@ fn the_precise_retrace_takes_the_character_width_from_misc_output() {
     let now = Arc::new(AtomicU64::new(0));
     let clock = Clock::new({
         let now = Arc::clone(&now);
-        move || now.load(Ordering::Relaxed)
+        move || Duration::from_nanos(now.load(Ordering::Relaxed))
     });
     let mut guest = Guest::with(Config {
         retrace: Retrace::Precise(clock),
