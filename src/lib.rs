@@ -115,7 +115,7 @@ pub use error::{
     BitmapLengthError, ConfigError, NoEdidError, RefreshError, StateError, SurfaceError,
 };
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
-pub use pci::BAR2_BYTES;
+pub use pci::{BAR2_BYTES, Bar};
 pub use scanout::{
     Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode,
 };

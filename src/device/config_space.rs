@@ -7,10 +7,18 @@ use vm_memory::bitmap::Bitmap;
 use super::StdVga;
 use crate::counters::count;
 use crate::effects::Effects;
-use crate::pci::PciConfig;
+use crate::pci::{Bar, PciConfig};
 use crate::regs::Touched;
 
 impl<B: Bitmap> StdVga<B> {
+    /// The BARs that the device has, ascending: what a VMM allocates addresses for. None on `isa-vga`.
+    ///
+    /// Where they are at the moment, [`StdVga::mappings`] tells.
+    pub fn bars(&self) -> impl Iterator<Item = Bar> + use<B> {
+        let bars = self.pci.as_ref().map(PciConfig::bars);
+        bars.into_iter().flatten().flatten()
+    }
+
     /// Reads one access of 1, 2 or 4 bytes to the PCI configuration space.
     ///
     /// All ones where the variant has none, from offset 256 on, and for a slice of any other length.
