@@ -277,18 +277,28 @@ impl<B: Bitmap> StdVga<B> {
     #[inline]
     fn settle(&mut self, touched: Touched) -> Effects {
         self.routes = None;
+        if touched.intersects(Touched::MAPPINGS | Touched::MODE) {
+            self.settle_changes(touched)
+        } else if touched.contains(Touched::PICTURE) {
+            Effects::SCANOUT
+        } else {
+            Effects::empty()
+        }
+    }
+
+    #[cold]
+    fn settle_changes(&mut self, touched: Touched) -> Effects {
         let mut effects = Effects::empty();
         effects.set(Effects::SCANOUT, touched.contains(Touched::PICTURE));
         if touched.contains(Touched::MAPPINGS) {
             effects |= self.settle_mappings();
         }
-        if touched.contains(Touched::SHAPE) {
+        if touched.contains(Touched::MODE) {
             effects |= self.settle_mode();
         }
         effects
     }
 
-    #[cold]
     fn settle_mappings(&mut self) -> Effects {
         let mappings = self.decode_mappings();
         if mappings == self.mappings {
@@ -299,7 +309,6 @@ impl<B: Bitmap> StdVga<B> {
         Effects::MAPPINGS
     }
 
-    #[cold]
     fn settle_mode(&mut self) -> Effects {
         let shape = scanout::shape(&self.registers);
         if shape == self.shape {

@@ -12,12 +12,15 @@ bitflags! {
         const MAPPINGS = 1 << 0;
         /// The picture.
         const PICTURE = 1 << 1;
-        /// The picture, and with it perhaps its kind, size or pixel format.
-        const SHAPE = 1 << 2 | Self::PICTURE.bits();
+        /// The picture's kind, size or pixel format.
+        const MODE = 1 << 2;
     }
 }
 
 impl Touched {
+    /// What a register touches that shapes the picture.
+    pub const SHAPE: Self = Self::PICTURE.union(Self::MODE);
+
     /// This if `condition` holds, nothing otherwise.
     #[inline]
     pub fn when(self, condition: bool) -> Self {
