@@ -94,6 +94,7 @@ mod mappings;
 #[cfg(target_os = "linux")]
 mod mode_event;
 mod pci;
+mod planes;
 mod regs;
 mod scanout;
 mod screen;

@@ -6,10 +6,15 @@ mod direct;
 use std::fmt;
 
 use crate::config::ByteOrder;
+use crate::planes::GROUP_BYTES;
 
 pub(crate) use decode::shape;
 pub use direct::DirectScanout;
 
+/// Lines that a character has in a font, whether they show or not.
+pub(crate) const GLYPH_LINES: usize = 32;
+/// Bytes of VRAM that a font lies in: the bytes of plane 2 in 256 characters' groups, one a line.
+pub(crate) const FONT_BYTES: usize = 256 * GLYPH_LINES * GROUP_BYTES;
 /// The most cells that a text screen can have: 160 columns of 100 rows.
 pub(crate) const MAX_CELLS: u32 = 16_000;
 /// VGA's own address space in VRAM bytes: four planes of 64 KiB.

@@ -4,11 +4,9 @@ use std::ops::Range;
 
 use vm_memory::bitmap::Bitmap;
 
+use crate::planes::GROUP_BYTES;
 use crate::scanout::{Cursor, Mode, Scanout, TextMode};
 use crate::vram::Vram;
-
-/// Bytes of VRAM that a cell takes: character, attribute, and two of other planes.
-pub(crate) const CELL_BYTES: usize = 4;
 
 /// A character cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,8 +57,8 @@ impl Cursor {
     )]
     fn column(&self, address: u32, columns: u32) -> Option<u32> {
         let within = self.address.checked_sub(address)?;
-        let column = within / CELL_BYTES as u32;
-        (within.is_multiple_of(CELL_BYTES as u32) && column < columns).then_some(column)
+        let column = within / GROUP_BYTES as u32;
+        (within.is_multiple_of(GROUP_BYTES as u32) && column < columns).then_some(column)
     }
 }
 
@@ -97,7 +95,7 @@ pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<
 #[expect(clippy::arithmetic_side_effects, reason = "at most 256 columns")]
 pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) -> Range<u64> {
     let start = u64::from(address);
-    let end = start + u64::from(columns) * CELL_BYTES as u64;
+    let end = start + u64::from(columns) * GROUP_BYTES as u64;
     start..end.min(vram.len()).max(start)
 }
 
@@ -115,19 +113,19 @@ pub(crate) fn lies_in<B: Bitmap>(vram: &Vram<B>, mode: &TextMode) -> bool {
     reason = "a span ends where it starts or behind, and lies in VRAM"
 )]
 pub(crate) fn cells_in(span: &Range<u64>) -> usize {
-    (span.end - span.start).div_ceil(CELL_BYTES as u64) as usize
+    (span.end - span.start).div_ceil(GROUP_BYTES as u64) as usize
 }
 
 /// Reads the screen of a drawable mode.
 #[expect(clippy::arithmetic_side_effects, reason = "at most 16000 cells")]
 fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
     let mut cells = Vec::with_capacity((mode.columns * mode.rows) as usize);
-    let mut bytes = vec![0; mode.columns as usize * CELL_BYTES];
+    let mut bytes = vec![0; mode.columns as usize * GROUP_BYTES];
     let mut cursor = None;
     for (row, address) in (0..).zip(row_addresses(mode)) {
         vram.read(u64::from(address), &mut bytes);
         let inside = cells_in(&row_span(vram, address, mode.columns));
-        for (column, cell) in bytes.as_chunks::<CELL_BYTES>().0.iter().enumerate() {
+        for (column, cell) in bytes.as_chunks::<GROUP_BYTES>().0.iter().enumerate() {
             let [character, attribute, ..] = *cell;
             cells.push(if column < inside {
                 Cell {

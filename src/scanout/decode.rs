@@ -1,10 +1,9 @@
 //! Registers -> what the screen shows: a pure function.
 
-use super::{Cursor, Format, GraphicsMode, Layout, Mode, Scanout, Shape, Size, TextMode};
+use super::{
+    Cursor, FONT_BYTES, Format, GraphicsMode, Layout, Mode, Scanout, Shape, Size, TextMode,
+};
 use crate::regs::{Registers, attribute, crtc, dispi, graphics, sequencer};
-
-/// Bytes of VRAM that a font takes: 256 characters of 32 lines, in one of four planes.
-const FONT_BYTES: u32 = 256 * 32 * 4;
 
 impl Scanout {
     /// What `regs` make the screen show.
@@ -113,10 +112,15 @@ fn cursor(regs: &Registers, cell_height: u32) -> Option<Cursor> {
 }
 
 /// Where the two fonts start in VRAM: for attribute bit 3 clear, and set.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "eight fonts fill VGA's 256 KiB"
+)]
 fn fonts(character_map: u8) -> [u32; 2] {
     let font = |low: u8, high_bit: u8| {
         let number = (character_map >> low & 3) << 1 | (character_map >> high_bit & 1);
-        u32::from(number) * FONT_BYTES
+        u32::from(number) * FONT_BYTES as u32
     };
     [font(0, 4), font(2, 5)]
 }

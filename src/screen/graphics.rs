@@ -7,9 +7,10 @@ use vm_memory::bitmap::{Bitmap, BitmapSlice};
 
 use self::rows::{Row, Rows};
 use super::Frame;
-use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette, Pixel, Tier};
+use super::kernels::{GROUP_PIXELS, Palette, Pixel, Tier};
 use crate::damage::Damage;
 use crate::dirty::{BAND, Dirty};
+use crate::planes::GROUP_BYTES;
 use crate::scanout::{Format, GraphicsMode};
 use crate::vram::Vram;
 

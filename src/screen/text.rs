@@ -10,17 +10,14 @@ use vm_memory::bitmap::Bitmap;
 use self::copy::PageCopy;
 use self::marks::Marks;
 use super::Frame;
-use super::kernels::{GROUP_BYTES, Glyph, Group};
+use super::kernels::Glyph;
 use crate::damage::{Damage, Rect};
 use crate::dirty::Dirty;
-use crate::scanout::{Cursor, Size, TextMode};
+use crate::planes::Group;
+use crate::scanout::{Cursor, FONT_BYTES, GLYPH_LINES, Size, TextMode};
 use crate::text;
 use crate::vram::Vram;
 
-/// Lines that a character has in a font, whether they show or not.
-const GLYPH_LINES: usize = 32;
-/// Bytes of VRAM that a font lies in, of which it takes those of one plane.
-const FONT_BYTES: usize = 256 * GLYPH_LINES * GROUP_BYTES;
 /// Attribute bit 3: the second font, and bright foreground colours.
 const SECOND_FONT: u8 = 1 << 3;
 /// Attribute bit 7, where text blinks.

@@ -1,29 +1,7 @@
 //! What a write makes of its value: write modes, rotation, Set/Reset, function and Bit Mask.
 
+use crate::planes::group_mask;
 use crate::regs::graphics::{self, GraphicsController};
-
-/// Four plane bits as a dword with 0xff in the bytes of the set ones.
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-const PLANE_BYTES: [u32; 16] = {
-    let mut expanded = [0; 16];
-    let mut planes = 0;
-    while planes < 16 {
-        let mut plane = 0;
-        while plane < 4 {
-            if planes >> plane & 1 != 0 {
-                expanded[planes] |= 0xff << (8 * plane);
-            }
-            plane += 1;
-        }
-        planes += 1;
-    }
-    expanded
-};
-
-#[expect(clippy::indexing_slicing, reason = "there are 16 entries")]
-pub(super) fn plane_bytes(planes: u8) -> u32 {
-    PLANE_BYTES[usize::from(planes & 0x0f)]
-}
 
 /// The byte in all four planes.
 fn replicate(value: u8) -> u32 {
@@ -133,7 +111,7 @@ impl Latched {
         let source = match self.source {
             // Rotating four equal bytes as one dword rotates each of them.
             Source::Value { rotation } => replicate(value).rotate_right(rotation),
-            Source::Color => plane_bytes(value),
+            Source::Color => group_mask(value),
         };
         self.zeros ^ (source & self.inverted)
     }
@@ -141,11 +119,11 @@ impl Latched {
 
 /// What the write mode, Set/Reset, the function and the Bit Mask make of a source.
 fn combine(registers: &[u8; 16], source: u32, latch: u32) -> u32 {
-    let set_reset = plane_bytes(registers[graphics::SET_RESET]);
+    let set_reset = group_mask(registers[graphics::SET_RESET]);
     let bit_mask = replicate(registers[graphics::BIT_MASK]);
     let (data, bit_mask) = match registers[graphics::MODE] & graphics::WRITE_MODE {
         0 => {
-            let enabled = plane_bytes(registers[graphics::ENABLE_SET_RESET]);
+            let enabled = group_mask(registers[graphics::ENABLE_SET_RESET]);
             ((source & !enabled) | (set_reset & enabled), bit_mask)
         }
         1 => return latch,
@@ -176,7 +154,7 @@ mod tests {
             let registers = &controller.data;
             let (value, latch): (u8, u32) = (rng.random(), rng.random());
             let source = if registers[graphics::MODE] & graphics::WRITE_MODE == 2 {
-                plane_bytes(value)
+                group_mask(value)
             } else {
                 replicate(value.rotate_right(registers[graphics::DATA_ROTATE].into()))
             };

@@ -10,10 +10,11 @@ mod tests;
 use vm_memory::bitmap::Bitmap;
 
 use crate::mappings::{WINDOW, WindowRam};
+use crate::planes::group_mask;
 use crate::regs::crtc::{self, Crtc};
 use crate::regs::{Registers, graphics, sequencer};
 use crate::vram::Vram;
-use alu::{Alu, Latched, plane_bytes};
+use alu::{Alu, Latched};
 
 /// Length of the window, in bytes.
 pub(crate) const LEN: u64 = WINDOW.end - WINDOW.start;
@@ -94,7 +95,7 @@ impl Routes {
             keeps_latches,
             color_compare: compares.then(|| ColorCompare::new(graphics)),
             write_shift,
-            write_masks: written_planes.map(|planes| plane_bytes(planes & map_mask)),
+            write_masks: written_planes.map(|planes| group_mask(planes & map_mask)),
             writes_in_sequence: regs.window_ram.is_none()
                 && !(chain_4 || chain_odd_even || odd_even_writes)
                 && write_shift == 0
@@ -250,8 +251,8 @@ struct ColorCompare {
 impl ColorCompare {
     fn new(graphics: &[u8; 16]) -> Self {
         Self {
-            color: plane_bytes(graphics[graphics::COLOR_COMPARE]),
-            care: plane_bytes(graphics[graphics::COLOR_DONT_CARE]),
+            color: group_mask(graphics[graphics::COLOR_COMPARE]),
+            care: group_mask(graphics[graphics::COLOR_DONT_CARE]),
         }
     }
 

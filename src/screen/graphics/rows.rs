@@ -5,8 +5,9 @@ use std::ops::Range;
 use vm_memory::bitmap::Bitmap;
 
 use crate::dirty::{BAND, Dirty, around};
+use crate::planes::GROUP_BYTES;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
-use crate::screen::kernels::{GROUP_BYTES, GROUP_PIXELS};
+use crate::screen::kernels::GROUP_PIXELS;
 use crate::vram::Vram;
 
 /// A line's row in VGA's terms: its address, and by how many pixels it's shifted.

@@ -12,11 +12,9 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use crate::config::ByteOrder;
+use crate::planes::Group;
 
-pub(super) use plain::{GROUP_BYTES, GROUP_PIXELS};
-
-/// A byte of each plane, as they lie side by side in VRAM.
-pub(super) type Group = [u8; GROUP_BYTES];
+pub(super) use plain::GROUP_PIXELS;
 
 /// The loops that a [`Screen`](crate::Screen) uses.
 ///

@@ -6,7 +6,7 @@ use vm_memory::bitmap::Bitmap;
 
 use super::marks::Marks;
 use crate::dirty::{Dirty, DirtyBitmap};
-use crate::screen::kernels::{GROUP_BYTES, Group};
+use crate::planes::{GROUP_BYTES, Group};
 use crate::vram::Vram;
 
 const PAGE_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64;

@@ -13,9 +13,10 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use super::super::plain::{Rest, by_blocks, chunks};
-use super::super::{GROUP_BYTES, GROUP_PIXELS, Glyph, Palette, Pixel, Work, plain};
+use super::super::{GROUP_PIXELS, Glyph, Palette, Pixel, Work, plain};
 use super::memory::{load_16, load_32, store_8_pixels, store_32};
 use crate::config::ByteOrder;
+use crate::planes::{GROUP_BYTES, group_mask};
 
 /// Bytes of a vector.
 const BYTES: usize = 32;
@@ -121,7 +122,7 @@ impl Bits {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn transpose<'a>(groups: &'a [u8], planes: u8, indices: &'a mut [u8], bits: &Bits) -> Rest<'a, u8> {
-    let enabled = _mm_set1_epi32(i32::from_le_bytes(plain::enabled(planes)));
+    let enabled = _mm_set1_epi32(group_mask(planes) as i32);
     let bytes = bits.bytes.each_ref().map(|bytes| load_32(bytes));
     let masks = bits.masks.each_ref().map(|masks| load_32(masks));
     let (chunks, rest) = chunks::<_, HALF, BYTES>(groups, indices);

@@ -13,10 +13,11 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use super::super::plain::{self, by_blocks, chunks};
-use super::super::{GROUP_BYTES, Palette, Pixel, Work};
+use super::super::{Palette, Pixel, Work};
 use super::avx2;
 use super::memory::{load_16, load_16_pixels, load_32, load_64, store_16_pixels, store_64};
 use crate::config::ByteOrder;
+use crate::planes::GROUP_BYTES;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 pub fn run(work: Work<'_>) {
