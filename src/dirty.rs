@@ -7,7 +7,8 @@ use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
 
 use crate::error::BitmapLengthError;
 
-/// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen).
+/// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen), and so how a
+/// refresh finds what to draw.
 #[derive(Clone, Copy, Debug)]
 pub enum Dirty<'a> {
     /// Anything: the whole picture is drawn. For a surface that doesn't hold the picture before.
