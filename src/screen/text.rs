@@ -19,13 +19,13 @@ use crate::vram::Vram;
 
 /// Lines that a character has in a font, whether they show or not.
 const GLYPH_LINES: usize = 32;
-/// Bytes of VRAM that a font lies in, of which it takes those of one plane.
+/// Bytes of VRAM that a font lies in, of which plane 2's are its own.
 const FONT_BYTES: usize = 256 * GLYPH_LINES * GROUP_BYTES;
 /// Attribute bit 3: the second font, and bright foreground colours.
 const SECOND_FONT: u8 = 1 << 3;
 /// Attribute bit 7, where text blinks.
 const BLINKS: u8 = 1 << 7;
-/// Characters whose eighth dot repeats in the ninth. Hardware starts at 0xc0, QEMU at 0xb0.
+/// Characters whose eighth dot repeats in the ninth: as in QEMU, for hardware starts at 0xc0.
 const LINE_GRAPHICS: std::ops::RangeInclusive<u8> = 0xb0..=0xdf;
 
 /// Whether what blinks is visible now.
