@@ -114,7 +114,8 @@ pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<
     })
 }
 
-/// The part of VRAM that the row of cells at `address` lies in.
+/// The part of VRAM that the row of cells at `address` lies in. As in QEMU, it ends where VRAM does, and cells
+/// behind that don't show.
 #[expect(clippy::arithmetic_side_effects, reason = "at most 256 columns")]
 pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) -> Range<u64> {
     let start = u64::from(address);

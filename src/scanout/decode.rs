@@ -147,6 +147,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     if let Format::Planar { doubled: true } | Format::Cga { doubled: true } = format {
         width *= 2;
     }
+    // Bit 3 is ignored, and so is all of it in DISPI modes: as in QEMU.
     let panning = if regs.dispi.enabled() {
         0
     } else {

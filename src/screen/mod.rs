@@ -234,6 +234,7 @@ impl Screen {
                 self.text.forget();
                 self.graphics.refresh(&mut frame, mode, &scanout.palette)
             }
+            // As in QEMU, a picture of before the last reset stays.
             Mode::Blank if self.current && (entered || matches!(dirty, Dirty::All)) => {
                 frame.surface.clear(size);
                 self.text.forget();

@@ -211,7 +211,7 @@ impl Table {
     }
 }
 
-/// As [`plain::rgb16`]. The byte order is a constant: of multiplications by factors that aren't, the
+/// As `plain::rgb16`. The byte order is a constant: of multiplications by factors that aren't, the
 /// compiler makes worse code.
 #[inline]
 #[target_feature(enable = "avx2")]

@@ -190,7 +190,7 @@ static RGB565: Fields = Fields {
     mask: 0x00f8_fcf8,
 };
 
-/// As [`plain::rgb16`].
+/// As `plain::rgb16`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn rgb16(bytes: &[[u8; 2]; BLOCK], fields: &Fields, order: ByteOrder, pixels: &mut [u32; BLOCK]) {
