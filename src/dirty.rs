@@ -59,7 +59,7 @@ pub(crate) fn check_words(words: &[u64], needed: usize) -> Result<(), BitmapLeng
     }
 }
 
-/// Rows whose part of VRAM is looked at as a whole before each of them is.
+/// Rows in a band. A band is looked at as a whole first: where none of its pages is dirty, none of its rows is.
 pub(crate) const BAND: usize = 32;
 
 /// The smallest range around both.

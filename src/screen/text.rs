@@ -43,18 +43,19 @@ struct Look {
     colors: [u32; 16],
 }
 
-/// What is visible at times.
+/// What blinks, as far as it's visible now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Visible {
+    /// The cursor, while it's visible.
     cursor: Option<Cursor>,
-    /// Whether blinking text is.
+    /// Whether blinking text is visible.
     text: bool,
 }
 
 /// Draws text, and remembers what it drew.
 #[derive(Debug, Default)]
 pub(super) struct Renderer {
-    /// How the picture on the surface was drawn, if it's one of this renderer's.
+    /// How the picture on the surface was drawn, if it's this renderer's.
     drawn: Option<(Look, Visible)>,
     /// The VRAM that the picture comes from, and marks on those of its groups that are cells to be drawn.
     copy: PageCopy,

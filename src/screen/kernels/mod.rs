@@ -73,7 +73,7 @@ pub(super) struct Glyph<'a> {
     pub background: u32,
 }
 
-/// A loop from slice to slice, as the function of [`Tier`] that has its name says.
+/// What a loop from slice to slice works on. The function of [`Tier`] that has its name says what it does.
 pub(super) enum Work<'a> {
     Planar {
         groups: &'a [u8],
