@@ -1,6 +1,6 @@
-//! The four planes, which lie side by side in VRAM: a byte of each makes a group of four bytes.
+//! The planes: a byte of each, side by side in VRAM, make a group of four bytes.
 
-/// A group: a byte of each plane, plane 0 first.
+/// A group: a byte of each plane, plane 0 first. It holds eight pixels of planes, or a cell of text.
 pub(crate) type Group = [u8; GROUP_BYTES];
 
 /// Bytes of a group.

@@ -23,7 +23,7 @@ pub(super) struct Renderer {
     /// The mode of the picture on the surface, if it's one of this renderer's.
     mode: Option<GraphicsMode>,
     rows: Rows,
-    /// The rows as they were drawn, if that was to compare; as many bytes for each as the longest has.
+    /// The bytes of each row as they were drawn, where refreshes compare. Each row has the room of the longest.
     shown: Vec<u8>,
     pen: Pen,
 }

@@ -14,7 +14,7 @@ use super::{Glyph, Palette, Pixel, Work};
 use crate::config::ByteOrder;
 use crate::planes::{Group, group_mask};
 
-/// Pixels that a group of planes holds.
+/// Pixels that a group holds.
 pub const GROUP_PIXELS: usize = 8;
 /// Dots of a glyph's line that the font holds.
 const GLYPH_DOTS: usize = 8;
@@ -207,8 +207,8 @@ pub fn colors_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     }
 }
 
-/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits, as in
-/// QEMU.
+/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. As in QEMU, components of little-endian words are
+/// widened by their high bits, and those of big-endian ones by zeros (`docs/conformance.md`).
 fn rgb16<const GREEN_BITS: i32>(
     bytes: &[[u8; 2]; BLOCK],
     order: ByteOrder,

@@ -212,8 +212,8 @@ impl Table {
     }
 }
 
-/// As [`plain::rgb16`]. What differs by the byte order is known at compile time: the compiler spoils a
-/// multiplication by what it must keep in a register.
+/// As `plain::rgb16`. The byte order is a constant: of multiplications by factors that aren't, the
+/// compiler makes worse code.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
@@ -226,7 +226,8 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
     let left = |words, bits| _mm256_sll_epi16(words, _mm_cvtsi32_si128(bits));
     let right = |words, bits| _mm256_srl_epi16(words, _mm_cvtsi32_si128(bits));
     let only = |words, mask: u16| _mm256_and_si256(words, _mm256_set1_epi16(mask as i16));
-    // A product's upper half is eight bits of five at the top of a word, and their repetition below.
+    // Five bits at the top of a word, times 33 << 3, have eight bits at the top of the product: the five, and
+    // their highest three once more. Times 32 << 3, zeros follow instead.
     let factor: i16 = if BIG { 32 << 3 } else { 33 << 3 };
     let widen = |words, factor| _mm256_mulhi_epu16(words, _mm256_set1_epi16(factor));
     let red_mask: u16 = 0x1f << (5 + GREEN_BITS);
@@ -236,7 +237,8 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
     let (chunks, _) = bytes.as_flattened().as_chunks();
     let (pixels, _) = pixels.as_chunks_mut::<{ BYTES / 2 }>();
     for (bytes, pixels) in chunks.iter().zip(pixels) {
-        // The quarters that are unpacked together, 0 and 2, 1 and 3, change to where that's in order.
+        // Unpacking takes the lower quarter of both halves, and then the upper one: in this order of quarters
+        // pixels come out in theirs.
         let mut words = _mm256_permute4x64_epi64::<0b11_01_10_00>(load_32(bytes));
         if BIG {
             words = _mm256_shuffle_epi8(words, swap);
