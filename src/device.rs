@@ -102,6 +102,21 @@ impl<B: Bitmap> StdVga<B> {
     /// [`Config::vram_mib`] comes to, unless that's `None`. What the device writes is marked in the
     /// region's bitmap. `GuestRegionMmap::get_mmap` gives the region of a guest's memory in this form.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use stdvga::{Config, StdVga};
+    /// use vm_memory::MmapRegion;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // 4 MiB of the VMM's. `()` keeps no marks of written pages: refresh by `Dirty::Compare` then.
+    /// let region: Arc<MmapRegion<()>> = Arc::new(MmapRegion::new(4 << 20)?);
+    /// let vga = StdVga::with_vram(Config::default(), Arc::clone(&region))?;
+    /// assert!(Arc::ptr_eq(vga.vram().region(), &region));
+    /// assert_eq!(vga.vram().len(), 4 << 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError`] where an option doesn't fit the variant, or the region's length is none of those.

@@ -64,6 +64,12 @@
 //! # }
 //! ```
 //!
+//! # Beyond the API
+//!
+//! In the source's `docs`: `embedding.md` puts the device into four VMMs; `design.md` says how it's built,
+//! and what its words mean; `conformance.md` lists where QEMU, and so the device, does other than one
+//! would think; `threat-model.md` says what a guest can't do.
+//!
 //! # Features
 //!
 //! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).

@@ -157,7 +157,7 @@ impl<B: Bitmap> Vram<B> {
         clippy::arithmetic_side_effects,
         reason = "a planar address lies in VRAM or one window behind it"
     )]
-    pub(crate) fn planes(&self, address: u32) -> Option<u32> {
+    pub(crate) fn group(&self, address: u32) -> Option<u32> {
         let planes = self.region.get_ref::<u32>(address as usize * 4).ok()?;
         Some(u32::from_le(planes.load()))
     }
@@ -168,7 +168,7 @@ impl<B: Bitmap> Vram<B> {
         clippy::arithmetic_side_effects,
         reason = "a planar address lies in VRAM or one window behind it"
     )]
-    pub(crate) fn update_planes(&self, address: u32, update: impl FnOnce(u32) -> u32) {
+    pub(crate) fn update_group(&self, address: u32, update: impl FnOnce(u32) -> u32) {
         if let Ok(planes) = self.region.get_ref::<u32>(address as usize * 4) {
             planes.store(update(u32::from_le(planes.load())).to_le());
         }
@@ -180,7 +180,7 @@ impl<B: Bitmap> Vram<B> {
         clippy::arithmetic_side_effects,
         reason = "a planar address lies in VRAM or one window behind it"
     )]
-    pub(crate) fn update_block<const N: usize>(
+    pub(crate) fn update_groups<const N: usize>(
         &self,
         address: u32,
         update: impl FnOnce(&mut [[u8; 4]; N]),
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(drained(&vram), [0; 4], "1 MiB has 256 pages");
         vram.write(0xfff, &[1, 2]);
         vram.set_byte(0x3_ffff, 1);
-        vram.update_planes(0x1_0000, |_| 1);
+        vram.update_group(0x1_0000, |_| 1);
         assert_eq!(
             drained(&vram),
             [1 << 63 | 0b11, 0b1, 0, 0],

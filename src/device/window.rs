@@ -41,18 +41,18 @@ impl<B: Bitmap> StdVga<B> {
 
     #[inline]
     fn read_window(&mut self, offset: u64, data: &mut [u8]) {
-        let latch = &mut self.registers.graphics.latch;
+        let latches = &mut self.registers.graphics.latches;
         match &self.routes {
-            Some(routes) => routes.read(latch, &self.vram, offset, data),
+            Some(routes) => routes.read(latches, &self.vram, offset, data),
             None => self.decode_routes_and_read(offset, data),
         }
     }
 
     #[inline]
     fn write_window(&mut self, offset: u64, data: &[u8]) {
-        let latch = self.registers.graphics.latch;
+        let latches = self.registers.graphics.latches;
         match &self.routes {
-            Some(routes) => routes.write(latch, &self.vram, offset, data),
+            Some(routes) => routes.write(latches, &self.vram, offset, data),
             None => self.decode_routes_and_write(offset, data),
         }
     }

@@ -51,7 +51,7 @@ pub(crate) struct GraphicsController {
     pub index: u8,
     pub data: [u8; 16],
     /// What the last planar read loaded, plane 0 in the low byte. A reset leaves it alone.
-    pub latch: u32,
+    pub latches: u32,
 }
 
 impl GraphicsController {
@@ -79,7 +79,7 @@ impl GraphicsController {
     /// Clears all but the latches.
     pub fn reset(&mut self) {
         *self = Self {
-            latch: self.latch,
+            latches: self.latches,
             ..Self::default()
         };
     }
@@ -94,13 +94,13 @@ mod tests {
         let mut graphics = GraphicsController {
             index: 5,
             data: [1; 16],
-            latch: 0x1234_5678,
+            latches: 0x1234_5678,
         };
         graphics.reset();
         assert_eq!(
             graphics,
             GraphicsController {
-                latch: 0x1234_5678,
+                latches: 0x1234_5678,
                 ..Default::default()
             }
         );

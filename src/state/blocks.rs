@@ -233,11 +233,15 @@ impl CrtcState {
 
 impl GraphicsState {
     pub(crate) fn save(graphics: &GraphicsController) -> Self {
-        let GraphicsController { index, data, latch } = *graphics;
+        let GraphicsController {
+            index,
+            data,
+            latches,
+        } = *graphics;
         Self {
             index,
             registers: data,
-            latches: latch.to_le_bytes(),
+            latches: latches.to_le_bytes(),
         }
     }
 
@@ -252,7 +256,7 @@ impl GraphicsState {
         *graphics = GraphicsController {
             index,
             data: registers,
-            latch: u32::from_le_bytes(latches),
+            latches: u32::from_le_bytes(latches),
         };
         Ok(())
     }

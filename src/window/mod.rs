@@ -1,7 +1,7 @@
 //! The 0xa0000 window: planes, latches, write modes and chain 4.
 //!
-//! An address in the window becomes a *planar address*, each of which holds four bytes, one a plane.
-//! Planar address A is the dword at VRAM byte 4 * A, plane 0 in its low byte.
+//! An address in the window becomes a *planar address*, each of which is that of a group: four bytes, one a
+//! plane. Planar address A is the group at VRAM byte 4 * A, plane 0 first.
 
 mod alu;
 #[cfg(test)]
@@ -108,21 +108,21 @@ impl Routes {
         }
     }
 
-    /// Reads from `offset` in the window, byte by byte. A read of the planes loads `latch`, the latches.
+    /// Reads from `offset` in the window, byte by byte. A read of the planes loads `latches`, the latches.
     #[inline]
-    pub fn read<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+    pub fn read<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
         match data {
-            [byte] => *byte = self.read_byte(latch, vram, offset),
-            _ => self.read_run(latch, vram, offset, data),
+            [byte] => *byte = self.read_byte(latches, vram, offset),
+            _ => self.read_run(latches, vram, offset, data),
         }
     }
 
-    /// Writes from `offset` in the window on, byte by byte. `latch` is what the latches hold.
+    /// Writes from `offset` in the window on, byte by byte. `latches` is what the latches hold.
     #[inline]
-    pub fn write<B: Bitmap>(&self, latch: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+    pub fn write<B: Bitmap>(&self, latches: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
         match data {
-            [value] => self.write_byte(&self.alu.with_latch(latch), vram, offset, *value),
-            _ => self.write_run(latch, vram, offset, data),
+            [value] => self.write_byte(&self.alu.with_latches(latches), vram, offset, *value),
+            _ => self.write_run(latches, vram, offset, data),
         }
     }
 
@@ -133,7 +133,7 @@ impl Routes {
         clippy::cast_possible_truncation,
         reason = "there are four planes of eight bits"
     )]
-    fn read_byte<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
+    fn read_byte<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
         if let Some(address) = self.ram.address(offset) {
             return vram.byte(address);
         }
@@ -141,11 +141,11 @@ impl Routes {
             return 0xff;
         };
         let planar_address = (address & self.address_mask) >> self.read_shift;
-        let Some(planes) = vram.planes(planar_address) else {
+        let Some(planes) = vram.group(planar_address) else {
             return 0xff;
         };
         if !self.keeps_latches {
-            *latch = planes;
+            *latches = planes;
         }
         match &self.color_compare {
             None => (planes >> (8 * self.read_planes[address as usize & 3])) as u8,
@@ -166,25 +166,25 @@ impl Routes {
         if mask != 0 {
             let planar_address = (address & self.address_mask) >> self.write_shift;
             let planes = alu.planes(value);
-            vram.update_planes(planar_address, |old| old ^ ((old ^ planes) & mask));
+            vram.update_group(planar_address, |old| old ^ ((old ^ planes) & mask));
         }
     }
 
     #[inline(never)]
-    fn read_run<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+    fn read_run<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
         if let Some(address) = self.ram.address_of_run(offset, data.len()) {
             return vram.read(address.into(), data);
         }
         let (inside, outside) = data.split_at_mut(len_inside(offset, data.len()));
         for (byte, offset) in inside.iter_mut().zip(offset..) {
-            *byte = self.read_byte(latch, vram, offset);
+            *byte = self.read_byte(latches, vram, offset);
         }
         outside.fill(0xff);
     }
 
     #[inline(never)]
-    fn write_run<B: Bitmap>(&self, latch: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
-        let alu = &self.alu.with_latch(latch);
+    fn write_run<B: Bitmap>(&self, latches: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+        let alu = &self.alu.with_latches(latches);
         if let Some(address) = self.ram.address_of_run(offset, data.len()) {
             vram.write(address.into(), data);
         } else if self.writes_in_sequence
@@ -213,7 +213,7 @@ impl Routes {
         let (blocks, rest) = data.as_chunks::<BLOCK>();
         let mut address = first;
         for block in blocks {
-            vram.update_block(address, |planes: &mut [_; BLOCK]| {
+            vram.update_groups(address, |planes: &mut [_; BLOCK]| {
                 for (planes, value) in planes.iter_mut().zip(block) {
                     *planes = update(u32::from_le_bytes(*planes), *value).to_le_bytes();
                 }
@@ -221,7 +221,7 @@ impl Routes {
             address += BLOCK as u32;
         }
         for (value, address) in rest.iter().zip(address..) {
-            vram.update_planes(address, |old| update(old, *value));
+            vram.update_group(address, |old| update(old, *value));
         }
     }
 }

@@ -43,27 +43,27 @@ impl Chip {
 
     fn write(&mut self, offset: u32, value: u8) {
         let routes = Routes::new(&self.regs);
-        let latch = self.regs.graphics.latch;
-        routes.write(latch, &self.vram, offset.into(), &[value]);
+        let latches = self.regs.graphics.latches;
+        routes.write(latches, &self.vram, offset.into(), &[value]);
     }
 
     fn read(&mut self, offset: u32) -> u8 {
         let mut data = [0];
         let routes = Routes::new(&self.regs);
-        let latch = &mut self.regs.graphics.latch;
-        routes.read(latch, &self.vram, offset.into(), &mut data);
+        let latches = &mut self.regs.graphics.latches;
+        routes.read(latches, &self.vram, offset.into(), &mut data);
         data[0]
     }
 
     fn planes(&self, address: u32) -> u32 {
-        self.vram.planes(address).unwrap()
+        self.vram.group(address).unwrap()
     }
 
     /// Stores four planes at planar address 0, and loads them into the latches.
-    fn latch(&mut self, planes: u32) {
-        self.vram.update_planes(0, |_| planes);
+    fn latches(&mut self, planes: u32) {
+        self.vram.update_group(0, |_| planes);
         self.read(0);
-        assert_eq!(self.regs.graphics.latch, planes);
+        assert_eq!(self.regs.graphics.latches, planes);
     }
 }
 
@@ -100,7 +100,7 @@ fn the_map_mask_chooses_the_planes_that_are_written() {
 #[test]
 fn write_mode_0_rotates_sets_and_masks() {
     let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
+    chip.latches(0x4433_2211);
     chip.graphics(graphics::DATA_ROTATE, 4);
     chip.graphics(graphics::SET_RESET, 0b0010);
     chip.graphics(graphics::ENABLE_SET_RESET, 0b0110);
@@ -114,7 +114,7 @@ fn write_mode_0_rotates_sets_and_masks() {
 fn write_mode_0_combines_with_the_latches() {
     for (function, expected) in [(0, 0x0f), (1, 0x05), (2, 0x5f), (3, 0x5a)] {
         let mut chip = Chip::planar();
-        chip.latch(0x5555_5555);
+        chip.latches(0x5555_5555);
         chip.graphics(graphics::DATA_ROTATE, function << 3);
         chip.write(1, 0x0f);
         assert_eq!(chip.vram.byte(4), expected, "function {function}");
@@ -124,7 +124,7 @@ fn write_mode_0_combines_with_the_latches() {
 #[test]
 fn write_mode_1_copies_the_latches() {
     let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
+    chip.latches(0x4433_2211);
     chip.graphics(graphics::MODE, 1);
     chip.graphics(graphics::BIT_MASK, 0);
     chip.write(7, 0xff);
@@ -138,7 +138,7 @@ fn write_mode_1_copies_the_latches() {
 #[test]
 fn write_mode_2_writes_a_colour() {
     let mut chip = Chip::planar();
-    chip.latch(0);
+    chip.latches(0);
     chip.graphics(graphics::MODE, 2);
     chip.graphics(graphics::BIT_MASK, 0x81);
     chip.write(0, 0xf9);
@@ -148,7 +148,7 @@ fn write_mode_2_writes_a_colour() {
 #[test]
 fn write_mode_3_masks_the_set_reset_colour_by_the_value() {
     let mut chip = Chip::planar();
-    chip.latch(0xffff_ffff);
+    chip.latches(0xffff_ffff);
     chip.graphics(graphics::MODE, 3);
     chip.graphics(graphics::SET_RESET, 0b0001);
     chip.graphics(graphics::BIT_MASK, 0x3c);
@@ -164,7 +164,7 @@ fn write_mode_3_masks_the_set_reset_colour_by_the_value() {
 #[test]
 fn read_mode_0_reads_the_selected_plane() {
     let mut chip = Chip::planar();
-    chip.vram.update_planes(5, |_| 0x4433_2211);
+    chip.vram.update_group(5, |_| 0x4433_2211);
     for (plane, expected) in [(0, 0x11), (1, 0x22), (2, 0x33), (3, 0x44)] {
         chip.graphics(graphics::READ_MAP, plane);
         assert_eq!(chip.read(5), expected, "plane {plane}");
@@ -174,7 +174,7 @@ fn read_mode_0_reads_the_selected_plane() {
 #[test]
 fn read_mode_1_compares_colours() {
     let mut chip = Chip::planar();
-    chip.vram.update_planes(5, |_| 0x00ff_00f0);
+    chip.vram.update_group(5, |_| 0x00ff_00f0);
     chip.graphics(graphics::MODE, graphics::READ_MODE_1);
     chip.graphics(graphics::COLOR_COMPARE, 0b0101);
     chip.graphics(graphics::COLOR_DONT_CARE, 0b1111);
@@ -202,7 +202,7 @@ fn reads_take_odd_even_from_the_graphics_controller_and_writes_from_the_sequence
     let mut chip = Chip::planar();
     chip.regs.crtc.data[crtc::MODE_CONTROL] = 0;
     chip.graphics(graphics::MODE, graphics::HOST_ODD_EVEN);
-    chip.vram.update_planes(1, |_| 0x1111_2211);
+    chip.vram.update_group(1, |_| 0x1111_2211);
     assert_eq!(chip.read(3), 0x22, "shifted, plane 1");
     chip.write(3, 0x55);
     assert_eq!(chip.planes(3), 0x5555_5555, "not shifted, all planes");
@@ -226,20 +226,20 @@ fn chain_4_spreads_addresses_unless_double_words_are_on() {
 #[test]
 fn chain_4_reads_leave_the_latches_alone() {
     let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
+    chip.latches(0x4433_2211);
     chip.regs.sequencer.data[sequencer::MEMORY_MODE] = sequencer::CHAIN_4;
     chip.read(100);
-    assert_eq!(chip.regs.graphics.latch, 0x4433_2211);
+    assert_eq!(chip.regs.graphics.latches, 0x4433_2211);
 }
 
 #[test]
 fn planes_behind_the_end_of_vram_read_ones_and_ignore_writes() {
     let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
+    chip.latches(0x4433_2211);
     chip.regs.dispi.bank_offset = 0xf_0000;
     chip.write(0, 0x55);
     assert_eq!(chip.read(0), 0xff);
-    assert_eq!(chip.regs.graphics.latch, 0x4433_2211);
+    assert_eq!(chip.regs.graphics.latches, 0x4433_2211);
     let mut everything = vec![0; 1 << 20];
     chip.vram.read(0, &mut everything);
     assert_eq!(
@@ -257,11 +257,11 @@ fn plain_ram_is_linear_whatever_the_other_registers_say() {
         len: 0x1_0000,
         vram_offset: 0x2_0000,
     });
-    chip.regs.graphics.latch = 0x0bad_cafe;
+    chip.regs.graphics.latches = 0x0bad_cafe;
     chip.write(5, 0x55);
     assert_eq!(chip.vram.byte(0x2_0005), 0x55);
     assert_eq!(chip.read(5), 0x55);
-    assert_eq!(chip.regs.graphics.latch, 0x0bad_cafe);
+    assert_eq!(chip.regs.graphics.latches, 0x0bad_cafe);
 }
 
 /// What VRAM holds before a run: rows of all values.
@@ -281,7 +281,7 @@ impl Case {
         let mut regs = Chip::planar().regs;
         rng.fill(&mut regs.graphics.data);
         regs.sequencer.data[sequencer::MAP_MASK] = rng.random();
-        regs.graphics.latch = rng.random();
+        regs.graphics.latches = rng.random();
         if rng.random() {
             // A run goes to one planar address after the other.
             regs.graphics.data[graphics::MISCELLANEOUS] &= !graphics::CHAIN_ODD_EVEN;
@@ -316,13 +316,13 @@ impl Case {
         let mut dirty = vec![0; vram.dirty_words()];
         vram.region().bitmap().drain_into(&mut dirty).unwrap();
         dirty.fill(0);
-        let mut latch = self.regs.graphics.latch;
+        let mut latches = self.regs.graphics.latches;
         let mut data = self.data.clone();
-        access(&Routes::new(&self.regs), &mut latch, &vram, &mut data);
+        access(&Routes::new(&self.regs), &mut latches, &vram, &mut data);
         let mut memory = vec![0; MEMORY.len()];
         vram.read(0, &mut memory);
         vram.region().bitmap().drain_into(&mut dirty).unwrap();
-        (data, latch, memory, dirty)
+        (data, latches, memory, dirty)
     }
 
     fn check(&self, seed: u64, given: Outcome, expected: Outcome) {
@@ -350,12 +350,12 @@ type Outcome = (Vec<u8>, u32, Vec<u8>, Vec<u64>);
 fn a_run_of_writes_does_what_its_bytes_do_one_by_one() {
     for seed in 0..500 {
         let case = Case::random(seed);
-        let at_once = case.outcome(|routes, latch, vram, data| {
-            routes.write(*latch, vram, case.offset, data);
+        let at_once = case.outcome(|routes, latches, vram, data| {
+            routes.write(*latches, vram, case.offset, data);
         });
-        let one_by_one = case.outcome(|routes, latch, vram, data| {
+        let one_by_one = case.outcome(|routes, latches, vram, data| {
             for (byte, offset) in data.iter().zip(case.offset..) {
-                routes.write(*latch, vram, offset, &[*byte]);
+                routes.write(*latches, vram, offset, &[*byte]);
             }
         });
         case.check(seed, at_once, one_by_one);
@@ -366,12 +366,12 @@ fn a_run_of_writes_does_what_its_bytes_do_one_by_one() {
 fn a_run_of_reads_does_what_its_bytes_do_one_by_one() {
     for seed in 0..500 {
         let case = Case::random(seed);
-        let at_once = case.outcome(|routes, latch, vram, data| {
-            routes.read(latch, vram, case.offset, data);
+        let at_once = case.outcome(|routes, latches, vram, data| {
+            routes.read(latches, vram, case.offset, data);
         });
-        let one_by_one = case.outcome(|routes, latch, vram, data| {
+        let one_by_one = case.outcome(|routes, latches, vram, data| {
             for (byte, offset) in data.chunks_mut(1).zip(case.offset..) {
-                routes.read(latch, vram, offset, byte);
+                routes.read(latches, vram, offset, byte);
             }
         });
         case.check(seed, at_once, one_by_one);

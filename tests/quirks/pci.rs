@@ -272,6 +272,21 @@ fn bars_and_rom_answer_where_the_guest_put_them_while_command_says_so() {
 }
 
 #[test]
+fn a_rom_of_one_byte_never_answers() {
+    for (rom, answers) in [(vec![0x55], false), (vec![0x55, 0xaa], true)] {
+        let bytes = rom.len();
+        let mut guest = Guest::with(Config {
+            rom: Some(rom),
+            ..Config::default()
+        });
+        guest.config_write(0x30, &0xfeb0_0001_u32.to_le_bytes());
+        guest.config_write(0x04, &2_u16.to_le_bytes());
+        let mapped = guest.vga.mappings().rom.is_some();
+        assert_eq!(mapped, answers, "a ROM of {bytes} bytes");
+    }
+}
+
+#[test]
 fn bars_do_not_answer_at_address_0_or_at_the_end_of_4_gib() {
     let mut guest = Guest::new(Variant::Vga);
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());

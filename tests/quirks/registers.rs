@@ -135,6 +135,30 @@ fn input_status_1_toggles_at_every_read() {
 }
 
 #[test]
+fn the_precise_retrace_takes_some_registers_in_with_others() {
+    let mut guest = Guest::with(Config {
+        retrace: Retrace::Precise(Clock::new(|| Duration::ZERO)),
+        ..Config::default()
+    });
+    guest.misc_output(COLOR_ADDRESSES);
+    for (index, value) in [
+        (VERTICAL_TOTAL, 200),
+        (HORIZONTAL_RETRACE_START, 80),
+        (VERTICAL_RETRACE_START, 190),
+        (VERTICAL_RETRACE_END, 14),
+    ] {
+        guest.crtc(index, value);
+    }
+    guest.expect_inb(INPUT_STATUS_1, 0x00);
+    // A retrace from line 0 on isn't noticed...
+    guest.crtc(VERTICAL_RETRACE_START, 0);
+    guest.expect_inb(INPUT_STATUS_1, 0x00);
+    // ... until a register that has no part in it is written.
+    guest.crtc(MODE_CONTROL, 0xa3);
+    guest.expect_inb(INPUT_STATUS_1, 0x09);
+}
+
+#[test]
 fn the_precise_retrace_takes_the_character_width_from_misc_output() {
     let now = Arc::new(AtomicU64::new(0));
     let clock = Clock::new({
