@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::process::Command;
 
+use crate::example::text;
 use crate::refusals::assert_refuses;
-use crate::run::{boot, boot_ok, have_kvm_and, temporary, text};
+use crate::run::{boot, boot_ok, have_kvm_and, temporary};
 
 const KERNEL: &str = "target/guests/vmlinuz";
 

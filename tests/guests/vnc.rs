@@ -11,11 +11,10 @@ use tokio::net::TcpStream;
 use vnc::{PixelFormat, VncConnector, VncEncoding, VncError, VncEvent, X11Event};
 
 use crate::boot_sectors::{sector, set_mode};
+use crate::example::text;
 use crate::machine::echo;
 use crate::refusals::assert_refuses;
-use crate::run::{
-    Picture, SEABIOS, SEAVGABIOS, assert_same, command, have_kvm_and, temporary, text,
-};
+use crate::run::{Picture, SEABIOS, SEAVGABIOS, assert_same, command, have_kvm_and, temporary};
 
 /// No wait in here ends by time, unless something is wrong.
 const LIMIT: Duration = Duration::from_secs(120);

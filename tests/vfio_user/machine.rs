@@ -16,7 +16,7 @@ use crate::driver::{
     PALETTE_ADDRESS_SOURCE, XRES, YRES, bar2_dispi, bar2_port,
 };
 use crate::picture::{self, Picture};
-use crate::run::Server;
+use crate::server::Server;
 
 pub const BAR0: u32 = VFIO_PCI_BAR0_REGION_INDEX;
 pub const BAR2: u32 = VFIO_PCI_BAR2_REGION_INDEX;
