@@ -73,6 +73,14 @@ fn cells_are_16_dots_wide_with_clocking_mode_bit_3() {
 }
 
 #[test]
+fn cells_are_16_dots_wide_with_clocking_mode_bit_3_alone() {
+    expect_picture("text-16-dots-bit-3-alone", |guest| {
+        text_mode(guest, 8, 64, 16);
+        guest.sequencer(CLOCKING_MODE, DOT_CLOCK_HALF);
+    });
+}
+
+#[test]
 fn cells_are_1_line_high() {
     expect_picture("text-1-line-cells", |guest| text_mode(guest, 16, 40, 1));
 }
