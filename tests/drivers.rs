@@ -282,7 +282,10 @@ fn vgacon_finds_memory_at_0xb8000_and_scrolls_by_the_start_address() {
 fn a_font_is_loaded_into_plane_2() {
     let mut guest = Guest::new(Variant::Vga);
     guest.mode_03h();
-    for (index, value) in [(MAP_MASK, 0x04), (MEMORY_MODE, 0x06)] {
+    for (index, value) in [
+        (MAP_MASK, 0x04),
+        (MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF),
+    ] {
         guest.sequencer(index, value);
     }
     for (index, value) in [
@@ -400,7 +403,7 @@ fn mode_x_is_four_planes_of_256_colours_and_two_pages() {
     let mut guest = Guest::new(Variant::Vga);
     guest.mode_13h();
     guest.forget_effects();
-    guest.sequencer(MEMORY_MODE, 0x06);
+    guest.sequencer(MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF);
     guest.expect_effects(Effects::MAPPINGS);
     assert_eq!(guest.vga.mappings().window, None);
     guest.misc_output(0xe3);

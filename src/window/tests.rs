@@ -68,36 +68,6 @@ impl Chip {
 }
 
 #[test]
-fn the_memory_map_chooses_the_part_that_answers() {
-    for (map, answers) in [
-        (0, 0..0x2_0000),
-        (1, 0..0x1_0000),
-        (2, 0x1_0000..0x1_8000),
-        (3, 0x1_8000..0x2_0000),
-    ] {
-        let mut chip = Chip::planar();
-        chip.graphics(graphics::MISCELLANEOUS, map << 2);
-        for offset in [0, 0xffff, 0x1_0000, 0x1_7fff, 0x1_8000, 0x1_ffff] {
-            chip.write(offset, 0x42);
-            let expected = if answers.contains(&offset) {
-                0x42
-            } else {
-                0xff
-            };
-            assert_eq!(chip.read(offset), expected, "map {map}, offset {offset:#x}");
-        }
-    }
-}
-
-#[test]
-fn the_map_mask_chooses_the_planes_that_are_written() {
-    let mut chip = Chip::planar();
-    chip.regs.sequencer.data[sequencer::MAP_MASK] = 0b0101;
-    chip.write(3, 0xab);
-    assert_eq!(chip.planes(3), 0x00ab_00ab);
-}
-
-#[test]
 fn write_mode_0_rotates_sets_and_masks() {
     let mut chip = Chip::planar();
     chip.latch(0x4433_2211);
@@ -172,18 +142,6 @@ fn read_mode_0_reads_the_selected_plane() {
 }
 
 #[test]
-fn read_mode_1_compares_colours() {
-    let mut chip = Chip::planar();
-    chip.vram.update_planes(5, |_| 0x00ff_00f0);
-    chip.graphics(graphics::MODE, graphics::READ_MODE_1);
-    chip.graphics(graphics::COLOR_COMPARE, 0b0101);
-    chip.graphics(graphics::COLOR_DONT_CARE, 0b1111);
-    assert_eq!(chip.read(5), 0xf0, "colour 5 is where plane 0 is set too");
-    chip.graphics(graphics::COLOR_DONT_CARE, 0);
-    assert_eq!(chip.read(5), 0xff, "no plane is looked at");
-}
-
-#[test]
 fn odd_and_even_addresses_reach_the_planes_of_text() {
     let mut chip = Chip::odd_even();
     chip.write(0x1_8000, b'A');
@@ -195,41 +153,6 @@ fn odd_and_even_addresses_reach_the_planes_of_text() {
     assert_eq!(chip.planes(2), 0x42);
     chip.regs.crtc.data[crtc::MODE_CONTROL] = 0;
     assert_eq!(chip.read(0x1_8004), 0x42, "in word mode it is");
-}
-
-#[test]
-fn reads_take_odd_even_from_the_graphics_controller_and_writes_from_the_sequencer() {
-    let mut chip = Chip::planar();
-    chip.regs.crtc.data[crtc::MODE_CONTROL] = 0;
-    chip.graphics(graphics::MODE, graphics::HOST_ODD_EVEN);
-    chip.vram.update_planes(1, |_| 0x1111_2211);
-    assert_eq!(chip.read(3), 0x22, "shifted, plane 1");
-    chip.write(3, 0x55);
-    assert_eq!(chip.planes(3), 0x5555_5555, "not shifted, all planes");
-}
-
-#[test]
-fn chain_4_spreads_addresses_unless_double_words_are_on() {
-    let mut chip = Chip::planar();
-    chip.regs.sequencer.data[sequencer::MEMORY_MODE] = sequencer::CHAIN_4 | sequencer::ODD_EVEN_OFF;
-    chip.regs.sequencer.data[sequencer::MAP_MASK] = 0b0111;
-    chip.write(5, 0x55);
-    assert_eq!(chip.vram.byte(4 * 4 + 1), 0x55);
-    assert_eq!(chip.read(5), 0x55);
-    chip.write(7, 0x77);
-    assert_eq!(chip.read(7), 0, "plane 3 is masked");
-    chip.regs.crtc.data[crtc::UNDERLINE_LOCATION] = crtc::DOUBLE_WORD;
-    chip.write(5, 0x66);
-    assert_eq!(chip.vram.byte(5), 0x66);
-}
-
-#[test]
-fn chain_4_reads_leave_the_latches_alone() {
-    let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
-    chip.regs.sequencer.data[sequencer::MEMORY_MODE] = sequencer::CHAIN_4;
-    chip.read(100);
-    assert_eq!(chip.regs.graphics.latch, 0x4433_2211);
 }
 
 #[test]
@@ -247,21 +170,6 @@ fn planes_behind_the_end_of_vram_read_ones_and_ignore_writes() {
         4,
         "only the latched planes"
     );
-}
-
-#[test]
-fn plain_ram_is_linear_whatever_the_other_registers_say() {
-    let mut chip = Chip::planar();
-    chip.regs.window_ram = Some(WindowRam {
-        offset: 0,
-        len: 0x1_0000,
-        vram_offset: 0x2_0000,
-    });
-    chip.regs.graphics.latch = 0x0bad_cafe;
-    chip.write(5, 0x55);
-    assert_eq!(chip.vram.byte(0x2_0005), 0x55);
-    assert_eq!(chip.read(5), 0x55);
-    assert_eq!(chip.regs.graphics.latch, 0x0bad_cafe);
 }
 
 /// What VRAM holds before a run: rows of all values.

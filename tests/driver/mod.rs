@@ -446,13 +446,13 @@ impl Guest {
             (CLOCKING_MODE, 0x00),
             (MAP_MASK, 0x03),
             (CHARACTER_MAP_SELECT, 0x00),
-            (MEMORY_MODE, 0x02),
+            (MEMORY_MODE, EXTENDED_MEMORY),
         ] {
             self.sequencer(index, value);
         }
         for (index, value) in [
             (GRAPHICS_MODE, HOST_ODD_EVEN),
-            (MISCELLANEOUS, 0x0e),
+            (MISCELLANEOUS, TEXT_B8000_32K),
             (BIT_MASK, 0xff),
         ] {
             self.graphics(index, value);
@@ -469,7 +469,7 @@ impl Guest {
         for (index, value) in [
             (CLOCKING_MODE, EIGHT_DOTS),
             (MAP_MASK, ALL_PLANES),
-            (MEMORY_MODE, 0x06),
+            (MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF),
         ] {
             self.sequencer(index, value);
         }
@@ -497,7 +497,7 @@ impl Guest {
         for (index, value) in [
             (CLOCKING_MODE, EIGHT_DOTS),
             (MAP_MASK, ALL_PLANES),
-            (MEMORY_MODE, 0x0e),
+            (MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF | CHAIN_4),
         ] {
             self.sequencer(index, value);
         }

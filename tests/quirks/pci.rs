@@ -1,6 +1,7 @@
 //! Configuration space, and what it has no say in.
 
-use stdvga::{Config, Effects, Variant};
+use stdvga::{Config, Effects, MappedRange, Mappings, Variant};
+use vm_memory::GuestAddress;
 
 use crate::driver::*;
 
@@ -27,6 +28,11 @@ const VGA: Header = Header {
     bar2: 0xffff_f000,
     rom: 0,
 };
+
+fn range(base: u64, len: u64) -> Option<MappedRange> {
+    let base = GuestAddress(base);
+    Some(MappedRange { base, len })
+}
 
 fn expect_header(config: Config, header: Header) {
     let mut guest = Guest::with(config);
@@ -128,14 +134,33 @@ fn the_rom_bar_is_as_large_as_the_rom_rounded_up() {
 #[test]
 fn isa_vga_has_no_configuration_space_but_8_mib_at_a_fixed_address() {
     let mut guest = Guest::new(Variant::IsaVga);
-    let framebuffer = guest.vga.mappings().framebuffer;
-    let place = framebuffer.map(|range| (range.base.0, range.len));
-    assert_eq!(place, Some((0xe000_0000, 8 << 20)));
+    let mappings = Mappings {
+        framebuffer: range(0xe000_0000, 8 << 20),
+        ..Mappings::default()
+    };
+    assert_eq!(guest.vga.mappings(), mappings);
     guest.expect_dispi(VIDEO_MEMORY_64K, 0x80);
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
     guest.expect_effects(Effects::empty());
     guest.expect_config(0x00, [0xff; 4]);
     guest.expect_config(COMMAND, [0xff; 2]);
+}
+
+#[test]
+fn an_access_that_leads_out_of_configuration_space_is_cut() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.config_write(0xfe, &[0x11, 0x22, 0x33, 0x44]);
+    guest.expect_config(0xfd, [0x00, 0x11, 0x22, 0x00]);
+    guest.expect_config(0x100, [0xff; 4]);
+}
+
+#[test]
+fn an_access_of_three_bytes_is_void() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.config_write(COMMAND, &[0x02, 0x00, 0x00]);
+    guest.expect_effects(Effects::empty());
+    guest.expect_config(COMMAND, [0xff; 3]);
+    guest.expect_config(COMMAND, [0x00; 4]);
 }
 
 #[test]
@@ -208,25 +233,43 @@ fn bars_and_rom_answer_where_the_guest_put_them_while_command_says_so() {
     guest.config_write(BAR2, &0xfebf_0000_u32.to_le_bytes());
     guest.config_write(ROM_BAR, &0xfeb0_0001_u32.to_le_bytes());
     guest.expect_effects(Effects::empty());
+    assert_eq!(guest.vga.mappings(), Mappings::default());
 
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
     guest.expect_effects(Effects::MAPPINGS);
-    let mappings = guest.vga.mappings();
-    let places = [mappings.framebuffer, mappings.mmio, mappings.rom]
-        .map(|range| range.map(|range| (range.base.0, range.len)));
-    assert_eq!(
-        places,
-        [
-            Some((0xfd00_0000, 16 << 20)),
-            Some((0xfebf_0000, 0x1000)),
-            Some((0xfeb0_0000, 0x8000)),
-        ]
-    );
+    let all = Mappings {
+        framebuffer: range(0xfd00_0000, 16 << 20),
+        mmio: range(0xfebf_0000, 0x1000),
+        rom: range(0xfeb0_0000, 0x8000),
+        ..Mappings::default()
+    };
+    assert_eq!(guest.vga.mappings(), all);
 
     // The ROM has a bit of its own.
-    guest.config_write(ROM_BAR, &0xfeb0_0000_u32.to_le_bytes());
-    guest.expect_effects(Effects::MAPPINGS);
-    assert_eq!(guest.vga.mappings().rom, None);
+    for (rom_bar, rom) in [(0xfeb0_0000_u32, None), (0xfeb0_0001, all.rom)] {
+        guest.config_write(ROM_BAR, &rom_bar.to_le_bytes());
+        guest.expect_effects(Effects::MAPPINGS);
+        assert_eq!(guest.vga.mappings(), Mappings { rom, ..all });
+    }
+}
+
+#[test]
+fn moving_a_bar_is_told_once_and_only_while_it_is_decoded() {
+    let mut guest = Guest::new(Variant::Vga);
+    let bar0 = 0xfd00_0000_u32.to_le_bytes();
+    for (offset, data, effects) in [
+        (BAR0, &bar0[..], Effects::empty()),
+        (COMMAND, &[0x02], Effects::MAPPINGS),
+        (COMMAND, &[0x02], Effects::empty()),
+        (BAR0, &bar0, Effects::empty()),
+        // A byte of the address.
+        (BAR0 + 3, &[0xfc], Effects::MAPPINGS),
+        (COMMAND, &[0x00], Effects::MAPPINGS),
+    ] {
+        guest.config_write(offset, data);
+        let told = guest.take_effects();
+        assert_eq!(told, effects, "{data:02x?} to {offset:#04x}");
+    }
 }
 
 #[test]
@@ -242,5 +285,14 @@ fn bars_do_not_answer_at_address_0_or_at_the_end_of_4_gib() {
         guest.config_write(BAR0, &u32::to_le_bytes(bar0));
         let framebuffer = guest.vga.mappings().framebuffer;
         assert_eq!(framebuffer.is_some(), answers, "BAR0 at {bar0:#x}");
+    }
+    for (bar2, answers) in [
+        (0x0000_0000, false),
+        (0xffff_e000, true),
+        (0xffff_f000, false),
+    ] {
+        guest.config_write(BAR2, &u32::to_le_bytes(bar2));
+        let mmio = guest.vga.mappings().mmio;
+        assert_eq!(mmio.is_some(), answers, "BAR2 at {bar2:#x}");
     }
 }

@@ -20,6 +20,13 @@ fn set_planar(guest: &mut Guest) {
     guest.crtc(MODE_CONTROL, BYTE_MODE);
 }
 
+/// Sets what makes the window plain RAM in mode 13h: chain 4, all planes, 64 KiB at 0xa0000.
+fn set_chained(guest: &mut Guest) {
+    guest.graphics(MISCELLANEOUS, MAP_A0000_64K);
+    guest.sequencer(MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF | CHAIN_4);
+    guest.sequencer(MAP_MASK, ALL_PLANES);
+}
+
 /// The part of the window that's plain RAM: offset, length, and offset in VRAM.
 fn window_ram(guest: &Guest) -> Option<(u32, u32, u32)> {
     let ram: WindowRam = guest.vga.mappings().window?;
@@ -29,19 +36,21 @@ fn window_ram(guest: &Guest) -> Option<(u32, u32, u32)> {
 #[test]
 fn the_memory_map_moves_the_window() {
     for (map, answers) in [
-        (MAP_A0000_128K, [true, true, true, true]),
-        (MAP_A0000_64K, [true, false, false, false]),
-        (MAP_B0000_32K, [false, true, false, false]),
-        (MAP_B8000_32K, [false, false, true, true]),
+        (MAP_A0000_128K, 0x0_0000..0x2_0000),
+        (MAP_A0000_64K, 0x0_0000..0x1_0000),
+        (MAP_B0000_32K, 0x1_0000..0x1_8000),
+        (MAP_B8000_32K, 0x1_8000..0x2_0000),
     ] {
         let mut guest = planar_guest();
         guest.graphics(MISCELLANEOUS, map);
-        for (offset, answers) in [0xffff, 0x1_0000, 0x1_8000, 0x1_ffff]
-            .into_iter()
-            .zip(answers)
-        {
+        for offset in [0, 0xffff, 0x1_0000, 0x1_7fff, 0x1_8000, 0x1_ffff] {
             guest.window_write(offset, &[0x42]);
-            guest.expect_window(offset, [if answers { 0x42 } else { 0xff }]);
+            let answer = if answers.contains(&offset) {
+                0x42
+            } else {
+                0xff
+            };
+            guest.expect_window(offset, [answer]);
         }
     }
 }
@@ -155,9 +164,63 @@ fn chain_4_with_all_planes_makes_the_mapped_part_plain_ram() {
 }
 
 #[test]
+fn plain_ram_follows_the_bank_and_is_told_of_once() {
+    let mut guest = Guest::new(Variant::Vga);
+    set_chained(&mut guest);
+    let told = guest.take_effects();
+    assert!(told.contains(Effects::MAPPINGS), "{told:?}");
+    assert_eq!(window_ram(&guest), Some((0, 0x1_0000, 0)));
+    set_chained(&mut guest);
+    guest.expect_effects(Effects::empty());
+
+    guest.dispi(BANK, 3);
+    guest.expect_effects(Effects::MAPPINGS);
+    assert_eq!(window_ram(&guest), Some((0, 0x1_0000, 0x3_0000)));
+    guest.dispi(BANK, 3);
+    guest.expect_effects(Effects::empty());
+    guest.sequencer(MAP_MASK, 0x07);
+    assert_eq!(window_ram(&guest), None, "plane 3 is masked");
+}
+
+#[test]
+fn plain_ram_that_changes_there_and_back_within_one_access_is_not_told_of() {
+    let mut guest = Guest::new(Variant::Vga);
+    set_chained(&mut guest);
+    guest.forget_effects();
+    guest.mmio_dispi(BANK, 1);
+    guest.expect_effects(Effects::MAPPINGS);
+    // Two pieces: a byte for ENABLE, which forgets the bank, and a word for BANK.
+    guest.mmio_write(bar2_dispi(ENABLE) + 1, &[0, 1, 0]);
+    guest.expect_effects(Effects::empty());
+}
+
+#[test]
+fn secondary_vga_has_no_window() {
+    let mut guest = Guest::new(Variant::SecondaryVga);
+    guest.expect_window(0, [0xff; 4]);
+    for (index, value) in [(MEMORY_MODE, CHAIN_4), (MAP_MASK, ALL_PLANES)] {
+        guest.mmio_write(bar2_port(SEQUENCER), &[index, value]);
+    }
+    guest.expect_effects(Effects::empty());
+    assert_eq!(window_ram(&guest), None);
+}
+
+#[test]
+fn an_access_ends_with_the_window() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.sequencer(MEMORY_MODE, CHAIN_4);
+    guest.sequencer(MAP_MASK, ALL_PLANES);
+    guest.window_write(0x1_fffe, &[1, 2, 3, 4]);
+    guest.expect_window(0x1_fffe, [1, 2, 0xff, 0xff]);
+    guest.expect_window(u64::MAX, [0xff; 4]);
+}
+
+#[test]
 fn plain_ram_is_linear_and_masked_chain_4_is_not() {
     let mut guest = planar_guest();
     guest.sequencer(MEMORY_MODE, CHAIN_4 | ODD_EVEN_OFF);
+    guest.window_write(0x1234, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    guest.expect_vram(0x1234, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     guest.window_write(5, &[0x11]);
     guest.expect_vram(5, [0x11]);
 
@@ -166,6 +229,8 @@ fn plain_ram_is_linear_and_masked_chain_4_is_not() {
     guest.window_write(5, &[0x22]);
     guest.expect_vram(4 * 4 + 1, [0x22]);
     guest.expect_window(5, [0x22]);
+    guest.window_write(7, &[0x77]);
+    guest.expect_window(7, [0x00]);
 
     // By two, where bit 0 is dropped for odd and even addresses.
     guest.sequencer(MEMORY_MODE, CHAIN_4);

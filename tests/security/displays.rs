@@ -163,7 +163,7 @@ fn cve_2026_17516_a_panned_picture_follows_text_of_as_many_cells_as_it_has_pixel
     let (canary, mut guest) = guest();
     guest.misc_output(0x67);
     guest.sequencer(CLOCKING_MODE, EIGHT_DOTS);
-    guest.graphics(MISCELLANEOUS, 0x0e);
+    guest.graphics(MISCELLANEOUS, TEXT_B8000_32K);
     guest.crtc_mode(39, 7, 0, 0x00, 0xe3);
     guest.palette_16();
     guest.unblank();
