@@ -170,7 +170,7 @@ fn ovmf_sets_a_mode_by_bar2_or_by_ports() {
         ..Config::default()
     });
     // Without BAR2, the revision says so.
-    by_ports.expect_config(0x08, [0x00]);
+    by_ports.expect_config(REVISION_ID, [0x00]);
     by_ports.vbe_mode(800, 600, 32);
     assert_eq!(by_ports.graphics_mode(), by_bar2.graphics_mode());
 }
@@ -386,10 +386,10 @@ fn pixels_of_a_colour_are_found_by_read_mode_1() {
 fn mode_13h_is_one_byte_a_pixel() {
     let mut guest = Guest::new(Variant::Vga);
     guest.mode_13h();
+    let effects = guest.take_effects();
     assert!(
-        guest
-            .take_effects()
-            .contains(Effects::MAPPINGS | Effects::MODE)
+        effects.contains(Effects::MAPPINGS | Effects::MODE),
+        "{effects:?}"
     );
     guest.expect_mode("graphics 640x400, 8 bpp");
     let ram = guest.vga.mappings().window;

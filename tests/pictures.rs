@@ -135,7 +135,8 @@ fn the_old_picture_survives_a_reset_until_a_mode_is_set() {
     monitor.refresh(&mut guest, 0);
     guest.reset();
     guest.vram_write(0, &[4]);
-    assert!(monitor.refresh(&mut guest, 0).is_empty());
+    let damage = monitor.refresh(&mut guest, 0);
+    assert!(damage.is_empty(), "drawn: {damage:?}");
     assert_eq!(
         (monitor.dimensions(), monitor.pixel(0, 0)),
         ((640, 400), color(3))
@@ -156,7 +157,8 @@ fn an_old_picture_in_direct_colours_goes_on_to_follow_vram() {
     monitor.refresh(&mut guest, 0);
     guest.reset();
     guest.vram_write(0, &0x0012_3456_u32.to_le_bytes());
-    assert!(!monitor.refresh(&mut guest, 0).is_empty());
+    let damage = monitor.refresh(&mut guest, 0);
+    assert!(!damage.is_empty(), "nothing was drawn");
     assert_eq!(
         (monitor.dimensions(), monitor.pixel(0, 0)),
         ((64, 64), 0x0012_3456)
@@ -213,7 +215,8 @@ fn a_text_screen_of_an_impossible_size_leaves_the_picture_alone() {
         panic!("not text")
     };
     assert!(!text.is_drawable(), "{text:?}");
-    assert!(monitor.refresh(&mut guest, 0).is_empty());
+    let damage = monitor.refresh(&mut guest, 0);
+    assert!(damage.is_empty(), "drawn: {damage:?}");
     assert_eq!(
         (monitor.dimensions(), monitor.pixel(0, 0)),
         ((640, 400), color(3))
@@ -291,7 +294,7 @@ fn the_text_screen_can_be_read_as_text() {
     assert_eq!(last[..7], *b"stdvga\0");
     assert_eq!(text.row(24)[0].attribute, 0x1f);
     assert_eq!(text.cursor, Some((6, 24)));
-    assert!(text.row(25).is_empty());
+    assert_eq!(text.row(25), [], "behind the last row");
     guest.graphics(MISCELLANEOUS, MAP_A0000_64K);
     assert_eq!(guest.vga.scanout().text(guest.vga.vram()), None, "graphics");
 }

@@ -1,16 +1,17 @@
 //! The device behind rust-vmm's `IoManager`.
 #![cfg(feature = "vm-device")]
 
+#[allow(dead_code)]
+#[path = "driver/registers.rs"]
+mod registers;
+
 use std::sync::{Arc, Mutex};
 
 use rand::prelude::*;
+use registers::{BAR0, BAR2, COMMAND};
 use stdvga::{BusVga, Config, Effects, MappedRange, StdVga, Variant, WINDOW};
 use vm_device::bus::{MmioAddress, MmioRange, PioAddress, PioRange};
 use vm_device::device_manager::{IoManager, MmioManager, PioManager};
-
-const BAR0: u16 = 0x10;
-const BAR2: u16 = 0x18;
-const COMMAND: u16 = 0x04;
 
 /// A machine with a device on its buses.
 struct Machine {

@@ -59,6 +59,7 @@ pub const PANNING_RESET: u8 = 0x20;
 pub const COLOR_SELECT_5_4: u8 = 0x80;
 
 // Sequencer.
+pub const SEQUENCER_RESET: u8 = 0x00;
 pub const CLOCKING_MODE: u8 = 0x01;
 pub const MAP_MASK: u8 = 0x02;
 pub const CHARACTER_MAP_SELECT: u8 = 0x03;
@@ -188,9 +189,14 @@ pub const LITTLE_ENDIAN: u32 = 0x1e1e_1e1e;
 
 // PCI configuration space.
 pub const COMMAND: u16 = 0x04;
+pub const REVISION_ID: u16 = 0x08;
+pub const CACHE_LINE_SIZE: u16 = 0x0c;
+pub const LATENCY_TIMER: u16 = 0x0d;
 pub const BAR0: u16 = 0x10;
 pub const BAR2: u16 = 0x18;
 pub const ROM_BAR: u16 = 0x30;
+pub const INTERRUPT_LINE: u16 = 0x3c;
+pub const INTERRUPT_PIN: u16 = 0x3d;
 
 /// COMMAND: memory is decoded.
 pub const COMMAND_MEMORY: u16 = 0x0002;

@@ -75,7 +75,8 @@ fn vmlinux() -> String {
         .stdin(File::open(&compressed).expect("the payload can be read"))
         .stdout(File::create(&kernel).expect("the kernel can be written"))
         .status();
-    assert!(xz.expect("xz runs").success());
+    let xz = xz.expect("xz runs");
+    assert!(xz.success(), "xz: {xz}");
     text(&kernel).to_owned()
 }
 

@@ -5,11 +5,6 @@ use vm_memory::GuestAddress;
 
 use crate::driver::*;
 
-const REVISION: u16 = 0x08;
-const CACHE_LINE_SIZE: u16 = 0x0c;
-const LATENCY_TIMER: u16 = 0x0d;
-const INTERRUPT_LINE: u16 = 0x3c;
-const INTERRUPT_PIN: u16 = 0x3d;
 /// The first byte that the header leaves to the device, and the byte after the last.
 const SCRATCH: std::ops::Range<u16> = 0x40..0x100;
 
@@ -188,7 +183,7 @@ fn five_command_bits_and_no_status_bit_can_be_written() {
 fn the_device_has_no_interrupt_but_stores_a_line() {
     let mut guest = Guest::new(Variant::Vga);
     for (register, kept) in [
-        (REVISION, 0x02),
+        (REVISION_ID, 0x02),
         (CACHE_LINE_SIZE, 0x5a),
         (LATENCY_TIMER, 0x00),
         (INTERRUPT_LINE, 0x5a),
@@ -220,7 +215,8 @@ fn the_legacy_ports_and_the_window_ignore_command() {
     guest.expect_dispi(ID, 0xb0c5);
     guest.window_write(5, &[0x42]);
     guest.expect_vram(5, [0x42]);
-    assert!(guest.vga.mappings().window.is_some());
+    let window = guest.vga.mappings().window;
+    assert!(window.is_some(), "no part of the window is mapped");
 }
 
 #[test]
