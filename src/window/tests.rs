@@ -6,170 +6,15 @@ use super::*;
 use crate::config::{ByteOrder, Retrace};
 use crate::regs::dispi;
 
-/// A chip in planar mode at 0xa0000, all planes enabled, byte addressing; and 1 MiB of VRAM.
-struct Chip {
-    regs: Registers,
-    vram: Vram,
-}
-
-impl Chip {
-    fn planar() -> Self {
-        let mut regs = Registers::new(1 << 20, Retrace::Dumb, ByteOrder::Little, true);
-        regs.sequencer.data[sequencer::MAP_MASK] = sequencer::ALL_PLANES;
-        regs.sequencer.data[sequencer::MEMORY_MODE] = sequencer::ODD_EVEN_OFF;
-        regs.graphics.data[graphics::MISCELLANEOUS] = graphics::MEMORY_MAP_A0000_64K;
-        regs.graphics.data[graphics::BIT_MASK] = 0xff;
-        regs.crtc.data[crtc::MODE_CONTROL] = crtc::BYTE_MODE;
-        Self {
-            regs,
-            vram: Vram::allocate(1 << 20).unwrap(),
-        }
-    }
-
-    /// A text mode's set-up: odd and even addresses at 0xb8000.
-    fn odd_even() -> Self {
-        let mut chip = Self::planar();
-        chip.regs.sequencer.data[sequencer::MAP_MASK] = 0b0011;
-        chip.regs.sequencer.data[sequencer::MEMORY_MODE] = 0;
-        chip.regs.graphics.data[graphics::MODE] = graphics::HOST_ODD_EVEN;
-        chip.regs.graphics.data[graphics::MISCELLANEOUS] =
-            graphics::MEMORY_MAP | graphics::CHAIN_ODD_EVEN;
-        chip
-    }
-
-    fn graphics(&mut self, register: usize, value: u8) {
-        self.regs.graphics.data[register] = value;
-    }
-
-    fn write(&mut self, offset: u32, value: u8) {
-        let routes = Routes::new(&self.regs);
-        let latch = self.regs.graphics.latch;
-        routes.write(latch, &self.vram, offset.into(), &[value]);
-    }
-
-    fn read(&mut self, offset: u32) -> u8 {
-        let mut data = [0];
-        let routes = Routes::new(&self.regs);
-        let latch = &mut self.regs.graphics.latch;
-        routes.read(latch, &self.vram, offset.into(), &mut data);
-        data[0]
-    }
-
-    fn planes(&self, address: u32) -> u32 {
-        self.vram.planes(address).unwrap()
-    }
-
-    /// Stores four planes at planar address 0, and loads them into the latches.
-    fn latch(&mut self, planes: u32) {
-        self.vram.update_planes(0, |_| planes);
-        self.read(0);
-        assert_eq!(self.regs.graphics.latch, planes);
-    }
-}
-
-#[test]
-fn write_mode_0_rotates_sets_and_masks() {
-    let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
-    chip.graphics(graphics::DATA_ROTATE, 4);
-    chip.graphics(graphics::SET_RESET, 0b0010);
-    chip.graphics(graphics::ENABLE_SET_RESET, 0b0110);
-    chip.graphics(graphics::BIT_MASK, 0x0f);
-    chip.write(1, 0x5a);
-    // Rotated: 0xa5. Plane 1 is set, plane 2 reset; the high nibbles come from the latches.
-    assert_eq!(chip.planes(1), 0x4530_2f15);
-}
-
-#[test]
-fn write_mode_0_combines_with_the_latches() {
-    for (function, expected) in [(0, 0x0f), (1, 0x05), (2, 0x5f), (3, 0x5a)] {
-        let mut chip = Chip::planar();
-        chip.latch(0x5555_5555);
-        chip.graphics(graphics::DATA_ROTATE, function << 3);
-        chip.write(1, 0x0f);
-        assert_eq!(chip.vram.byte(4), expected, "function {function}");
-    }
-}
-
-#[test]
-fn write_mode_1_copies_the_latches() {
-    let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
-    chip.graphics(graphics::MODE, 1);
-    chip.graphics(graphics::BIT_MASK, 0);
-    chip.write(7, 0xff);
-    assert_eq!(
-        chip.planes(7),
-        0x4433_2211,
-        "neither the value nor the bit mask counts"
-    );
-}
-
-#[test]
-fn write_mode_2_writes_a_colour() {
-    let mut chip = Chip::planar();
-    chip.latch(0);
-    chip.graphics(graphics::MODE, 2);
-    chip.graphics(graphics::BIT_MASK, 0x81);
-    chip.write(0, 0xf9);
-    assert_eq!(chip.planes(0), 0x8100_0081, "colour 9: planes 0 and 3");
-}
-
-#[test]
-fn write_mode_3_masks_the_set_reset_colour_by_the_value() {
-    let mut chip = Chip::planar();
-    chip.latch(0xffff_ffff);
-    chip.graphics(graphics::MODE, 3);
-    chip.graphics(graphics::SET_RESET, 0b0001);
-    chip.graphics(graphics::BIT_MASK, 0x3c);
-    chip.graphics(graphics::DATA_ROTATE, 4);
-    chip.write(0, 0xf0);
-    assert_eq!(
-        chip.planes(0),
-        0xf3f3_f3ff,
-        "0xf0 rotated is 0x0f; masked, 0x0c"
-    );
-}
-
-#[test]
-fn read_mode_0_reads_the_selected_plane() {
-    let mut chip = Chip::planar();
-    chip.vram.update_planes(5, |_| 0x4433_2211);
-    for (plane, expected) in [(0, 0x11), (1, 0x22), (2, 0x33), (3, 0x44)] {
-        chip.graphics(graphics::READ_MAP, plane);
-        assert_eq!(chip.read(5), expected, "plane {plane}");
-    }
-}
-
-#[test]
-fn odd_and_even_addresses_reach_the_planes_of_text() {
-    let mut chip = Chip::odd_even();
-    chip.write(0x1_8000, b'A');
-    chip.write(0x1_8001, 0x07);
-    chip.write(0x1_8002, b'B');
-    assert_eq!(chip.planes(0), 0x0741);
-    assert_eq!([chip.read(0x1_8000), chip.read(0x1_8001)], [b'A', 0x07]);
-    // In byte mode the address isn't shifted: the next cell is at planar address 2.
-    assert_eq!(chip.planes(2), 0x42);
-    chip.regs.crtc.data[crtc::MODE_CONTROL] = 0;
-    assert_eq!(chip.read(0x1_8004), 0x42, "in word mode it is");
-}
-
-#[test]
-fn planes_behind_the_end_of_vram_read_ones_and_ignore_writes() {
-    let mut chip = Chip::planar();
-    chip.latch(0x4433_2211);
-    chip.regs.dispi.bank_offset = 0xf_0000;
-    chip.write(0, 0x55);
-    assert_eq!(chip.read(0), 0xff);
-    assert_eq!(chip.regs.graphics.latch, 0x4433_2211);
-    let mut everything = vec![0; 1 << 20];
-    chip.vram.read(0, &mut everything);
-    assert_eq!(
-        everything.iter().filter(|byte| **byte != 0).count(),
-        4,
-        "only the latched planes"
-    );
+/// Registers of a planar mode at 0xa0000, with all planes enabled and byte addressing.
+fn planar() -> Registers {
+    let mut regs = Registers::new(1 << 20, Retrace::Dumb, ByteOrder::Little, true);
+    regs.sequencer.data[sequencer::MAP_MASK] = sequencer::ALL_PLANES;
+    regs.sequencer.data[sequencer::MEMORY_MODE] = sequencer::ODD_EVEN_OFF;
+    regs.graphics.data[graphics::MISCELLANEOUS] = graphics::MEMORY_MAP_A0000_64K;
+    regs.graphics.data[graphics::BIT_MASK] = 0xff;
+    regs.crtc.data[crtc::MODE_CONTROL] = crtc::BYTE_MODE;
+    regs
 }
 
 /// What VRAM holds before a run: rows of all values.
@@ -186,7 +31,7 @@ struct Case {
 impl Case {
     fn random(seed: u64) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
-        let mut regs = Chip::planar().regs;
+        let mut regs = planar();
         rng.fill(&mut regs.graphics.data);
         regs.sequencer.data[sequencer::MAP_MASK] = rng.random();
         regs.graphics.latch = rng.random();

@@ -55,6 +55,127 @@ fn the_memory_map_moves_the_window() {
     }
 }
 
+/// Stores a byte for each plane at address 0, and loads them into the latches.
+fn load_latches(guest: &mut Guest, planes: [u8; 4]) {
+    guest.vram_write(0, &planes);
+    guest.window_read::<1>(0);
+}
+
+#[test]
+fn the_map_mask_selects_the_planes_that_are_written() {
+    let mut guest = planar_guest();
+    guest.sequencer(MAP_MASK, 0x05);
+    guest.window_write(3, &[0xab]);
+    guest.expect_vram(3 * 4, [0xab, 0, 0xab, 0]);
+}
+
+#[test]
+fn write_mode_0_rotates_sets_and_masks() {
+    let mut guest = planar_guest();
+    load_latches(&mut guest, [0x11, 0x22, 0x33, 0x44]);
+    guest.graphics(DATA_ROTATE, 4);
+    guest.graphics(SET_RESET, 0x02);
+    guest.graphics(ENABLE_SET_RESET, 0x06);
+    guest.graphics(BIT_MASK, 0x0f);
+    guest.window_write(1, &[0x5a]);
+    // Rotated: 0xa5. Plane 1 is set, plane 2 reset; the high nibbles come from the latches.
+    guest.expect_vram(4, [0x15, 0x2f, 0x30, 0x45]);
+}
+
+#[test]
+fn write_mode_0_combines_with_the_latches() {
+    for (function, expected) in [(0x00, 0x0f), (0x08, 0x05), (0x10, 0x5f), (0x18, 0x5a)] {
+        let mut guest = planar_guest();
+        load_latches(&mut guest, [0x55; 4]);
+        guest.graphics(DATA_ROTATE, function);
+        guest.window_write(1, &[0x0f]);
+        guest.expect_vram(4, [expected; 4]);
+    }
+}
+
+#[test]
+fn write_mode_1_copies_the_latches_whatever_the_value_and_the_bit_mask_are() {
+    let mut guest = planar_guest();
+    load_latches(&mut guest, [0x11, 0x22, 0x33, 0x44]);
+    guest.graphics(GRAPHICS_MODE, 0x01);
+    guest.graphics(BIT_MASK, 0x00);
+    guest.window_write(7, &[0xff]);
+    guest.expect_vram(7 * 4, [0x11, 0x22, 0x33, 0x44]);
+}
+
+#[test]
+fn write_mode_2_writes_a_color() {
+    let mut guest = planar_guest();
+    load_latches(&mut guest, [0; 4]);
+    guest.graphics(GRAPHICS_MODE, 0x02);
+    guest.graphics(BIT_MASK, 0x81);
+    // Of its bits four count: planes 0 and 3.
+    guest.window_write(0, &[0xf9]);
+    guest.expect_vram(0, [0x81, 0, 0, 0x81]);
+}
+
+#[test]
+fn write_mode_3_masks_the_set_reset_color_by_the_value() {
+    let mut guest = planar_guest();
+    load_latches(&mut guest, [0xff; 4]);
+    guest.graphics(GRAPHICS_MODE, 0x03);
+    guest.graphics(SET_RESET, 0x01);
+    guest.graphics(BIT_MASK, 0x3c);
+    guest.graphics(DATA_ROTATE, 4);
+    // Rotated: 0x0f; masked: 0x0c.
+    guest.window_write(0, &[0xf0]);
+    guest.expect_vram(0, [0xff, 0xf3, 0xf3, 0xf3]);
+}
+
+#[test]
+fn read_mode_0_reads_the_plane_that_the_read_map_selects() {
+    let mut guest = planar_guest();
+    guest.vram_write(5 * 4, &[0x11, 0x22, 0x33, 0x44]);
+    for (plane, expected) in [(0, 0x11), (1, 0x22), (2, 0x33), (3, 0x44)] {
+        guest.graphics(READ_MAP, plane);
+        guest.expect_window(5, [expected]);
+    }
+}
+
+#[test]
+fn planes_behind_the_end_of_vram_read_ones_and_ignore_writes() {
+    let mut guest = Guest::with_vram(1);
+    set_planar(&mut guest);
+    load_latches(&mut guest, [0x11, 0x22, 0x33, 0x44]);
+    guest.dispi(BANK, 15);
+    guest.window_write(0, &[0x55]);
+    guest.expect_window(0, [0xff]);
+    let mut vram = vec![0; 1 << 20];
+    guest.vga.vram().read(4, &mut vram[4..]);
+    assert_eq!(vram.iter().position(|byte| *byte != 0), None, "elsewhere");
+
+    // The latches keep what they had.
+    guest.dispi(BANK, 0);
+    guest.graphics(GRAPHICS_MODE, 0x01);
+    guest.window_write(7, &[0xff]);
+    guest.expect_vram(7 * 4, [0x11, 0x22, 0x33, 0x44]);
+}
+
+#[test]
+fn odd_and_even_addresses_reach_the_planes_of_text() {
+    let mut guest = planar_guest();
+    guest.sequencer(MAP_MASK, 0x03);
+    guest.sequencer(MEMORY_MODE, 0x00);
+    guest.graphics(GRAPHICS_MODE, HOST_ODD_EVEN);
+    guest.graphics(MISCELLANEOUS, TEXT_B8000_32K);
+    for (offset, byte) in [(0x1_8000, b'A'), (0x1_8001, 0x07), (0x1_8002, b'B')] {
+        guest.window_write(offset, &[byte]);
+    }
+    guest.expect_vram(0, [b'A', 0x07, 0, 0]);
+    guest.expect_window(0x1_8000, [b'A']);
+    guest.expect_window(0x1_8001, [0x07]);
+    // In byte mode the address isn't shifted: the next cell is at planar address 2.
+    guest.expect_vram(2 * 4, [b'B', 0, 0, 0]);
+    // In word mode it is.
+    guest.crtc(MODE_CONTROL, 0x00);
+    guest.expect_window(0x1_8004, [b'B']);
+}
+
 #[test]
 fn double_word_mode_drops_two_bits_of_cpu_addresses() {
     let mut guest = planar_guest();
