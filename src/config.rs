@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::variant::Variant;
 
 /// Bytes in a mebibyte.
 pub(crate) const MIB: u64 = 1 << 20;
@@ -11,51 +13,6 @@ pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const MAX_VRAM_MIB: u32 = 512;
 /// The largest option ROM that the PCI specification lets an expansion ROM BAR ask for, in bytes.
 pub(crate) const MAX_ROM_BYTES: usize = 16 << 20;
-
-/// Which of QEMU's three standard VGA devices this is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Variant {
-    /// `VGA`: a PCI device of class 0x030000 with the legacy ports and the 0xa0000 window.
-    #[default]
-    Vga,
-    /// `secondary-vga`: a PCI device of class 0x038000 with neither ports nor window. All its
-    /// registers are reached through BAR2.
-    SecondaryVga,
-    /// `isa-vga`: legacy ports, the 0xa0000 window, and the framebuffer at 0xe0000000. No PCI
-    /// configuration space, no BAR2, no EDID.
-    IsaVga,
-}
-
-impl Variant {
-    /// Whether the variant has a PCI configuration space and BARs.
-    pub const fn is_pci(self) -> bool {
-        matches!(self, Self::Vga | Self::SecondaryVga)
-    }
-
-    /// Whether the variant decodes the legacy ports and the 0xa0000 window.
-    pub const fn has_legacy(self) -> bool {
-        matches!(self, Self::Vga | Self::IsaVga)
-    }
-
-    /// The framebuffer's size in MiB where the configuration names none.
-    pub(crate) const fn default_vram_mib(self) -> u32 {
-        match self {
-            Self::Vga | Self::SecondaryVga => 16,
-            Self::IsaVga => 8,
-        }
-    }
-}
-
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Vga => "VGA",
-            Self::SecondaryVga => "secondary-vga",
-            Self::IsaVga => "isa-vga",
-        })
-    }
-}
 
 /// The order in which the bytes of a 15, 16, 24 or 32 bpp pixel lie in VRAM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -91,23 +48,25 @@ pub struct Monitor {
     pub refresh_rate: u32,
 }
 
-/// Nanoseconds of the guest's time, as the embedder counts them.
+/// The guest's time, as the embedder counts it.
 ///
 /// The device reads no clock by itself. [`Retrace::Precise`] asks this one.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
 
 impl Clock {
-    /// A clock that answers with what `nanoseconds` returns.
+    /// A clock that answers with what `now` returns: the time since any moment, say since the guest was
+    /// started, which stands still while the guest does.
     ///
     /// It's called while an access is being answered, so it must not access the device.
-    pub fn new(nanoseconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(nanoseconds))
+    pub fn new(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
     }
 
     /// The time now, in nanoseconds.
-    pub(crate) fn now(&self) -> u64 {
-        (self.0)()
+    #[expect(clippy::cast_possible_truncation, reason = "it wraps after 584 years")]
+    pub(crate) fn nanoseconds(&self) -> u64 {
+        (self.0)().as_nanos() as u64
     }
 }
 

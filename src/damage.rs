@@ -7,9 +7,9 @@ use crate::scanout::Size;
 pub struct Rect {
     /// Pixels from the left edge.
     pub x: u32,
-    /// Rows from the top.
+    /// Lines from the top.
     pub y: u32,
-    /// Width and height.
+    /// Width and height in pixels.
     pub size: Size,
 }
 
@@ -59,7 +59,8 @@ impl Rect {
 
 /// The parts of a picture that changed: at most [`Damage::MAX_RECTS`] rectangles, which don't overlap.
 ///
-/// Where more parts changed, some rectangles hold pixels between them that didn't.
+/// They hold every pixel that changed, and others: a refresh draws whole lines of graphics, and where more
+/// parts changed than there are rectangles, some are joined.
 #[derive(Clone, Copy, Debug)]
 pub struct Damage {
     rects: [Rect; Self::MAX_RECTS],

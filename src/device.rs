@@ -1,10 +1,14 @@
-//! [`StdVga`]: owns the parts, routes accesses, resets.
+//! [`StdVga`]: owns the parts and resets them, and tells what changed. Its doors have a file each.
 
+mod config_space;
+mod memory;
+mod mmio;
+mod ports;
 mod state;
 #[cfg(test)]
 mod tests;
+mod window;
 
-use std::iter;
 use std::sync::Arc;
 
 use vm_memory::MmapRegion;
@@ -12,20 +16,21 @@ use vm_memory::bitmap::Bitmap;
 #[cfg(target_os = "linux")]
 use vmm_sys_util::eventfd::EventFd;
 
-use crate::config::{Config, Variant};
+use crate::config::{Config, Monitor};
 use crate::counters::{Counters, count};
 use crate::dirty::DirtyBitmap;
 use crate::edid::Edid;
 use crate::effects::Effects;
-use crate::error::ConfigError;
+use crate::error::{BitmapLengthError, ConfigError, NoEdidError};
 use crate::mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings};
 #[cfg(target_os = "linux")]
 use crate::mode_event::ModeEvent;
 use crate::pci::PciConfig;
-use crate::regs::Registers;
+use crate::regs::{Registers, Touched};
 use crate::scanout::{self, Scanout, Shape};
+use crate::variant::Variant;
 use crate::vram::Vram;
-use crate::window::{self, Routes};
+use crate::window::Routes;
 
 /// QEMU's standard VGA device: the guest's side.
 ///
@@ -71,6 +76,22 @@ impl StdVga {
         let vram = Vram::allocate(config.vram_bytes())?;
         Ok(Self::build(config, vram))
     }
+
+    /// Moves the marks of the pages that the device wrote into `words`: ORs them in, and clears them.
+    ///
+    /// A mark is given out once. Where there are several readers (a screen and a migration), each has
+    /// words of its own, and what comes out here is ORed into all of them.
+    ///
+    /// The device is needed for it, though the marks are VRAM's: who has it exclusively keeps it from
+    /// writing meanwhile, so that no mark gets lost.
+    ///
+    /// # Errors
+    ///
+    /// [`BitmapLengthError`] where `words` isn't [`Vram::dirty_words`] long.
+    /// Nothing is moved then.
+    pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
+        self.vram.region().bitmap().drain_into(words)
+    }
 }
 
 impl<B: Bitmap> StdVga<B> {
@@ -80,6 +101,21 @@ impl<B: Bitmap> StdVga<B> {
     /// The region's contents stay. Its length must be a power of two from 1 to 512 MiB, and what
     /// [`Config::vram_mib`] comes to, unless that's `None`. What the device writes is marked in the
     /// region's bitmap. `GuestRegionMmap::get_mmap` gives the region of a guest's memory in this form.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use stdvga::{Config, StdVga};
+    /// use vm_memory::MmapRegion;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // 4 MiB of the VMM's. `()` keeps no marks of written pages: refresh by `Dirty::Compare` then.
+    /// let region: Arc<MmapRegion<()>> = Arc::new(MmapRegion::new(4 << 20)?);
+    /// let vga = StdVga::with_vram(Config::default(), Arc::clone(&region))?;
+    /// assert!(Arc::ptr_eq(vga.vram().region(), &region));
+    /// assert_eq!(vga.vram().len(), 4 << 20);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -156,6 +192,28 @@ impl<B: Bitmap> StdVga<B> {
         self.rom.as_deref()
     }
 
+    /// The monitor that the EDID blob describes; `None` where the device has no blob.
+    pub fn monitor(&self) -> Option<Monitor> {
+        self.edid.as_ref().map(|edid| edid.monitor)
+    }
+
+    /// Changes the monitor that the EDID blob describes, at once. A reset keeps it.
+    ///
+    /// Nothing tells the guest: the device has no interrupt. It finds the new monitor when it reads the
+    /// blob next: firmware when it boots, Linux' bochs-drm when it loads or probes the connector, which
+    /// asking for the list of modes (`xrandr`) makes it do. The mode that's set stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEdidError`] where the device has no blob: on `isa-vga`, and where [`Config::edid`] or
+    /// [`Config::mmio`] is off.
+    pub fn set_monitor(&mut self, monitor: Monitor) -> Result<(), NoEdidError> {
+        let variant = self.variant;
+        let edid = self.edid.as_mut().ok_or(NoEdidError { variant })?;
+        **edid = Edid::new(monitor);
+        Ok(())
+    }
+
     /// What the device was asked for, and what came of it, in numbers.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -187,91 +245,6 @@ impl<B: Bitmap> StdVga<B> {
         self.mode_event = ModeEvent::new(event);
     }
 
-    /// Reads one access of 1, 2 or 4 bytes to the PCI configuration space.
-    ///
-    /// All ones where the variant has none, from offset 256 on, and for a slice of any other length.
-    pub fn config_read(&mut self, offset: u16, data: &mut [u8]) {
-        count(&mut self.counters.config.reads);
-        match &self.pci {
-            Some(pci) if is_config_access(offset, data) => pci.read(usize::from(offset), data),
-            _ => {
-                self.count_invalid();
-                data.fill(0xff);
-            }
-        }
-    }
-
-    /// Writes one access of 1, 2 or 4 bytes to the PCI configuration space.
-    ///
-    /// Ignored where the variant has none, from offset 256 on, and for a slice of any other length.
-    pub fn config_write(&mut self, offset: u16, data: &[u8]) -> Effects {
-        count(&mut self.counters.config.writes);
-        match &mut self.pci {
-            Some(pci) if is_config_access(offset, data) => pci.write(usize::from(offset), data),
-            _ => {
-                self.count_invalid();
-                return Effects::empty();
-            }
-        }
-        self.settle(Effects::MAPPINGS)
-    }
-
-    /// Reads from the option ROM at `offset` bytes from its start. What lies behind its end reads as
-    /// all ones.
-    pub fn rom_read(&mut self, offset: u64, data: &mut [u8]) {
-        count(&mut self.counters.rom_reads);
-        let rom = self.rom.as_deref().unwrap_or_default();
-        if offset >= rom.len() as u64 {
-            count(&mut self.counters.invalid);
-        }
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| rom.get(offset..))
-            .unwrap_or_default();
-        let values = rest.iter().copied().chain(iter::repeat(0xff));
-        for (byte, value) in data.iter_mut().zip(values) {
-            *byte = value;
-        }
-    }
-
-    /// Reads from the 0xa0000 window at `offset` bytes from its start.
-    ///
-    /// Any length goes: the bytes are read one after the other, ascending. All ones behind the
-    /// window's end, where no memory map answers, and where the variant has no window.
-    pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
-        count(&mut self.counters.window.reads);
-        self.count_if_outside_window(offset);
-        self.read_window(offset, data);
-    }
-
-    #[inline]
-    fn read_window(&mut self, offset: u64, data: &mut [u8]) {
-        let latch = &mut self.registers.graphics.latch;
-        match &self.routes {
-            Some(routes) => routes.read(latch, &self.vram, offset, data),
-            None => self.decode_routes_and_read(offset, data),
-        }
-    }
-
-    /// Writes to the 0xa0000 window at `offset` bytes from its start.
-    ///
-    /// Any length goes: the bytes are written one after the other, ascending. This changes nothing but
-    /// VRAM.
-    pub fn window_write(&mut self, offset: u64, data: &[u8]) {
-        count(&mut self.counters.window.writes);
-        self.count_if_outside_window(offset);
-        self.write_window(offset, data);
-    }
-
-    #[inline]
-    fn write_window(&mut self, offset: u64, data: &[u8]) {
-        let latch = self.registers.graphics.latch;
-        match &self.routes {
-            Some(routes) => routes.write(latch, &self.vram, offset, data),
-            None => self.decode_routes_and_write(offset, data),
-        }
-    }
-
     /// Resets the device as a system reset does.
     ///
     /// VRAM, the latches, the framebuffer's byte order and configuration space from 0x40 on stay as
@@ -283,28 +256,7 @@ impl<B: Bitmap> StdVga<B> {
         self.registers.reset();
         count(&mut self.counters.resets);
         self.resets = self.resets.wrapping_add(1);
-        self.settle(Effects::SHAPE | Effects::MAPPINGS)
-    }
-
-    #[inline]
-    fn count_if_outside_window(&mut self, offset: u64) {
-        if offset >= window::LEN || !self.variant.has_legacy() {
-            self.count_invalid();
-        }
-    }
-
-    // Out of line, these keep accesses whose routes are known from saving registers for them.
-
-    #[inline(never)]
-    fn decode_routes_and_read(&mut self, offset: u64, data: &mut [u8]) {
-        self.routes = Some(Routes::new(&self.registers));
-        self.read_window(offset, data);
-    }
-
-    #[inline(never)]
-    fn decode_routes_and_write(&mut self, offset: u64, data: &[u8]) {
-        self.routes = Some(Routes::new(&self.registers));
-        self.write_window(offset, data);
+        self.settle(Touched::SHAPE | Touched::MAPPINGS)
     }
 
     fn decode_mappings(&self) -> Mappings {
@@ -321,95 +273,66 @@ impl<B: Bitmap> StdVga<B> {
         }
     }
 
-    // What the other doors need of the device.
-
-    pub(crate) fn counters_mut(&mut self) -> &mut Counters {
-        &mut self.counters
-    }
-
     /// Counts an access that nothing answers.
     #[cold]
-    pub(crate) fn count_invalid(&mut self) {
+    fn count_invalid(&mut self) {
         count(&mut self.counters.invalid);
     }
 
-    pub(crate) fn registers(&self) -> &Registers {
-        &self.registers
-    }
-
-    pub(crate) fn registers_mut(&mut self) -> &mut Registers {
-        &mut self.registers
-    }
-
-    pub(crate) fn edid(&self) -> Option<&Edid> {
-        self.edid.as_deref()
-    }
-
-    pub(crate) fn edid_mut(&mut self) -> Option<&mut Edid> {
-        self.edid.as_deref_mut()
-    }
-
-    pub(crate) fn has_ports(&self) -> bool {
-        self.variant.has_legacy()
-    }
-
-    pub(crate) fn has_mmio(&self) -> bool {
-        self.has_mmio
-    }
-
-    pub(crate) fn has_extended_registers(&self) -> bool {
-        self.has_extended_registers
-    }
-
-    pub(crate) fn has_dispi_data_port_1cf(&self) -> bool {
-        self.has_dispi_data_port_1cf
-    }
-
     /// Writes the indexed DISPI register, and clears VRAM where that enables a mode.
-    pub(crate) fn write_dispi(&mut self, value: u16) -> Effects {
-        let (effects, cleared) = self.registers.write_dispi(value);
+    fn write_dispi(&mut self, value: u16) -> Touched {
+        let (touched, cleared) = self.registers.write_dispi(value);
         if cleared != 0 {
             self.vram.clear(cleared);
         }
-        effects
+        touched
     }
 
-    /// Ends a write to registers, or a reset, that may have had `effects`: leaves those that it had as a
-    /// whole.
+    /// Ends a write, or a reset, with what came of all that it touched.
     #[inline]
-    pub(crate) fn settle(&mut self, effects: Effects) -> Effects {
+    fn settle(&mut self, touched: Touched) -> Effects {
         self.routes = None;
-        if effects.intersects(Effects::MAPPINGS | Effects::MODE) {
-            self.settle_changes(effects)
+        if touched.intersects(Touched::MAPPINGS | Touched::MODE) {
+            self.settle_changes(touched)
+        } else if touched.contains(Touched::PICTURE) {
+            Effects::SCANOUT
         } else {
-            effects
+            Effects::empty()
         }
     }
 
     #[cold]
-    fn settle_changes(&mut self, mut effects: Effects) -> Effects {
-        if effects.contains(Effects::MAPPINGS) {
-            let mappings = self.decode_mappings();
-            effects.set(Effects::MAPPINGS, mappings != self.mappings);
-            self.mappings = mappings;
+    fn settle_changes(&mut self, touched: Touched) -> Effects {
+        let mut effects = Effects::empty();
+        effects.set(Effects::SCANOUT, touched.contains(Touched::PICTURE));
+        if touched.contains(Touched::MAPPINGS) {
+            effects |= self.settle_mappings();
         }
-        if effects.contains(Effects::MAPPINGS) {
-            count(&mut self.counters.mapping_changes);
-        }
-        if effects.contains(Effects::MODE) {
-            let shape = scanout::shape(&self.registers);
-            effects.set(Effects::MODE, shape != self.shape);
-            self.shape = shape;
-        }
-        if effects.contains(Effects::MODE) {
-            count(&mut self.counters.mode_changes);
-            #[cfg(target_os = "linux")]
-            self.mode_event.signal();
+        if touched.contains(Touched::MODE) {
+            effects |= self.settle_mode();
         }
         effects
     }
-}
 
-fn is_config_access(offset: u16, data: &[u8]) -> bool {
-    PciConfig::contains(usize::from(offset)) && matches!(data.len(), 1 | 2 | 4)
+    fn settle_mappings(&mut self) -> Effects {
+        let mappings = self.decode_mappings();
+        if mappings == self.mappings {
+            return Effects::empty();
+        }
+        self.mappings = mappings;
+        count(&mut self.counters.mapping_changes);
+        Effects::MAPPINGS
+    }
+
+    fn settle_mode(&mut self) -> Effects {
+        let shape = scanout::shape(&self.registers);
+        if shape == self.shape {
+            return Effects::empty();
+        }
+        self.shape = shape;
+        count(&mut self.counters.mode_changes);
+        #[cfg(target_os = "linux")]
+        self.mode_event.signal();
+        Effects::MODE
+    }
 }

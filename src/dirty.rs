@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
 
-use crate::device::StdVga;
 use crate::error::BitmapLengthError;
 
-/// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen).
+/// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen), and so how a
+/// refresh finds what to draw.
 #[derive(Clone, Copy, Debug)]
 pub enum Dirty<'a> {
     /// Anything: the whole picture is drawn. For a surface that doesn't hold the picture before.
@@ -16,10 +16,11 @@ pub enum Dirty<'a> {
     /// The pages of 4096 bytes whose bits are set, bit 0 of word 0 first:
     /// [`Vram::dirty_words`](crate::Vram::dirty_words) words.
     ///
-    /// All writers must be in it: what the device wrote ([`StdVga::drain_dirty`]), and what the guest
-    /// wrote through mappings of VRAM (OR in KVM's dirty log; that of the 0xa0000 window's slot starts
-    /// at [`WindowRam::vram_offset`](crate::WindowRam::vram_offset)). Collect the marks before the
-    /// refresh, and clear the words after it, unless it failed.
+    /// All writers must be in it: what the device wrote, by
+    /// [`StdVga::drain_dirty`](crate::StdVga::drain_dirty), and what the guest wrote through mappings of
+    /// VRAM. OR KVM's dirty logs in: that of BAR0's slot starts at VRAM's first page, that of the 0xa0000
+    /// window's slot at [`WindowRam::vram_offset`](crate::WindowRam::vram_offset). Collect the marks before
+    /// the refresh, and clear the words after it, unless it failed.
     Pages(&'a [u64]),
     /// It isn't known: what's visible is compared with what was there at the last refresh.
     ///
@@ -58,7 +59,7 @@ pub(crate) fn check_words(words: &[u64], needed: usize) -> Result<(), BitmapLeng
     }
 }
 
-/// Rows whose part of VRAM is looked at as a whole before each of them is.
+/// Rows in a band. A band is looked at as a whole first: where none of its pages is dirty, none of its rows is.
 pub(crate) const BAND: usize = 32;
 
 /// The smallest range around both.
@@ -133,24 +134,6 @@ impl DirtyBitmap {
             }
         }
         Ok(())
-    }
-}
-
-impl StdVga {
-    /// Moves the marks of the pages that the device wrote into `words`: ORs them in, and clears them.
-    ///
-    /// A mark is given out once. Where there are several readers (a screen and a migration), each has
-    /// words of its own, and what comes out here is ORed into all of them.
-    ///
-    /// The device is needed for it, though the marks are VRAM's: who has it exclusively keeps it from
-    /// writing meanwhile, so that no mark gets lost.
-    ///
-    /// # Errors
-    ///
-    /// [`BitmapLengthError`] where `words` isn't [`Vram::dirty_words`](crate::Vram::dirty_words) long.
-    /// Nothing is moved then.
-    pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
-        self.vram().region().bitmap().drain_into(words)
     }
 }
 

@@ -1,10 +1,6 @@
 //! The EDID blob that BAR2 shows: EDID 1.4, a CTA-861 extension, and DisplayID for large screens.
 
-use vm_memory::bitmap::Bitmap;
-
 use crate::config::Monitor;
-use crate::device::StdVga;
-use crate::error::NoEdidError;
 
 /// Length of the blob: three blocks.
 const EDID_BYTES: usize = 3 * BLOCK;
@@ -345,33 +341,6 @@ impl Edid {
             blob: build(&monitor),
             monitor,
         }
-    }
-}
-
-impl<B: Bitmap> StdVga<B> {
-    /// The monitor that the EDID blob describes; `None` where the device has no blob.
-    pub fn monitor(&self) -> Option<Monitor> {
-        self.edid().map(|edid| edid.monitor)
-    }
-
-    /// Changes the monitor that the EDID blob describes, at once. A reset keeps it.
-    ///
-    /// Nothing tells the guest: the device has no interrupt. It finds the new monitor when it reads the
-    /// blob next: firmware when it boots, Linux' bochs-drm when it loads or probes the connector, which
-    /// asking for the list of modes (`xrandr`) makes it do. The mode that's set stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// [`NoEdidError`] where the device has no blob: on `isa-vga`, and where [`Config::edid`] or
-    /// [`Config::mmio`] is off.
-    ///
-    /// [`Config::edid`]: crate::Config::edid
-    /// [`Config::mmio`]: crate::Config::mmio
-    pub fn set_monitor(&mut self, monitor: Monitor) -> Result<(), NoEdidError> {
-        let variant = self.variant();
-        let edid = self.edid_mut().ok_or(NoEdidError { variant })?;
-        *edid = Edid::new(monitor);
-        Ok(())
     }
 }
 

@@ -19,16 +19,3 @@ bitflags! {
         const MODE = 1 << 2;
     }
 }
-
-impl Effects {
-    /// What a changed register has for effects that shapes the picture: the mode may be another.
-    ///
-    /// Inside an access, [`Effects::MODE`] and [`Effects::MAPPINGS`] say that something may have
-    /// changed. `StdVga::settle` finds out whether it did.
-    pub(crate) const SHAPE: Self = Self::SCANOUT.union(Self::MODE);
-
-    /// These effects if `condition` holds, none otherwise.
-    pub(crate) fn when(self, condition: bool) -> Self {
-        if condition { self } else { Self::empty() }
-    }
-}

@@ -5,9 +5,8 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use crate::config::Variant;
 use crate::mappings::WindowRam;
-use crate::state::State;
+use crate::variant::Variant;
 
 /// Why a device can't be built from a [`Config`](crate::Config).
 #[derive(Debug, Error)]
@@ -97,7 +96,7 @@ pub struct BitmapLengthError {
     pub needed: usize,
 }
 
-/// Why a device can't be made from a saved [`State`].
+/// Why a device can't be made from a saved [`State`](crate::State).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -105,13 +104,12 @@ pub enum StateError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The state is of a version that this crate doesn't know.
-    #[error(
-        "the state has version {version}, but versions 1 to {} are known",
-        State::VERSION
-    )]
+    #[error("the state has version {version}, but versions 1 to {newest} are known")]
     Version {
         /// The state's version.
         version: u32,
+        /// The newest version that is known: [`State::VERSION`](crate::State::VERSION).
+        newest: u32,
     },
     /// The configuration builds something else than what was saved.
     #[error(
@@ -128,7 +126,7 @@ pub enum StateError {
     /// The state has a part that the device configured lacks, or the other way round.
     #[error("`{part}` is {} in the state, unlike in the device configured", if *.given { "there" } else { "missing" })]
     Part {
-        /// The field of [`State`].
+        /// The field of [`State`](crate::State).
         part: &'static str,
         /// Whether the state has it.
         given: bool,
@@ -136,7 +134,7 @@ pub enum StateError {
     /// A field has a value that no device can have.
     #[error("`{field}` is {value:#x} in the state: {allowed}")]
     Field {
-        /// Path of the field in [`State`], such as `crtc.registers[0x9]`.
+        /// Path of the field in [`State`](crate::State), such as `crtc.registers[0x9]`.
         field: String,
         /// What the state has there.
         value: u64,

@@ -64,6 +64,12 @@
 //! # }
 //! ```
 //!
+//! # Beyond the API
+//!
+//! In the source's `docs`: `embedding.md` puts the device into four VMMs; `design.md` says how it's built,
+//! and what its words mean; `conformance.md` lists where QEMU, and so the device, does other than one
+//! would think; `threat-model.md` says what a guest can't do.
+//!
 //! # Features
 //!
 //! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).
@@ -91,23 +97,22 @@ mod edid;
 mod effects;
 mod error;
 mod mappings;
-mod memory;
-mod mmio;
 #[cfg(target_os = "linux")]
 mod mode_event;
 mod pci;
-mod ports;
+mod planes;
 mod regs;
 mod scanout;
 mod screen;
 pub mod state;
 mod text;
+mod variant;
 #[cfg(feature = "vm-device")]
 mod vm_device;
 mod vram;
 mod window;
 
-pub use config::{ByteOrder, Clock, Config, Monitor, Retrace, Variant};
+pub use config::{ByteOrder, Clock, Config, Monitor, Retrace};
 pub use counters::{Accesses, Counters};
 pub use damage::{Damage, Rect};
 pub use device::StdVga;
@@ -117,13 +122,14 @@ pub use error::{
     BitmapLengthError, ConfigError, NoEdidError, RefreshError, StateError, SurfaceError,
 };
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
-pub use mmio::BAR2_BYTES;
+pub use pci::{BAR2_BYTES, Bar};
 pub use scanout::{
     Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode,
 };
 pub use screen::{Kernels, Screen, Surface};
 pub use state::State;
 pub use text::{Cell, TextScreen};
+pub use variant::Variant;
 #[cfg(feature = "vm-device")]
 pub use vm_device::BusVga;
 pub use vram::Vram;

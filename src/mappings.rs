@@ -58,11 +58,24 @@ impl WindowRam {
         }
     }
 
-    /// Whether it holds the byte at `offset` in the window.
-    pub(crate) fn contains(&self, offset: u64) -> bool {
-        offset
-            .checked_sub(self.offset.into())
-            .is_some_and(|within| within < self.len.into())
+    /// The byte of VRAM that the one at `offset` in the window shows, where it holds that.
+    #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "`within` is below `len`, and VRAM has 512 MiB at most"
+    )]
+    pub(crate) fn address(&self, offset: u64) -> Option<u32> {
+        let within = offset.wrapping_sub(self.offset.into());
+        (within < self.len.into()).then(|| self.vram_offset + within as u32)
+    }
+
+    /// The same of the first of `len` bytes from `offset` on, where it holds them all.
+    #[expect(clippy::arithmetic_side_effects, reason = "`offset` is in it")]
+    pub(crate) fn address_of_run(&self, offset: u64, len: usize) -> Option<u32> {
+        let address = self.address(offset)?;
+        let left = u64::from(self.offset) + u64::from(self.len) - offset;
+        (len as u64 <= left).then_some(address)
     }
 
     /// The part that answers with Graphics Miscellaneous bits 3:2, and where it is in VRAM.

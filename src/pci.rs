@@ -4,9 +4,12 @@ use std::iter;
 
 use vm_memory::GuestAddress;
 
-use crate::config::{Config, Variant};
+use crate::config::Config;
 use crate::mappings::MappedRange;
-use crate::mmio::BAR2_BYTES;
+use crate::variant::Variant;
+
+/// Length of BAR2, in bytes.
+pub const BAR2_BYTES: u64 = 0x1000;
 
 /// Length of the configuration space, in bytes.
 const CONFIG_BYTES: usize = 256;
@@ -33,8 +36,25 @@ const COMMAND_MEMORY: u16 = 1 << 1;
 const COMMAND_WRITABLE: u16 = 0x0507;
 /// BAR type: 32-bit prefetchable memory.
 const BAR_PREFETCHABLE: u32 = 0x8;
+/// The number that the expansion ROM BAR goes by.
+const ROM_INDEX: usize = 6;
 /// Expansion ROM BAR: the ROM answers.
 const ROM_ENABLE: u32 = 1;
+
+/// A BAR that the device has: 32-bit memory, whether or not it's mapped at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bar {
+    /// Its number: 0 for VRAM, 2 for the registers, and 6 for the expansion ROM, as VFIO, crosvm and Cloud
+    /// Hypervisor count.
+    pub index: usize,
+    /// Offset of its register in the configuration space, in bytes.
+    pub register: u16,
+    /// Length in bytes, a power of two.
+    pub len: u64,
+    /// Whether reads have no side effects and writes may be merged.
+    pub prefetchable: bool,
+}
 
 /// The device's configuration space.
 #[derive(Clone, Debug)]
@@ -83,27 +103,35 @@ impl PciConfig {
         space.writable[CACHE_LINE_SIZE] = 0xff;
         space.writable[INTERRUPT_LINE] = 0xff;
         space.writable[DEVICE_SPECIFIC..].fill(0xff);
-        put(
-            &mut space.writable,
-            BAR0,
-            address_bits(vram_len).to_le_bytes(),
-        );
-        if config.mmio {
-            put(
-                &mut space.writable,
-                BAR2,
-                address_bits(BAR2_BYTES).to_le_bytes(),
-            );
-        }
-        if let Some(len) = rom_len {
-            put(
-                &mut space.writable,
-                ROM_BAR,
-                (address_bits(len) | ROM_ENABLE).to_le_bytes(),
-            );
+        for bar in space.bars().into_iter().flatten() {
+            let mut writable = address_bits(bar.len);
+            if bar.index == ROM_INDEX {
+                writable |= ROM_ENABLE;
+            }
+            let register = usize::from(bar.register);
+            put(&mut space.writable, register, writable.to_le_bytes());
         }
         space.reset();
         space
+    }
+
+    /// BAR0, BAR2 and the expansion ROM BAR, as far as they're there.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "registers lie in 256 bytes"
+    )]
+    pub fn bars(&self) -> [Option<Bar>; 3] {
+        let bar = |index, register: usize, len, prefetchable| Bar {
+            index,
+            register: register as u16,
+            len,
+            prefetchable,
+        };
+        [
+            Some(bar(0, BAR0, self.vram_len, true)),
+            self.has_mmio.then(|| bar(2, BAR2, BAR2_BYTES, false)),
+            self.rom_len.map(|len| bar(ROM_INDEX, ROM_BAR, len, false)),
+        ]
     }
 
     /// Clears what a guest can write, but for the device-specific part.

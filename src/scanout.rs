@@ -1,20 +1,24 @@
 //! What the screen shows, as a value.
+//!
+//! Where it isn't what VGA hardware would show, it's what QEMU does: `docs/conformance.md` lists these quirks, each
+//! with its test.
 
 mod decode;
 mod direct;
 
 use std::fmt;
 
-use vm_memory::bitmap::Bitmap;
-
 use crate::config::ByteOrder;
-use crate::text::{self, CELL_BYTES, TextScreen};
-use crate::vram::Vram;
+use crate::planes::GROUP_BYTES;
 
 pub(crate) use decode::shape;
 pub use direct::DirectScanout;
 
-/// The most cells that a text screen can have: 160 columns of 100 rows.
+/// Lines that a character has in a font, whether they show or not.
+pub(crate) const GLYPH_LINES: usize = 32;
+/// Bytes of VRAM that a font lies in: the bytes of plane 2 in 256 characters' groups, one a line.
+pub(crate) const FONT_BYTES: usize = 256 * GLYPH_LINES * GROUP_BYTES;
+/// The most cells of a text screen that shows, as in QEMU: 160 columns of 100 rows.
 pub(crate) const MAX_CELLS: u32 = 16_000;
 /// VGA's own address space in VRAM bytes: four planes of 64 KiB.
 pub(crate) const VGA_BYTES: u32 = 256 << 10;
@@ -22,9 +26,9 @@ pub(crate) const VGA_BYTES: u32 = 256 << 10;
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
-    /// Pixels in a row.
+    /// Pixels in a line.
     pub width: u32,
-    /// Rows.
+    /// Lines.
     pub height: u32,
 }
 
@@ -72,23 +76,26 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TextMode {
-    /// Characters in a row.
+    /// Characters in a row, 1 to 256 (CRTC 0x01).
     pub columns: u32,
-    /// Rows of characters; may be 0.
+    /// Rows of characters, 0 to 1024: as many as are whole (CRTC 0x12 and 0x07). 100 where CRTC 0x06 is
+    /// 100, as in QEMU.
     pub rows: u32,
-    /// Width of a character in pixels: 8, 9 or 16.
+    /// Width of a character in pixels: 8, 9 or 16 (Sequencer 0x01).
     pub cell_width: u32,
-    /// Height of a character in pixels, 1 to 32.
+    /// Height of a character in pixels, 1 to 32 (CRTC 0x09).
     pub cell_height: u32,
     /// The cursor, unless it's switched off. Whether it's in its visible phase is up to the
     /// [`Screen`](crate::Screen).
     pub cursor: Option<Cursor>,
-    /// VRAM bytes where the fonts start: for attributes with bit 3 clear, and set. Line `y` of
-    /// character `c` is the byte at `128 * c + 4 * y + 2`.
+    /// VRAM bytes where the fonts start: for attributes with bit 3 clear, and set (Sequencer 0x03). Line
+    /// `y` of character `c` is the byte `128 * c + 4 * y + 2` behind that.
     pub fonts: [u32; 2],
-    /// Whether characters 0xb0-0xdf repeat their eighth dot in the ninth.
+    /// Whether characters 0xb0-0xdf repeat their eighth dot in the ninth (Attribute Controller 0x10, bit
+    /// 2). Hardware starts at 0xc0; QEMU does as this.
     pub line_graphics: bool,
-    /// Whether bit 7 of an attribute makes the character blink.
+    /// Whether bit 7 of an attribute makes the character blink: Attribute Controller 0x10, bit 3, where
+    /// [`Config::text_blink`](crate::Config::text_blink) lets it.
     pub blink: bool,
     /// Where the cells lie.
     pub layout: Layout,
@@ -98,66 +105,58 @@ pub struct TextMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GraphicsMode {
-    /// Size of the picture, repeats of pixels and rows included.
+    /// Size of the picture in pixels, repeats of pixels and rows included (DISPI's XRES and YRES, or CRTC
+    /// 0x01, 0x12 and 0x07).
     pub size: Size,
-    /// How bytes of VRAM become pixels.
+    /// How bytes of VRAM become pixels (Graphics Controller 0x05, bits 6:5; Sequencer 0x01, bit 3; and
+    /// DISPI's BPP).
     pub format: Format,
-    /// The planes that show, a bit each, in formats that have planes.
+    /// The planes that show, in formats that have planes: plane 0 is bit 0 (Attribute Controller 0x12).
     pub planes: u8,
-    /// How often each row of VRAM shows before the next, 1 to 64.
+    /// How many lines show each row before the next, 1 to 64 (CRTC 0x09).
     pub row_repeat: u32,
-    /// How far rows are shifted to the left, 0 to 7: pixels of planar formats, before they're doubled; of
-    /// 256-colour modes, two are four bytes of VRAM.
+    /// How far rows are shifted to the left, 0 to 7 (Attribute Controller 0x13), and 0 in DISPI modes.
+    ///
+    /// In planar and CGA formats these are pixels, before they're doubled. In 256-colour modes every two
+    /// are four pixels of VRAM, and one in rows that reach VGA's last address, as in QEMU.
     pub panning: u32,
-    /// Whether the shift ends at the line compare.
+    /// Whether the shift ends at the line compare (Attribute Controller 0x10, bit 5).
     pub panning_reset: bool,
     /// The bits of an address that the two low bits of the row counter take the place of, where they
-    /// do: so CGA and Hercules lay out their rows.
+    /// do: so CGA and Hercules lay out their rows (CRTC 0x17).
     pub(crate) folded: [Option<u32>; 2],
     /// Where the rows lie.
     pub layout: Layout,
 }
 
-/// Where rows lie in VRAM.
+/// Where rows lie in VRAM: rows of cells in text modes, and of pixels in graphics modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The first byte of the first row.
+    /// The byte of VRAM that the first row starts at: four times the Start Address (CRTC 0x0c and 0x0d), or
+    /// where DISPI's offsets lead.
     pub start: u32,
-    /// Bytes from a row to the next.
+    /// Bytes from a row to the next: eight times the Offset (CRTC 0x13), or DISPI's VIRT_WIDTH in bytes.
     pub pitch: u32,
-    /// The scan line after which rows start anew at byte 0; 65535, behind every line, in DISPI modes.
+    /// The line after which rows start anew at byte 0, counted from 0 (CRTC 0x18, 0x07 and 0x09); 65535,
+    /// behind every line, in DISPI modes.
     pub line_compare: u32,
 }
 
 /// A text cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// The VRAM byte of the cell that it's on.
+    /// The byte of VRAM that its cell starts at: four times the Cursor Location (CRTC 0x0e and 0x0f).
     pub address: u32,
-    /// The first scan line of the cell that it covers.
+    /// The first line of the cell that it covers, counted from 0 (CRTC 0x0a).
     pub first: u32,
-    /// The last one.
+    /// The last one: the cell's last line at most (CRTC 0x0b).
     pub last: u32,
-}
-
-impl Cursor {
-    /// Its column, if it's in the row of cells at `address`.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        clippy::cast_possible_truncation,
-        reason = "a cell has four bytes"
-    )]
-    pub(crate) fn column(&self, address: u32, columns: u32) -> Option<u32> {
-        let within = self.address.checked_sub(address)?;
-        let column = within / CELL_BYTES as u32;
-        (within.is_multiple_of(CELL_BYTES as u32) && column < columns).then_some(column)
-    }
 }
 
 /// How bytes of VRAM become pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// 16 colours: a bit of each of four planes.
+    /// 16 colours: a bit of each of four planes. Also DISPI's 4 bits a pixel.
     Planar {
         /// Whether every pixel shows twice.
         doubled: bool,
@@ -172,19 +171,19 @@ pub enum Format {
     Indexed8Doubled,
     /// 256 colours.
     Indexed8,
-    /// 5 bits each of red, green and blue in 16 bits.
+    /// 5 bits each of red, green and blue in 16 bits, the highest of which doesn't show.
     Rgb555(ByteOrder),
     /// 5, 6 and 5 bits of red, green and blue in 16 bits.
     Rgb565(ByteOrder),
     /// 8 bits each of red, green and blue in 24 bits.
     Rgb888(ByteOrder),
-    /// 8 bits each of red, green and blue in 32 bits.
+    /// 8 bits each of red, green and blue in 32 bits, the highest eight of which don't show.
     Xrgb8888(ByteOrder),
 }
 
 impl Format {
-    /// Bits of a pixel that mean something, as DISPI's BPP counts them: 15 of the 16 that an
-    /// [`Rgb555`](Self::Rgb555) takes in VRAM.
+    /// Bits of a pixel, as DISPI's BPP counts them: 15 for [`Rgb555`](Self::Rgb555), whose pixels take 16
+    /// in VRAM.
     pub fn bits_per_pixel(&self) -> u32 {
         match self {
             Self::Planar { .. } | Self::Cga { .. } => 4,
@@ -201,8 +200,8 @@ impl Format {
         self.bits_per_pixel().div_ceil(8)
     }
 
-    /// The DRM code of the format, where pixels are in VRAM as they show: of direct colours, but for
-    /// big-endian words of 15 and 16 bits, whose low bits QEMU shows otherwise.
+    /// The DRM code of the format (`drm_fourcc.h`), where pixels lie in VRAM as they show: that's direct
+    /// colours, but for big-endian words of 15 and 16 bits, which QEMU widens by zeros.
     pub fn fourcc(&self) -> Option<u32> {
         let code = match self {
             Self::Rgb555(ByteOrder::Little) => b"XR15",
@@ -241,7 +240,7 @@ pub(crate) enum Shape {
 }
 
 impl TextMode {
-    /// Size of the picture, if it's drawable.
+    /// Size of the picture in pixels, which shows [if it's drawable](Self::is_drawable).
     pub fn size(&self) -> Size {
         Size {
             width: self.columns.saturating_mul(self.cell_width),
@@ -249,7 +248,8 @@ impl TextMode {
         }
     }
 
-    /// Whether the number of cells is one that shows. Otherwise the picture before it stays.
+    /// Whether the number of cells is one that shows: 2 to 16000, as in QEMU. Otherwise the picture before
+    /// stays.
     pub fn is_drawable(&self) -> bool {
         (2..=MAX_CELLS).contains(&self.columns.saturating_mul(self.rows))
     }
@@ -283,14 +283,5 @@ impl Scanout {
     /// 0x57). Other programs repeat the high bits.
     pub fn palette(&self) -> &[u32; 256] {
         &self.palette
-    }
-
-    /// The characters on the screen, read from `vram`. `None` unless it's a text mode whose picture
-    /// shows.
-    pub fn text<B: Bitmap>(&self, vram: &Vram<B>) -> Option<TextScreen> {
-        match &self.mode {
-            Mode::Text(mode) if mode.is_drawable() => Some(text::read(mode, vram)),
-            _ => None,
-        }
     }
 }

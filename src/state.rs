@@ -61,9 +61,12 @@ mod blocks;
 #[cfg(feature = "serde")]
 mod serialize;
 
-use crate::config::{ByteOrder, Monitor, Variant};
+use std::ops::RangeInclusive;
+
+use crate::config::{ByteOrder, Monitor};
 use crate::error::StateError;
 use crate::mappings::WindowRam;
+use crate::variant::Variant;
 
 pub use crate::error::Allowed;
 pub(crate) use blocks::{check_forced, check_window_ram};
@@ -126,7 +129,10 @@ impl State {
         if (1..=Self::VERSION).contains(&version) {
             Ok(())
         } else {
-            Err(StateError::Version { version })
+            Err(StateError::Version {
+                version,
+                newest: Self::VERSION,
+            })
         }
     }
 }
@@ -192,7 +198,7 @@ pub struct MiscState {
     pub timing: Option<RetraceTiming>,
 }
 
-/// When the retraces are, as programmed when the device last looked. Bounds are inclusive.
+/// When the retraces are, as programmed when the device last looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -207,10 +213,10 @@ pub struct RetraceTiming {
     pub characters_per_line: u64,
     /// Lines in a frame, 2 to 1025.
     pub lines: u64,
-    /// The first and the last line of the vertical retrace, up to 1039.
-    pub vertical_retrace: (u64, u64),
-    /// The first and the last character of a line's horizontal retrace, up to 290.
-    pub horizontal_retrace: (u64, u64),
+    /// The lines of the vertical retrace, up to 1039.
+    pub vertical_retrace: RangeInclusive<u64>,
+    /// The characters of a line's horizontal retrace, up to 290.
+    pub horizontal_retrace: RangeInclusive<u64>,
 }
 
 /// The Sequencer.

@@ -4,13 +4,11 @@ use std::ops::Range;
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::scanout::TextMode;
+use crate::planes::GROUP_BYTES;
+use crate::scanout::{Cursor, Mode, Scanout, TextMode};
 use crate::vram::Vram;
 
-/// Bytes of VRAM that a cell takes: character, attribute, and two of other planes.
-pub(crate) const CELL_BYTES: usize = 4;
-
-/// A character cell.
+/// A character cell, as the guest wrote it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cell {
     /// The character's number in the font that the guest loaded: code page 437, as a rule.
@@ -19,14 +17,32 @@ pub struct Cell {
     pub attribute: u8,
 }
 
-/// The characters on a text screen.
+/// The characters on a text screen: for logs, for tests, and for those who can't see it.
+///
+/// ```
+/// use stdvga::{Config, StdVga};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut vga = StdVga::new(Config::default())?;
+/// // A guest sets a text mode of two columns and a row, switches the palette on, and writes.
+/// let _ = vga.port_write(0x3b4, &[0x01, 1]);
+/// let _ = vga.port_write(0x3c0, &[0x20]);
+/// vga.vram().write(0, b"H\x07\0\0i\x07\0\0");
+///
+/// let screen = vga.scanout().text(vga.vram()).ok_or("no text")?;
+/// assert_eq!((screen.columns, screen.rows), (2, 1));
+/// let row: String = screen.row(0).iter().map(|cell| char::from(cell.character)).collect();
+/// assert_eq!(row, "Hi");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextScreen {
     /// Characters in a row.
     pub columns: u32,
-    /// Rows.
+    /// Rows of characters.
     pub rows: u32,
-    /// Column and row of the cursor, where it's switched on and on the screen.
+    /// Column and row of the cursor, both from 0, where it's switched on and on the screen.
     pub cursor: Option<(u32, u32)>,
     cells: Vec<Cell>,
 }
@@ -39,9 +55,37 @@ impl TextScreen {
     }
 }
 
+impl Scanout {
+    /// The characters on the screen, read from `vram`. `None` unless it's a text mode whose picture
+    /// shows.
+    ///
+    /// Those of cells that don't lie in VRAM are 0.
+    pub fn text<B: Bitmap>(&self, vram: &Vram<B>) -> Option<TextScreen> {
+        match &self.mode {
+            Mode::Text(mode) if mode.is_drawable() => Some(read(mode, vram)),
+            _ => None,
+        }
+    }
+}
+
+impl Cursor {
+    /// Its column, if it's in the row of cells at `address`.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        reason = "a cell has four bytes"
+    )]
+    fn column(&self, address: u32, columns: u32) -> Option<u32> {
+        let within = self.address.checked_sub(address)?;
+        let column = within / GROUP_BYTES as u32;
+        (within.is_multiple_of(GROUP_BYTES as u32) && column < columns).then_some(column)
+    }
+}
+
 /// The first byte of each row of cells, from the top of the screen down.
 ///
-/// A split screen restarts at byte 0 with the row after the one in which the line compare falls.
+/// A split screen restarts at byte 0 with the row after the one in which the line compare falls, as in
+/// QEMU: hardware splits between lines.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "at most 1024 rows of 32 lines"
@@ -68,11 +112,12 @@ pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<
     })
 }
 
-/// The part of VRAM that the row of cells at `address` lies in.
+/// The part of VRAM that the row of cells at `address` lies in. As in QEMU, it ends where VRAM does, and cells
+/// behind that don't show.
 #[expect(clippy::arithmetic_side_effects, reason = "at most 256 columns")]
 pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) -> Range<u64> {
     let start = u64::from(address);
-    let end = start + u64::from(columns) * CELL_BYTES as u64;
+    let end = start + u64::from(columns) * GROUP_BYTES as u64;
     start..end.min(vram.len()).max(start)
 }
 
@@ -90,19 +135,19 @@ pub(crate) fn lies_in<B: Bitmap>(vram: &Vram<B>, mode: &TextMode) -> bool {
     reason = "a span ends where it starts or behind, and lies in VRAM"
 )]
 pub(crate) fn cells_in(span: &Range<u64>) -> usize {
-    (span.end - span.start).div_ceil(CELL_BYTES as u64) as usize
+    (span.end - span.start).div_ceil(GROUP_BYTES as u64) as usize
 }
 
 /// Reads the screen of a drawable mode.
 #[expect(clippy::arithmetic_side_effects, reason = "at most 16000 cells")]
-pub(crate) fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
+fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
     let mut cells = Vec::with_capacity((mode.columns * mode.rows) as usize);
-    let mut bytes = vec![0; mode.columns as usize * CELL_BYTES];
+    let mut bytes = vec![0; mode.columns as usize * GROUP_BYTES];
     let mut cursor = None;
     for (row, address) in (0..).zip(row_addresses(mode)) {
         vram.read(u64::from(address), &mut bytes);
         let inside = cells_in(&row_span(vram, address, mode.columns));
-        for (column, cell) in bytes.as_chunks::<CELL_BYTES>().0.iter().enumerate() {
+        for (column, cell) in bytes.as_chunks::<GROUP_BYTES>().0.iter().enumerate() {
             let [character, attribute, ..] = *cell;
             cells.push(if column < inside {
                 Cell {

@@ -1,4 +1,7 @@
 //! Framebuffer memory.
+//!
+//! A *group* is four bytes side by side, at a multiple of four: one of each plane. Its number is its *planar
+//! address*.
 
 use std::sync::Arc;
 
@@ -9,7 +12,7 @@ use crate::config::{MAX_VRAM_MIB, MIB};
 use crate::dirty::DirtyBitmap;
 use crate::error::ConfigError;
 
-/// The framebuffer: a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
+/// The framebuffer (VRAM): a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
 ///
 /// Cloning it clones a reference: all clones are the same memory. Every access goes through
 /// `vm-memory`, and never through a Rust reference, so it may be read while a guest writes it.
@@ -89,7 +92,7 @@ impl<B: Bitmap> Vram<B> {
         DirtyBitmap::words_for(self.region.size())
     }
 
-    /// Reads from `offset` bytes on. What lies behind the end reads as all ones.
+    /// Reads from byte `offset` on. What lies behind the end reads as all ones.
     pub fn read(&self, offset: u64, data: &mut [u8]) {
         let (inside, outside) = data.split_at_mut(self.bytes_inside(offset, data.len()));
         if !outside.is_empty() {
@@ -100,7 +103,7 @@ impl<B: Bitmap> Vram<B> {
         }
     }
 
-    /// Writes from `offset` bytes on. What lies behind the end is ignored.
+    /// Writes from byte `offset` on. What lies behind the end is ignored.
     pub fn write(&self, offset: u64, data: &[u8]) {
         let (inside, _) = data.split_at(self.bytes_inside(offset, data.len()));
         if let Some(slice) = self.slice(offset, inside.len()) {
@@ -148,36 +151,36 @@ impl<B: Bitmap> Vram<B> {
         }
     }
 
-    /// The four planes at planar address `address`, plane 0 in the low byte, where it's inside.
+    /// The group at planar address `address`, plane 0 in the low byte, where it's inside.
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a planar address lies in VRAM or one window behind it"
     )]
-    pub(crate) fn planes(&self, address: u32) -> Option<u32> {
+    pub(crate) fn group(&self, address: u32) -> Option<u32> {
         let planes = self.region.get_ref::<u32>(address as usize * 4).ok()?;
         Some(u32::from_le(planes.load()))
     }
 
-    /// Replaces the four planes at planar address `address`, where it's inside.
+    /// Replaces the group at planar address `address`, where it's inside.
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a planar address lies in VRAM or one window behind it"
     )]
-    pub(crate) fn update_planes(&self, address: u32, update: impl FnOnce(u32) -> u32) {
+    pub(crate) fn update_group(&self, address: u32, update: impl FnOnce(u32) -> u32) {
         if let Ok(planes) = self.region.get_ref::<u32>(address as usize * 4) {
             planes.store(update(u32::from_le(planes.load())).to_le());
         }
     }
 
-    /// Replaces the planes at `N` planar addresses from `address` on, where all of them are inside.
+    /// Replaces the groups at `N` planar addresses from `address` on, where all of them are inside.
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a planar address lies in VRAM or one window behind it"
     )]
-    pub(crate) fn update_block<const N: usize>(
+    pub(crate) fn update_groups<const N: usize>(
         &self,
         address: u32,
         update: impl FnOnce(&mut [[u8; 4]; N]),
@@ -219,7 +222,7 @@ mod tests {
         assert_eq!(drained(&vram), [0; 4], "1 MiB has 256 pages");
         vram.write(0xfff, &[1, 2]);
         vram.set_byte(0x3_ffff, 1);
-        vram.update_planes(0x1_0000, |_| 1);
+        vram.update_group(0x1_0000, |_| 1);
         assert_eq!(
             drained(&vram),
             [1 << 63 | 0b11, 0b1, 0, 0],

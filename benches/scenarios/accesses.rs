@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use stdvga::{Clock, Config, Retrace, StdVga, Variant};
 
@@ -93,7 +94,7 @@ fn planar() -> StdVga {
 
 fn with_precise_retrace() -> StdVga {
     let time = AtomicU64::new(0);
-    let clock = Clock::new(move || time.fetch_add(1000, Ordering::Relaxed));
+    let clock = Clock::new(move || Duration::from_nanos(time.fetch_add(1000, Ordering::Relaxed)));
     let mut guest = Guest::with(Config {
         retrace: Retrace::Precise(clock),
         ..Config::default()

@@ -127,7 +127,7 @@ impl Machine {
         let now = Arc::new(AtomicU64::new(0));
         let clock = Clock::new({
             let now = Arc::clone(&now);
-            move || now.load(Ordering::Relaxed)
+            move || Duration::from_nanos(now.load(Ordering::Relaxed))
         });
         let vga = StdVga::new(options.config(clock)?)?;
         let mut regions = Vec::new();

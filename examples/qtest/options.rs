@@ -250,6 +250,8 @@ fn default_rom(is_quiet: bool) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn options(arguments: &[&str]) -> Result<Options> {
@@ -258,7 +260,7 @@ mod tests {
     }
 
     fn config(arguments: &[&str]) -> Result<Config> {
-        options(arguments)?.config(Clock::new(|| 0))
+        options(arguments)?.config(Clock::new(|| Duration::ZERO))
     }
 
     #[test]

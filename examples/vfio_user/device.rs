@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use rustix::fs::{MemfdFlags, SealFlags};
-use stdvga::{BAR2_BYTES, Config, DirtyBitmap, StdVga, Vram};
+use stdvga::{Config, DirtyBitmap, StdVga, Vram};
 use vfio_bindings::bindings::vfio::{
     VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
     VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_PCI_ROM_REGION_INDEX, VFIO_REGION_INFO_FLAG_MMAP,
@@ -42,17 +42,21 @@ impl Device {
     /// file is open as long as the device is there.
     pub fn regions(&self) -> Vec<ServerRegion> {
         let vga = self.lock();
-        let rom_len = vga.rom().map_or(0, |rom| rom.len() as u64);
         let (read, write) = (VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE);
-        (0..VFIO_PCI_NUM_REGIONS)
-            .map(|index| match index {
+        let mut regions: Vec<_> = (0..VFIO_PCI_NUM_REGIONS)
+            .map(|index| region(index, 0, 0))
+            .collect();
+        for bar in vga.bars() {
+            let index = bar.index as u32;
+            regions[bar.index] = match index {
                 VFIO_PCI_BAR0_REGION_INDEX => mapped_region(index, vga.vram()),
-                VFIO_PCI_BAR2_REGION_INDEX => region(index, BAR2_BYTES, read | write),
-                VFIO_PCI_ROM_REGION_INDEX if rom_len > 0 => region(index, rom_len, read),
-                VFIO_PCI_CONFIG_REGION_INDEX => region(index, CONFIG_BYTES, read | write),
-                _ => region(index, 0, 0),
-            })
-            .collect()
+                VFIO_PCI_ROM_REGION_INDEX => region(index, bar.len, read),
+                _ => region(index, bar.len, read | write),
+            };
+        }
+        let config = VFIO_PCI_CONFIG_REGION_INDEX;
+        regions[config as usize] = region(config, CONFIG_BYTES, read | write);
+        regions
     }
 
     /// The interrupts of a PCI device: the VGA has none.

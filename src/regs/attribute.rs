@@ -1,7 +1,5 @@
 //! The Attribute Controller: port 0x3c0 (index and data in turn) and 0x3c1 (data, read).
 
-use crate::effects::Effects;
-
 /// Attribute Mode Control.
 pub(crate) const MODE_CONTROL: usize = 0x10;
 /// Color Plane Enable.
@@ -53,21 +51,20 @@ impl AttributeController {
             .unwrap_or(0)
     }
 
-    /// Writes 0x3c0: index and data in turn.
-    pub fn write(&mut self, value: u8) -> Effects {
+    /// Writes 0x3c0: index and data in turn. Tells whether a register changed, or of the index the bit
+    /// that switches the palette on.
+    pub fn write(&mut self, value: u8) -> bool {
         let is_data = self.data_next;
         self.data_next = !is_data;
         if is_data {
             let index = usize::from(self.index & 0x1f);
-            match self.data.get_mut(index).zip(STORED.get(index)) {
-                Some((register, stored)) => {
-                    Effects::SCANOUT.when(super::replace(register, value & stored))
-                }
-                None => Effects::empty(),
-            }
+            self.data
+                .get_mut(index)
+                .zip(STORED.get(index))
+                .is_some_and(|(register, stored)| super::replace(register, value & stored))
         } else {
             let before = std::mem::replace(&mut self.index, value & 0x3f);
-            Effects::SHAPE.when((before ^ self.index) & PALETTE_ADDRESS_SOURCE != 0)
+            (before ^ self.index) & PALETTE_ADDRESS_SOURCE != 0
         }
     }
 

@@ -90,22 +90,19 @@ impl Crtc {
         self.data[usize::from(self.index)]
     }
 
-    /// Stores into the indexed register, as far as the write protection allows.
+    /// Stores into the indexed register, as far as the write protection allows. Tells whether all of
+    /// `value` was stored.
     #[expect(clippy::indexing_slicing, reason = "a byte indexes all 256 registers")]
-    pub fn write_data(&mut self, value: u8) -> Write {
+    pub fn write_data(&mut self, value: u8) -> bool {
         let index = usize::from(self.index);
-        let before = self.data[index];
         let protected = self.data[VERTICAL_RETRACE_END] & PROTECT != 0 && index <= OVERFLOW;
-        if !protected {
-            self.data[index] = value;
-            Write::Stored { index, before }
-        } else if index == OVERFLOW {
-            self.data[index] =
-                (before & !OVERFLOW_LINE_COMPARE_8) | (value & OVERFLOW_LINE_COMPARE_8);
-            Write::LineCompareOnly { before }
-        } else {
-            Write::Dropped
-        }
+        let stored = match (protected, index) {
+            (false, _) => 0xff,
+            (true, OVERFLOW) => OVERFLOW_LINE_COMPARE_8,
+            (true, _) => 0,
+        };
+        self.data[index] = (self.data[index] & !stored) | (value & stored);
+        !protected
     }
 
     /// Displayed lines less one: ten bits of Vertical Display Enable End.
@@ -132,15 +129,4 @@ impl Crtc {
     pub fn pair(&self, high: usize, low: usize) -> u16 {
         u16::from_be_bytes([self.data[high], self.data[low]])
     }
-}
-
-/// What a data write did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Write {
-    /// The value was stored.
-    Stored { index: usize, before: u8 },
-    /// Only the line compare bit of Overflow was taken, the rest being protected.
-    LineCompareOnly { before: u8 },
-    /// Write protection dropped it.
-    Dropped,
 }

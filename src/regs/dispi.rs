@@ -49,7 +49,7 @@ pub(crate) struct Dispi {
     pub bank_offset: u32,
     /// Bytes from a line to the next.
     pub pitch: u32,
-    /// Where the picture starts in VRAM, in dwords.
+    /// Where the picture starts in VRAM, in groups of four bytes.
     pub start: u32,
     /// Length of VRAM in bytes, a power of two from 1 to 512 MiB.
     pub vram_len: u32,

@@ -51,7 +51,7 @@ pub(crate) struct GraphicsController {
     pub index: u8,
     pub data: [u8; 16],
     /// What the last planar read loaded, plane 0 in the low byte. A reset leaves it alone.
-    pub latch: u32,
+    pub latches: u32,
 }
 
 impl GraphicsController {
@@ -64,11 +64,11 @@ impl GraphicsController {
         self.data[usize::from(self.index & 0x0f)]
     }
 
-    /// Stores into the indexed register; tells its previous value.
+    /// Stores into the indexed register.
     #[expect(clippy::indexing_slicing, reason = "there are 16 registers")]
-    pub fn write_data(&mut self, value: u8) -> u8 {
+    pub fn write_data(&mut self, value: u8) {
         let index = usize::from(self.index & 0x0f);
-        std::mem::replace(&mut self.data[index], value & STORED[index])
+        self.data[index] = value & STORED[index];
     }
 
     /// The index of the memory map that answers in the 0xa0000 window, 0 to 3.
@@ -79,7 +79,7 @@ impl GraphicsController {
     /// Clears all but the latches.
     pub fn reset(&mut self) {
         *self = Self {
-            latch: self.latch,
+            latches: self.latches,
             ..Self::default()
         };
     }

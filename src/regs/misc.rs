@@ -1,7 +1,8 @@
 //! The General (External) Registers: Miscellaneous Output, Feature Control, and Input Status 0 and 1.
 
-use super::crtc::{self, Crtc};
-use crate::config::{Clock, Retrace};
+use super::crtc::Crtc;
+use super::retrace::{Timing, VERTICAL_RETRACE};
+use crate::config::Retrace;
 
 /// Miscellaneous Output bit 0: CRTC, Feature Control and Input Status 1 are at 0x3dx, not 0x3bx.
 pub(crate) const COLOR_ADDRESSES: u8 = 1 << 0;
@@ -13,10 +14,6 @@ const CLOCK_28_MHZ: u8 = 1 << 2;
 pub(crate) const OUTPUT_STORED: u8 = 0xef;
 /// The bit that Feature Control keeps.
 pub(crate) const FEATURE_CONTROL_STORED: u8 = 0x10;
-/// Input Status 1 bits 0 and 3 during the vertical retrace.
-pub(crate) const VERTICAL_RETRACE: u8 = 0x09;
-/// Input Status 1 bit 0: the display is off, here during the horizontal retrace.
-const DISPLAY_OFF: u8 = 0x01;
 
 /// The registers' state.
 #[derive(Clone, Debug, Default)]
@@ -76,79 +73,25 @@ impl Misc {
     /// Takes the timing from the registers, as they are at a write to one that shapes it.
     pub fn update_timing(&mut self, crtc: &Crtc, dot_clock_half: bool) {
         if self.is_precise() {
-            self.timing = Some(Timing::new(self.output, crtc, dot_clock_half));
+            let timing = Timing::new(self.nanoseconds_per_character(), crtc, dot_clock_half);
+            self.timing = Some(timing);
         }
     }
-}
 
-/// When the retraces are. Lines and character columns; bounds are inclusive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Timing {
-    pub nanoseconds_per_character: u64,
-    pub characters_per_line: u64,
-    pub lines: u64,
-    pub vertical_retrace: (u64, u64),
-    pub horizontal_retrace: (u64, u64),
-}
-
-impl Timing {
-    #[expect(
-        clippy::arithmetic_side_effects,
-        clippy::indexing_slicing,
-        reason = "sums of registers, of ten bits at most, and callers name registers"
-    )]
-    fn new(misc_output: u8, crtc: &Crtc, dot_clock_half: bool) -> Self {
-        let register = |index: usize| u64::from(crtc.data[index]);
-        let vertical_start = u64::from(crtc.with_overflow(crtc::VERTICAL_RETRACE_START, 2, 7));
-        let horizontal_end = register(crtc::HORIZONTAL_RETRACE_END);
-        let horizontal_start =
-            register(crtc::HORIZONTAL_RETRACE_START) + ((horizontal_end >> 5) & 3);
+    #[expect(clippy::arithmetic_side_effects, reason = "of constants above zero")]
+    fn nanoseconds_per_character(&self) -> u64 {
         // QEMU takes the colour bit for the character's width, not the Sequencer's bit for it.
-        let dots = if misc_output & COLOR_ADDRESSES != 0 {
+        let dots = if self.output & COLOR_ADDRESSES != 0 {
             8
         } else {
             9
         };
-        let hertz = if misc_output & CLOCK_SELECT == CLOCK_28_MHZ {
+        let hertz = if self.output & CLOCK_SELECT == CLOCK_28_MHZ {
             28_322_000
         } else {
             25_175_000
         };
-        Self {
-            nanoseconds_per_character: 1_000_000_000 / (hertz / dots),
-            characters_per_line: (register(crtc::HORIZONTAL_TOTAL) + 5)
-                << u32::from(dot_clock_half),
-            lines: u64::from(crtc.with_overflow(crtc::VERTICAL_TOTAL, 0, 5)) + 2,
-            vertical_retrace: (
-                vertical_start,
-                vertical_start + (register(crtc::VERTICAL_RETRACE_END) & 0x0f) + 1,
-            ),
-            horizontal_retrace: (
-                horizontal_start,
-                horizontal_start + (horizontal_end & 0x1f) + 1,
-            ),
-        }
-    }
-
-    // Out of line, it keeps reads by the other method from saving registers for its divisions.
-    #[inline(never)]
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "no divisor is zero: `new` adds to each register, and a character takes more than 300 ns"
-    )]
-    fn status(&self, clock: &Clock) -> u8 {
-        let frame = self.lines * self.characters_per_line;
-        let character = (clock.now() / self.nanoseconds_per_character) % frame;
-        let line = character / self.characters_per_line;
-        let column = character % self.characters_per_line;
-        let within = |(first, last): (u64, u64), at: u64| (first..=last).contains(&at);
-        if within(self.vertical_retrace, line) {
-            VERTICAL_RETRACE
-        } else if within(self.horizontal_retrace, column) {
-            DISPLAY_OFF
-        } else {
-            0
-        }
+        1_000_000_000 / (hertz / dots)
     }
 }
 
@@ -156,15 +99,17 @@ impl Timing {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use super::*;
+    use crate::config::Clock;
 
     #[test]
     fn the_precise_retrace_follows_the_clock_once_timing_was_programmed() {
         let now = Arc::new(AtomicU64::new(0));
         let clock = Clock::new({
             let now = Arc::clone(&now);
-            move || now.load(Ordering::Relaxed)
+            move || Duration::from_nanos(now.load(Ordering::Relaxed))
         });
         let mut misc = Misc::new(Retrace::Precise(clock));
         assert_eq!(

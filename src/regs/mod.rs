@@ -1,6 +1,7 @@
 //! The chip's registers, one file a block, and what couples the blocks.
 //!
-//! Registers are data: nothing here knows buses, memory or pictures.
+//! Registers are data: nothing here knows buses, memory or pictures. What a write to them touches is said
+//! in this file alone.
 
 pub(crate) mod attribute;
 pub(crate) mod crtc;
@@ -8,7 +9,9 @@ pub(crate) mod dac;
 pub(crate) mod dispi;
 pub(crate) mod graphics;
 pub(crate) mod misc;
+pub(crate) mod retrace;
 pub(crate) mod sequencer;
+mod touched;
 
 use attribute::AttributeController;
 use crtc::Crtc;
@@ -17,9 +20,9 @@ use dispi::Dispi;
 use graphics::GraphicsController;
 use misc::Misc;
 use sequencer::Sequencer;
+pub(crate) use touched::Touched;
 
 use crate::config::{ByteOrder, Retrace};
-use crate::effects::Effects;
 use crate::mappings::WindowRam;
 
 /// Stores `value`, and tells whether that changed anything.
@@ -94,85 +97,101 @@ impl Registers {
         self.update_timing();
     }
 
+    #[inline]
+    pub fn write_attribute(&mut self, value: u8) -> Touched {
+        let touched = if self.attribute.data_next {
+            Touched::PICTURE
+        } else {
+            Touched::SHAPE
+        };
+        touched.when(self.attribute.write(value))
+    }
+
     #[inline(never)]
-    pub fn write_sequencer(&mut self, value: u8) -> Effects {
+    pub fn write_sequencer(&mut self, value: u8) -> Touched {
         let changed = self.sequencer.write_data(value);
-        let effects = match usize::from(self.sequencer.index) {
+        let touched = match usize::from(self.sequencer.index) {
             sequencer::CLOCKING_MODE => {
                 self.update_timing();
-                Effects::SHAPE
+                Touched::SHAPE
             }
-            sequencer::CHARACTER_MAP => Effects::SCANOUT,
-            _ => Effects::empty(),
+            sequencer::CHARACTER_MAP => Touched::PICTURE,
+            _ => Touched::empty(),
         };
-        effects.when(changed) | self.update_window()
+        touched.when(changed) | self.update_window()
+    }
+
+    #[inline]
+    pub fn write_dac(&mut self, value: u8) -> Touched {
+        Touched::PICTURE.when(self.dac.write_data(value))
     }
 
     #[inline(never)]
-    pub fn write_graphics(&mut self, value: u8) -> Effects {
-        let before = self.graphics.write_data(value);
+    pub fn write_graphics(&mut self, value: u8) -> Touched {
+        let before = self.graphics.read_data();
+        self.graphics.write_data(value);
         self.follow_vbe();
-        let effects = match usize::from(self.graphics.index) {
-            graphics::MODE | graphics::MISCELLANEOUS => Effects::SHAPE,
-            _ => Effects::empty(),
+        let touched = match usize::from(self.graphics.index) {
+            graphics::MODE | graphics::MISCELLANEOUS => Touched::SHAPE,
+            _ => Touched::empty(),
         };
-        effects.when(self.graphics.read_data() != before) | self.update_window()
+        touched.when(self.graphics.read_data() != before) | self.update_window()
     }
 
     #[inline(never)]
-    pub fn write_crtc(&mut self, value: u8) -> Effects {
-        let before = match self.crtc.write_data(value) {
-            crtc::Write::Dropped => return Effects::empty(),
-            crtc::Write::LineCompareOnly { before } => before,
-            crtc::Write::Stored { index, before } => {
-                // QEMU also recomputes the timing at Mode Control, of which no part of it depends: that
-                // takes in what other registers changed without it.
-                let shapes_timing = matches!(
-                    index,
-                    crtc::HORIZONTAL_TOTAL | crtc::HORIZONTAL_RETRACE_START
-                        ..=crtc::OVERFLOW | crtc::VERTICAL_RETRACE_END | crtc::MODE_CONTROL
-                );
-                if shapes_timing {
-                    self.update_timing();
-                }
-                before
-            }
-        };
+    pub fn write_crtc(&mut self, value: u8) -> Touched {
+        let before = self.crtc.read_data();
+        let stored = self.crtc.write_data(value);
+        let index = usize::from(self.crtc.index);
+        // QEMU takes the timing anew also at Mode Control, which has no part in it: that takes in what
+        // other registers changed meanwhile.
+        let shapes_timing = matches!(
+            index,
+            crtc::HORIZONTAL_TOTAL | crtc::HORIZONTAL_RETRACE_START
+                ..=crtc::OVERFLOW | crtc::VERTICAL_RETRACE_END | crtc::MODE_CONTROL
+        );
+        if stored && shapes_timing {
+            self.update_timing();
+        }
         self.follow_vbe();
-        let effects = match usize::from(self.crtc.index) {
+        let touched = match index {
             crtc::HORIZONTAL_DISPLAY_END
             | crtc::VERTICAL_TOTAL
             | crtc::OVERFLOW
             | crtc::MAXIMUM_SCAN_LINE
-            | crtc::VERTICAL_DISPLAY_END => Effects::SHAPE,
+            | crtc::VERTICAL_DISPLAY_END => Touched::SHAPE,
             crtc::CURSOR_START..=crtc::CURSOR_LOCATION_LOW
             | crtc::OFFSET
             | crtc::MODE_CONTROL
-            | crtc::LINE_COMPARE => Effects::SCANOUT,
-            _ => Effects::empty(),
+            | crtc::LINE_COMPARE => Touched::PICTURE,
+            _ => Touched::empty(),
         };
-        effects.when(self.crtc.read_data() != before)
+        touched.when(self.crtc.read_data() != before)
     }
 
     /// Writes the indexed DISPI register. The second value is how many bytes of VRAM, from its start
     /// on, are to be cleared.
     #[inline(never)]
-    pub fn write_dispi(&mut self, value: u16) -> (Effects, u64) {
+    pub fn write_dispi(&mut self, value: u16) -> (Touched, u64) {
         let before = (self.dispi.enabled(), self.dispi.has_8_bit_dac());
         match self.dispi.write_data(value) {
-            dispi::Write::Inert => (Effects::empty(), 0),
+            dispi::Write::Inert => (Touched::empty(), 0),
             dispi::Write::Bank => (self.update_window(), 0),
             dispi::Write::Mode { changed } => {
                 self.follow_vbe();
-                (Effects::SHAPE.when(changed), 0)
+                (Touched::SHAPE.when(changed), 0)
             }
             dispi::Write::Enable { cleared } => {
                 self.follow_vbe();
                 let changed = before != (self.dispi.enabled(), self.dispi.has_8_bit_dac());
-                let effects = Effects::SHAPE.when(changed);
-                (effects | self.update_window(), cleared)
+                let touched = Touched::SHAPE.when(changed);
+                (touched | self.update_window(), cleared)
             }
         }
+    }
+
+    pub fn write_byte_order(&mut self, order: ByteOrder) -> Touched {
+        Touched::SHAPE.when(replace(&mut self.byte_order, order))
     }
 
     fn update_timing(&mut self) {
@@ -225,17 +244,17 @@ impl Registers {
 
     /// Looks again which part of the 0xa0000 window is plain RAM.
     #[inline]
-    fn update_window(&mut self) -> Effects {
+    fn update_window(&mut self) -> Touched {
         let is_ram = if self.dispi.enabled() {
             self.sequencer.vbe_chained
         } else {
             self.sequencer.is_chained()
         };
         if !is_ram && self.window_ram.is_none() {
-            return Effects::empty();
+            return Touched::empty();
         }
         let window_ram = if is_ram { self.window_part() } else { None };
-        Effects::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
+        Touched::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
     }
 
     /// The part of the 0xa0000 window that answers, and the address that its first byte has.

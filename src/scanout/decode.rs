@@ -1,10 +1,10 @@
-//! Registers -> what the screen shows: a pure function.
+//! Registers -> what the screen shows: a pure function. What isn't as on hardware is as in QEMU
+//! (`docs/conformance.md`).
 
-use super::{Cursor, Format, GraphicsMode, Layout, Mode, Scanout, Shape, Size, TextMode};
+use super::{
+    Cursor, FONT_BYTES, Format, GraphicsMode, Layout, Mode, Scanout, Shape, Size, TextMode,
+};
 use crate::regs::{Registers, attribute, crtc, dispi, graphics, sequencer};
-
-/// Bytes of VRAM that a font takes: 256 characters of 32 lines, in one of four planes.
-const FONT_BYTES: u32 = 256 * 32 * 4;
 
 impl Scanout {
     /// What `regs` make the screen show.
@@ -66,7 +66,8 @@ fn layout(regs: &Registers) -> Layout {
     reason = "ten bits at most, and a cell has a line or more"
 )]
 fn text_mode(regs: &Registers, text_blink: bool) -> TextMode {
-    /// What Vertical Total holds in a mode of 100 rows, which needs more lines than VGA can count.
+    /// What Vertical Total holds in a mode of 100 rows, which may need more lines than VGA can count: as in
+    /// QEMU.
     const VERTICAL_TOTAL_100_ROWS: u8 = 100;
 
     let crtc = &regs.crtc;
@@ -102,6 +103,7 @@ fn cursor(regs: &Registers, cell_height: u32) -> Option<Cursor> {
     let crtc = &regs.crtc;
     let start = crtc.data[crtc::CURSOR_START];
     let first = u32::from(start & 0x1f);
+    // It ends with its cell, and doesn't wrap where it ends before it starts: as in QEMU.
     let last = u32::from(crtc.data[crtc::CURSOR_END] & 0x1f).min(cell_height - 1);
     let location = crtc.pair(crtc::CURSOR_LOCATION_HIGH, crtc::CURSOR_LOCATION_LOW);
     let shows = start & crtc::CURSOR_OFF == 0 && first <= last;
@@ -113,10 +115,15 @@ fn cursor(regs: &Registers, cell_height: u32) -> Option<Cursor> {
 }
 
 /// Where the two fonts start in VRAM: for attribute bit 3 clear, and set.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "eight fonts fill VGA's 256 KiB"
+)]
 fn fonts(character_map: u8) -> [u32; 2] {
     let font = |low: u8, high_bit: u8| {
         let number = (character_map >> low & 3) << 1 | (character_map >> high_bit & 1);
-        u32::from(number) * FONT_BYTES
+        u32::from(number) * FONT_BYTES as u32
     };
     [font(0, 4), font(2, 5)]
 }
@@ -144,6 +151,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     if let Format::Planar { doubled: true } | Format::Cga { doubled: true } = format {
         width *= 2;
     }
+    // Bit 3 is ignored, and so is all of it in DISPI modes: as in QEMU.
     let panning = if regs.dispi.enabled() {
         0
     } else {
@@ -153,6 +161,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
         size: Size { width, height },
         format,
         planes: regs.attribute.data[attribute::PLANE_ENABLE] & 0x0f,
+        // Where rows are folded, Maximum Scan Line counts them, and repeats none: as in QEMU.
         row_repeat: if folded[0].is_none() {
             (u32::from(scan_lines & crtc::SCAN_LINES) + 1) << double_scan
         } else {
@@ -165,7 +174,8 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     }
 }
 
-/// What CRTC Mode Control says of [`GraphicsMode::folded`].
+/// What CRTC Mode Control says of [`GraphicsMode::folded`]: as in QEMU, addresses of the display aren't
+/// shifted by word modes.
 fn folded(mode_control: u8) -> [Option<u32>; 2] {
     let is_set = |bit| mode_control & bit != 0;
     let first = if is_set(crtc::BYTE_MODE) { 15 } else { 14 };
@@ -191,6 +201,7 @@ fn format(regs: &Registers) -> Format {
         (_, 16) => Format::Rgb565(regs.byte_order),
         (_, 24) => Format::Rgb888(regs.byte_order),
         (_, 32) => Format::Xrgb8888(regs.byte_order),
+        // Shift 3 is as shift 2, as in QEMU.
         _ => Format::Indexed8Doubled,
     }
 }

@@ -12,9 +12,34 @@ use crate::vram::Vram;
 /// it (as a `udmabuf`, or a texture), without a copy.
 ///
 /// A page flip changes the offset alone.
+///
+/// ```
+/// use stdvga::{Config, StdVga};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut vga = StdVga::new(Config::default())?;
+/// // A guest sets 1024x768 with 32 bits a pixel, and switches the palette on.
+/// for (register, value) in [(1_u16, 1024_u16), (2, 768), (3, 32), (4, 1)] {
+///     let _ = vga.port_write(0x1ce, &register.to_le_bytes());
+///     let _ = vga.port_write(0x1d0, &value.to_le_bytes());
+/// }
+/// let _ = vga.port_write(0x3c0, &[0x20]);
+///
+/// let direct = vga.scanout().direct(vga.vram()).ok_or("it must be drawn")?;
+/// assert_eq!(direct.fourcc.to_le_bytes(), *b"XR24");
+/// assert_eq!((direct.offset, direct.pitch), (0, 4096));
+///
+/// // Where the guest wrote, by the marks of dirty pages: here page 1, which is line 1.
+/// let mut pages = vec![0; vga.vram().dirty_words()];
+/// pages[0] = 1 << 1;
+/// let damage = direct.damage(&pages)?;
+/// assert_eq!((damage.rects()[0].y, damage.rects()[0].size.height), (1, 1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirectScanout {
-    /// The byte of VRAM that the first pixel starts at.
+    /// The byte of VRAM that the first pixel starts at, a multiple of four.
     pub offset: u32,
     /// Bytes from a row to the next.
     pub pitch: u32,
@@ -29,8 +54,8 @@ pub struct DirectScanout {
 }
 
 impl Scanout {
-    /// Where in `vram` the picture lies, if it needs no drawing: in modes whose format has a
-    /// [`fourcc`](crate::Format::fourcc).
+    /// Where in `vram`, the device's, the picture lies, if it needs no drawing: in modes whose format has
+    /// a [`fourcc`](crate::Format::fourcc). `None` otherwise.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a row has at most 16000 pixels of four bytes"

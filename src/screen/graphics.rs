@@ -7,9 +7,10 @@ use vm_memory::bitmap::{Bitmap, BitmapSlice};
 
 use self::rows::{Row, Rows};
 use super::Frame;
-use super::kernels::{GROUP_BYTES, GROUP_PIXELS, Palette, Pixel, Tier};
+use super::kernels::{GROUP_PIXELS, Palette, Pixel, Tier};
 use crate::damage::Damage;
 use crate::dirty::{BAND, Dirty};
+use crate::planes::GROUP_BYTES;
 use crate::scanout::{Format, GraphicsMode};
 use crate::vram::Vram;
 
@@ -22,7 +23,7 @@ pub(super) struct Renderer {
     /// The mode of the picture on the surface, if it's one of this renderer's.
     mode: Option<GraphicsMode>,
     rows: Rows,
-    /// The rows as they were drawn, if that was to compare; as many bytes for each as the longest has.
+    /// The bytes of each row as they were drawn, where refreshes compare. Each row has the room of the longest.
     shown: Vec<u8>,
     pen: Pen,
 }

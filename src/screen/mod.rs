@@ -1,4 +1,5 @@
-//! What the screen shows -> pixels: the host's side of the device.
+//! What the screen shows -> pixels: the host's side of the device. What isn't as on hardware is as in QEMU
+//! (`docs/conformance.md`).
 
 mod graphics;
 mod kernels;
@@ -26,9 +27,9 @@ const INITIAL_SIZE: Size = Size {
     width: 640,
     height: 480,
 };
-/// How long a text cursor stays visible, and then hidden.
+/// How long a text cursor stays visible, and then hidden: as in QEMU.
 const CURSOR_HALF_PERIOD: Duration = Duration::from_millis(266);
-/// How long blinking text stays visible, and then hidden.
+/// How long blinking text stays visible, and then hidden: as in QEMU 11.1, for 10.0.2 doesn't blink it.
 const TEXT_HALF_PERIOD: Duration = Duration::from_millis(533);
 
 /// What a picture is drawn by, from and to.
@@ -62,17 +63,56 @@ impl Blinker {
 /// cursor's phase. It needs no lock on the device: a guest that writes VRAM while a picture is drawn
 /// gets at worst a mixture of the old and the new.
 ///
+/// ```
+/// use std::time::Duration;
+/// use stdvga::{Config, Dirty, Screen, StdVga, Surface};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut vga = StdVga::new(Config::default())?;
+/// # for (register, value) in [(1_u16, 640_u16), (2, 480), (3, 32), (4, 1)] {
+/// #     let _ = vga.port_write(0x1ce, &register.to_le_bytes());
+/// #     let _ = vga.port_write(0x1d0, &value.to_le_bytes());
+/// # }
+/// # let _ = vga.port_write(0x3c0, &[0x20]);
+/// let vram = vga.vram().clone();
+/// let mut screen = Screen::new();
+/// let mut pixels = Vec::new();
+/// // The pages that were written since the last frame.
+/// let mut words = vec![0; vram.dirty_words()];
+///
+/// for frame in 0..3 {
+///     // In the first page, which holds line 0 and a part of line 1.
+///     vram.write(0, &[frame]);
+///     // With the device: what it wrote. OR KVM's dirty log into the same words.
+///     vga.drain_dirty(&mut words)?;
+///     let scanout = vga.scanout();
+///     // Without it:
+///     let size = screen.size(&scanout);
+///     pixels.resize(size.pixels() as usize, 0);
+///     let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
+///     let now = Duration::from_millis(33 * u64::from(frame));
+///     let damage = screen.refresh(&scanout, &vram, Dirty::Pages(&words), now, surface)?;
+///     words.fill(0);
+///     // The first refresh draws all, the others what the written page shows.
+///     let lines = damage.rects()[0].size.height;
+///     assert_eq!(lines, if frame == 0 { 480 } else { 2 });
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// It keeps room for a row, a copy of the pages of VRAM that a text screen's cells and fonts lie in, and
 /// with [`Dirty::Compare`] one of the VRAM that's visible. A refresh allocates only when that grows, or
 /// where comparing begins again.
 #[derive(Debug)]
 pub struct Screen {
     tier: Tier,
-    /// What the last refresh found: resets until then, and the kind of screen.
+    /// What the last refresh found: how many resets there were, and the kind of screen.
     seen: Option<(u64, Discriminant<Mode>)>,
-    /// Size of the surface, once there was something on it.
+    /// The picture's size at the last refresh; `None` until there was one.
     drawn: Option<Size>,
-    /// Whether what's on the surface was drawn since the device's last reset.
+    /// Whether what's on the surface was drawn since the device's last reset. If not, it stays while the
+    /// screen is blank.
     current: bool,
     text: text::Renderer,
     graphics: graphics::Renderer,
@@ -116,7 +156,7 @@ impl Screen {
     /// The size of the picture that a refresh with `scanout` leaves on the surface.
     ///
     /// A blank screen, and a text screen of fewer than 2 or more than 16000 cells, keep the size of the
-    /// picture before; 640x480 before any.
+    /// picture before, as in QEMU; 640x480 before any.
     ///
     /// A guest chooses it: up to 16000x12000 in DISPI modes, with at most two pixels for every byte of
     /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
@@ -131,10 +171,10 @@ impl Screen {
     }
 
     /// Brings the surface up to date with the picture that `scanout` and `vram` make at time `now`, and
-    /// tells what it drew.
+    /// tells which parts of it may have changed.
     ///
-    /// `dirty` says what may have changed in VRAM since the last refresh of this screen; changes of
-    /// `scanout` and of time it sees by itself. `now` is any clock that doesn't go back; it moves the
+    /// `vram` is the device's. `dirty` says what may have changed in it since the last refresh of this
+    /// screen; changes of `scanout` and of time it sees by itself. `now` is any clock that doesn't go back; it moves the
     /// blinking of cursor and text.
     ///
     /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
@@ -194,6 +234,7 @@ impl Screen {
                 self.text.forget();
                 self.graphics.refresh(&mut frame, mode, &scanout.palette)
             }
+            // As in QEMU, a picture of before the last reset stays.
             Mode::Blank if self.current && (entered || matches!(dirty, Dirty::All)) => {
                 frame.surface.clear(size);
                 self.text.forget();

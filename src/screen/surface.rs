@@ -6,13 +6,13 @@ use crate::scanout::Size;
 /// Where a picture is drawn: the caller's memory, 0x00RRGGBB in a 32-bit pixel (DRM's `XRGB8888` on a
 /// little-endian host).
 ///
-/// Its rows are `stride` pixels apart. The pixels between a row's end and the next row aren't
+/// Its lines are `stride` pixels apart. The pixels between a line's end and the next line aren't
 /// touched.
 #[derive(Debug)]
 pub struct Surface<'a> {
-    /// The pixels, row by row from the top.
+    /// The pixels, line by line from the top. All but the last line take `stride` of them.
     pub pixels: &'a mut [u32],
-    /// Distance between the starts of two rows, in pixels.
+    /// Distance between the starts of two lines, in pixels.
     pub stride: usize,
 }
 
@@ -37,7 +37,7 @@ impl Surface<'_> {
         Ok(())
     }
 
-    /// The pixels from column `x` of row `y` on, of a picture whose size was checked.
+    /// The pixels from column `x` of line `y` on, of a picture whose size was checked.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
@@ -47,7 +47,7 @@ impl Surface<'_> {
         &mut self.pixels[y as usize * self.stride + x as usize..]
     }
 
-    /// Draws `lines` equal rows of `width` pixels from row `y` on: the first by `draw`.
+    /// Draws `lines` equal lines of `width` pixels from line `y` on: the first by `draw`.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,

@@ -10,22 +10,19 @@ use vm_memory::bitmap::Bitmap;
 use self::copy::PageCopy;
 use self::marks::Marks;
 use super::Frame;
-use super::kernels::{GROUP_BYTES, Glyph, Group};
+use super::kernels::Glyph;
 use crate::damage::{Damage, Rect};
 use crate::dirty::Dirty;
-use crate::scanout::{Cursor, Size, TextMode};
+use crate::planes::Group;
+use crate::scanout::{Cursor, FONT_BYTES, GLYPH_LINES, Size, TextMode};
 use crate::text;
 use crate::vram::Vram;
 
-/// Lines that a character has in a font, whether they show or not.
-const GLYPH_LINES: usize = 32;
-/// Bytes of VRAM that a font lies in, of which it takes those of one plane.
-const FONT_BYTES: usize = 256 * GLYPH_LINES * GROUP_BYTES;
 /// Attribute bit 3: the second font, and bright foreground colours.
 const SECOND_FONT: u8 = 1 << 3;
 /// Attribute bit 7, where text blinks.
 const BLINKS: u8 = 1 << 7;
-/// Characters whose eighth dot repeats in the ninth. Hardware starts at 0xc0, QEMU at 0xb0.
+/// Characters whose eighth dot repeats in the ninth: as in QEMU, for hardware starts at 0xc0.
 const LINE_GRAPHICS: std::ops::RangeInclusive<u8> = 0xb0..=0xdf;
 
 /// Whether what blinks is visible now.
@@ -43,18 +40,19 @@ struct Look {
     colors: [u32; 16],
 }
 
-/// What is visible at times.
+/// What blinks, as far as it's visible now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Visible {
+    /// The cursor, while it's visible.
     cursor: Option<Cursor>,
-    /// Whether blinking text is.
+    /// Whether blinking text is visible.
     text: bool,
 }
 
 /// Draws text, and remembers what it drew.
 #[derive(Debug, Default)]
 pub(super) struct Renderer {
-    /// How the picture on the surface was drawn, if it's one of this renderer's.
+    /// How the picture on the surface was drawn, if it's this renderer's.
     drawn: Option<(Look, Visible)>,
     /// The VRAM that the picture comes from, and marks on those of its groups that are cells to be drawn.
     copy: PageCopy,

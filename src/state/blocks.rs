@@ -16,7 +16,8 @@ use crate::regs::crtc::Crtc;
 use crate::regs::dac::{self, Dac};
 use crate::regs::dispi::{self, Dispi};
 use crate::regs::graphics::{self, GraphicsController};
-use crate::regs::misc::{self, Misc, Timing};
+use crate::regs::misc::{self, Misc};
+use crate::regs::retrace::{self, Timing};
 use crate::regs::sequencer::{self, Sequencer};
 
 impl Hardware {
@@ -110,7 +111,7 @@ impl MiscState {
             output: *output,
             feature_control: *feature_control,
             status: if *in_retrace {
-                misc::VERTICAL_RETRACE
+                retrace::VERTICAL_RETRACE
             } else {
                 0
             },
@@ -129,7 +130,7 @@ impl RetraceTiming {
             lines,
             vertical_retrace,
             horizontal_retrace,
-        } = *timing;
+        } = timing.clone();
         Self {
             nanoseconds_per_character,
             characters_per_line,
@@ -146,7 +147,7 @@ impl RetraceTiming {
             lines,
             vertical_retrace,
             horizontal_retrace,
-        } = *self;
+        } = self.clone();
         for (field, value, allowed) in [
             (
                 "nanoseconds_per_character",
@@ -155,10 +156,18 @@ impl RetraceTiming {
             ),
             ("characters_per_line", characters_per_line, 5..=520),
             ("lines", lines, 2..=1025),
-            ("vertical_retrace.0", vertical_retrace.0, 0..=1023),
-            ("vertical_retrace.1", vertical_retrace.1, 1..=1039),
-            ("horizontal_retrace.0", horizontal_retrace.0, 0..=258),
-            ("horizontal_retrace.1", horizontal_retrace.1, 1..=290),
+            (
+                "vertical_retrace.start",
+                *vertical_retrace.start(),
+                0..=1023,
+            ),
+            ("vertical_retrace.end", *vertical_retrace.end(), 1..=1039),
+            (
+                "horizontal_retrace.start",
+                *horizontal_retrace.start(),
+                0..=258,
+            ),
+            ("horizontal_retrace.end", *horizontal_retrace.end(), 1..=290),
         ] {
             check_range(format_args!("misc.timing.{field}"), value, allowed)?;
         }
@@ -224,11 +233,15 @@ impl CrtcState {
 
 impl GraphicsState {
     pub(crate) fn save(graphics: &GraphicsController) -> Self {
-        let GraphicsController { index, data, latch } = *graphics;
+        let GraphicsController {
+            index,
+            data,
+            latches,
+        } = *graphics;
         Self {
             index,
             registers: data,
-            latches: latch.to_le_bytes(),
+            latches: latches.to_le_bytes(),
         }
     }
 
@@ -243,7 +256,7 @@ impl GraphicsState {
         *graphics = GraphicsController {
             index,
             data: registers,
-            latch: u32::from_le_bytes(latches),
+            latches: u32::from_le_bytes(latches),
         };
         Ok(())
     }

@@ -1,29 +1,7 @@
 //! What a write makes of its value: write modes, rotation, Set/Reset, function and Bit Mask.
 
+use crate::planes::group_mask;
 use crate::regs::graphics::{self, GraphicsController};
-
-/// Four plane bits as a dword with 0xff in the bytes of the set ones.
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-const PLANE_BYTES: [u32; 16] = {
-    let mut expanded = [0; 16];
-    let mut planes = 0;
-    while planes < 16 {
-        let mut plane = 0;
-        while plane < 4 {
-            if planes >> plane & 1 != 0 {
-                expanded[planes] |= 0xff << (8 * plane);
-            }
-            plane += 1;
-        }
-        planes += 1;
-    }
-    expanded
-};
-
-#[expect(clippy::indexing_slicing, reason = "there are 16 entries")]
-pub(super) fn plane_bytes(planes: u8) -> u32 {
-    PLANE_BYTES[usize::from(planes & 0x0f)]
-}
 
 /// The byte in all four planes.
 fn replicate(value: u8) -> u32 {
@@ -72,14 +50,14 @@ impl Alu {
         }
     }
 
-    /// What writes do while the latches hold `latch`.
+    /// What writes do while the latches hold `latches`.
     #[inline]
-    pub fn with_latch(&self, latch: u32) -> Latched {
-        let zeros = self.zeros.bits(latch);
+    pub fn with_latches(&self, latches: u32) -> Latched {
+        let zeros = self.zeros.bits(latches);
         Latched {
             source: self.source,
             zeros,
-            inverted: zeros ^ self.ones.bits(latch),
+            inverted: zeros ^ self.ones.bits(latches),
         }
     }
 }
@@ -102,8 +80,8 @@ impl ByLatch {
     }
 
     #[inline]
-    fn bits(&self, latch: u32) -> u32 {
-        self.zeros ^ (self.inverted & latch)
+    fn bits(&self, latches: u32) -> u32 {
+        self.zeros ^ (self.inverted & latches)
     }
 }
 
@@ -131,34 +109,34 @@ impl Latched {
     #[inline]
     pub fn planes(&self, value: u8) -> u32 {
         let source = match self.source {
-            // Rotating four equal bytes as one dword rotates each of them.
+            // Rotating four equal bytes as one number rotates each of them.
             Source::Value { rotation } => replicate(value).rotate_right(rotation),
-            Source::Color => plane_bytes(value),
+            Source::Color => group_mask(value),
         };
         self.zeros ^ (source & self.inverted)
     }
 }
 
 /// What the write mode, Set/Reset, the function and the Bit Mask make of a source.
-fn combine(registers: &[u8; 16], source: u32, latch: u32) -> u32 {
-    let set_reset = plane_bytes(registers[graphics::SET_RESET]);
+fn combine(registers: &[u8; 16], source: u32, latches: u32) -> u32 {
+    let set_reset = group_mask(registers[graphics::SET_RESET]);
     let bit_mask = replicate(registers[graphics::BIT_MASK]);
     let (data, bit_mask) = match registers[graphics::MODE] & graphics::WRITE_MODE {
         0 => {
-            let enabled = plane_bytes(registers[graphics::ENABLE_SET_RESET]);
+            let enabled = group_mask(registers[graphics::ENABLE_SET_RESET]);
             ((source & !enabled) | (set_reset & enabled), bit_mask)
         }
-        1 => return latch,
+        1 => return latches,
         2 => (source, bit_mask),
         _ => (set_reset, bit_mask & source),
     };
     let data = match registers[graphics::DATA_ROTATE] >> 3 & 3 {
         0 => data,
-        1 => data & latch,
-        2 => data | latch,
-        _ => data ^ latch,
+        1 => data & latches,
+        2 => data | latches,
+        _ => data ^ latches,
     };
-    (data & bit_mask) | (latch & !bit_mask)
+    (data & bit_mask) | (latches & !bit_mask)
 }
 
 #[cfg(test)]
@@ -174,16 +152,16 @@ mod tests {
             let mut controller = GraphicsController::default();
             rng.fill(&mut controller.data);
             let registers = &controller.data;
-            let (value, latch): (u8, u32) = (rng.random(), rng.random());
+            let (value, latches): (u8, u32) = (rng.random(), rng.random());
             let source = if registers[graphics::MODE] & graphics::WRITE_MODE == 2 {
-                plane_bytes(value)
+                group_mask(value)
             } else {
                 replicate(value.rotate_right(registers[graphics::DATA_ROTATE].into()))
             };
             assert_eq!(
-                Alu::new(&controller).with_latch(latch).planes(value),
-                combine(registers, source, latch),
-                "value {value:#x}, latches {latch:#x}, registers {registers:x?}"
+                Alu::new(&controller).with_latches(latches).planes(value),
+                combine(registers, source, latches),
+                "value {value:#x}, latches {latches:#x}, registers {registers:x?}"
             );
         }
     }

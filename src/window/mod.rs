@@ -1,7 +1,7 @@
 //! The 0xa0000 window: planes, latches, write modes and chain 4.
 //!
-//! An address in the window becomes a *planar address*, each of which holds four bytes, one a plane.
-//! Planar address A is the dword at VRAM byte 4 * A, plane 0 in its low byte.
+//! An address in the window becomes a *planar address*, each of which is that of a group: four bytes, one a
+//! plane. Planar address A is the group at VRAM byte 4 * A, plane 0 first.
 
 mod alu;
 #[cfg(test)]
@@ -9,12 +9,12 @@ mod tests;
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::device::StdVga;
 use crate::mappings::{WINDOW, WindowRam};
+use crate::planes::group_mask;
 use crate::regs::crtc::{self, Crtc};
 use crate::regs::{Registers, graphics, sequencer};
 use crate::vram::Vram;
-use alu::{Alu, Latched, plane_bytes};
+use alu::{Alu, Latched};
 
 /// Length of the window, in bytes.
 pub(crate) const LEN: u64 = WINDOW.end - WINDOW.start;
@@ -22,27 +22,20 @@ pub(crate) const LEN: u64 = WINDOW.end - WINDOW.start;
 /// Bytes of a run that are written at once.
 const BLOCK: usize = 32;
 
-impl<B: Bitmap> StdVga<B> {
-    /// Carries out writes to the 0xa0000 window that were collected: offsets from its start, and bytes.
-    ///
-    /// It's what a call of [`StdVga::window_write`] for each would do, in this order. Drain KVM's ring
-    /// of coalesced writes into it before any other access is handed over, and before
-    /// [`StdVga::scanout`], [`StdVga::drain_dirty`] and [`StdVga::state`]. (Accesses through memory that
-    /// is mapped may still overtake what waits in the ring, as in QEMU. No driver mixes them.)
-    pub fn window_writes<'a>(&mut self, writes: impl IntoIterator<Item = (u64, &'a [u8])>) {
-        for (offset, data) in writes {
-            self.window_write(offset, data);
-        }
-    }
-}
+/// A part that no access reaches.
+const NOWHERE: WindowRam = WindowRam {
+    offset: 0,
+    len: 0,
+    vram_offset: 0,
+};
 
 /// Where accesses to the window lead, decoded from the registers: good until one of them is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    /// The part that is plain RAM, if any.
-    ram: Part,
-    /// The part that answers otherwise: with the planes.
-    planes: Part,
+    /// The part that is plain RAM.
+    ram: WindowRam,
+    /// The part that answers with the planes, but for what is plain RAM.
+    planes: WindowRam,
     /// The address bits that count, once the plane is known.
     address_mask: u32,
     /// By how much reads shift an address to the right then.
@@ -94,15 +87,15 @@ impl Routes {
         };
         let map_mask = sequencer[sequencer::MAP_MASK];
         Self {
-            ram: regs.window_ram.map_or(Part::NONE, Part::new),
-            planes: regs.window_part().map_or(Part::NONE, Part::new),
+            ram: regs.window_ram.unwrap_or(NOWHERE),
+            planes: regs.window_part().unwrap_or(NOWHERE),
             address_mask,
             read_shift: address_shift(&regs.crtc, odd_even_reads),
             read_planes,
             keeps_latches,
             color_compare: compares.then(|| ColorCompare::new(graphics)),
             write_shift,
-            write_masks: written_planes.map(|planes| plane_bytes(planes & map_mask)),
+            write_masks: written_planes.map(|planes| group_mask(planes & map_mask)),
             writes_in_sequence: regs.window_ram.is_none()
                 && !(chain_4 || chain_odd_even || odd_even_writes)
                 && write_shift == 0
@@ -115,21 +108,21 @@ impl Routes {
         }
     }
 
-    /// Reads from `offset` in the window, byte by byte. A read of the planes loads `latch`, the latches.
+    /// Reads from `offset` in the window, byte by byte. A read of the planes loads `latches`, the latches.
     #[inline]
-    pub fn read<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+    pub fn read<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
         match data {
-            [byte] => *byte = self.read_byte(latch, vram, offset),
-            _ => self.read_run(latch, vram, offset, data),
+            [byte] => *byte = self.read_byte(latches, vram, offset),
+            _ => self.read_run(latches, vram, offset, data),
         }
     }
 
-    /// Writes from `offset` in the window on, byte by byte. `latch` is what the latches hold.
+    /// Writes from `offset` in the window on, byte by byte. `latches` is what the latches hold.
     #[inline]
-    pub fn write<B: Bitmap>(&self, latch: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+    pub fn write<B: Bitmap>(&self, latches: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
         match data {
-            [value] => self.write_byte(&self.alu.with_latch(latch), vram, offset, *value),
-            _ => self.write_run(latch, vram, offset, data),
+            [value] => self.write_byte(&self.alu.with_latches(latches), vram, offset, *value),
+            _ => self.write_run(latches, vram, offset, data),
         }
     }
 
@@ -140,7 +133,7 @@ impl Routes {
         clippy::cast_possible_truncation,
         reason = "there are four planes of eight bits"
     )]
-    fn read_byte<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
+    fn read_byte<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
         if let Some(address) = self.ram.address(offset) {
             return vram.byte(address);
         }
@@ -148,11 +141,11 @@ impl Routes {
             return 0xff;
         };
         let planar_address = (address & self.address_mask) >> self.read_shift;
-        let Some(planes) = vram.planes(planar_address) else {
+        let Some(planes) = vram.group(planar_address) else {
             return 0xff;
         };
         if !self.keeps_latches {
-            *latch = planes;
+            *latches = planes;
         }
         match &self.color_compare {
             None => (planes >> (8 * self.read_planes[address as usize & 3])) as u8,
@@ -173,25 +166,25 @@ impl Routes {
         if mask != 0 {
             let planar_address = (address & self.address_mask) >> self.write_shift;
             let planes = alu.planes(value);
-            vram.update_planes(planar_address, |old| old ^ ((old ^ planes) & mask));
+            vram.update_group(planar_address, |old| old ^ ((old ^ planes) & mask));
         }
     }
 
     #[inline(never)]
-    fn read_run<B: Bitmap>(&self, latch: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+    fn read_run<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
         if let Some(address) = self.ram.address_of_run(offset, data.len()) {
             return vram.read(address.into(), data);
         }
         let (inside, outside) = data.split_at_mut(len_inside(offset, data.len()));
         for (byte, offset) in inside.iter_mut().zip(offset..) {
-            *byte = self.read_byte(latch, vram, offset);
+            *byte = self.read_byte(latches, vram, offset);
         }
         outside.fill(0xff);
     }
 
     #[inline(never)]
-    fn write_run<B: Bitmap>(&self, latch: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
-        let alu = &self.alu.with_latch(latch);
+    fn write_run<B: Bitmap>(&self, latches: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+        let alu = &self.alu.with_latches(latches);
         if let Some(address) = self.ram.address_of_run(offset, data.len()) {
             vram.write(address.into(), data);
         } else if self.writes_in_sequence
@@ -220,7 +213,7 @@ impl Routes {
         let (blocks, rest) = data.as_chunks::<BLOCK>();
         let mut address = first;
         for block in blocks {
-            vram.update_block(address, |planes: &mut [_; BLOCK]| {
+            vram.update_groups(address, |planes: &mut [_; BLOCK]| {
                 for (planes, value) in planes.iter_mut().zip(block) {
                     *planes = update(u32::from_le_bytes(*planes), *value).to_le_bytes();
                 }
@@ -228,7 +221,7 @@ impl Routes {
             address += BLOCK as u32;
         }
         for (value, address) in rest.iter().zip(address..) {
-            vram.update_planes(address, |old| update(old, *value));
+            vram.update_group(address, |old| update(old, *value));
         }
     }
 }
@@ -236,50 +229,6 @@ impl Routes {
 /// How many of `len` bytes from `offset` on lie in the window.
 fn len_inside(offset: u64, len: usize) -> usize {
     usize::try_from(LEN.saturating_sub(offset)).map_or(len, |left| left.min(len))
-}
-
-/// A part of the window, and the address that its first byte has.
-#[derive(Clone, Debug)]
-struct Part {
-    start: u32,
-    len: u32,
-    address: u32,
-}
-
-impl Part {
-    const NONE: Self = Self {
-        start: 0,
-        len: 0,
-        address: 0,
-    };
-
-    fn new(part: WindowRam) -> Self {
-        Self {
-            start: part.offset,
-            len: part.len,
-            address: part.vram_offset,
-        }
-    }
-
-    /// The address that `offset` in the window has, where it's in this part.
-    #[inline]
-    #[expect(
-        clippy::arithmetic_side_effects,
-        clippy::cast_possible_truncation,
-        reason = "within is below `len`, and addresses of a part lie far below 2^32"
-    )]
-    fn address(&self, offset: u64) -> Option<u32> {
-        let within = offset.wrapping_sub(self.start.into());
-        (within < self.len.into()).then(|| self.address + within as u32)
-    }
-
-    /// The address that the first of `len` bytes from `offset` on has, where they are all in this part.
-    #[expect(clippy::arithmetic_side_effects, reason = "`offset` is in the part")]
-    fn address_of_run(&self, offset: u64, len: usize) -> Option<u32> {
-        let address = self.address(offset)?;
-        let left = u64::from(self.start) + u64::from(self.len) - offset;
-        (len as u64 <= left).then_some(address)
-    }
 }
 
 /// How many address bits are dropped: one in word mode, two in double-word mode.
@@ -302,8 +251,8 @@ struct ColorCompare {
 impl ColorCompare {
     fn new(graphics: &[u8; 16]) -> Self {
         Self {
-            color: plane_bytes(graphics[graphics::COLOR_COMPARE]),
-            care: plane_bytes(graphics[graphics::COLOR_DONT_CARE]),
+            color: group_mask(graphics[graphics::COLOR_COMPARE]),
+            care: group_mask(graphics[graphics::COLOR_DONT_CARE]),
         }
     }
 

@@ -34,7 +34,7 @@ impl Case {
         let mut regs = planar();
         rng.fill(&mut regs.graphics.data);
         regs.sequencer.data[sequencer::MAP_MASK] = rng.random();
-        regs.graphics.latch = rng.random();
+        regs.graphics.latches = rng.random();
         if rng.random() {
             // A run goes to one planar address after the other.
             regs.graphics.data[graphics::MISCELLANEOUS] &= !graphics::CHAIN_ODD_EVEN;
@@ -69,13 +69,13 @@ impl Case {
         let mut dirty = vec![0; vram.dirty_words()];
         vram.region().bitmap().drain_into(&mut dirty).unwrap();
         dirty.fill(0);
-        let mut latch = self.regs.graphics.latch;
+        let mut latches = self.regs.graphics.latches;
         let mut data = self.data.clone();
-        access(&Routes::new(&self.regs), &mut latch, &vram, &mut data);
+        access(&Routes::new(&self.regs), &mut latches, &vram, &mut data);
         let mut memory = vec![0; MEMORY.len()];
         vram.read(0, &mut memory);
         vram.region().bitmap().drain_into(&mut dirty).unwrap();
-        (data, latch, memory, dirty)
+        (data, latches, memory, dirty)
     }
 
     fn check(&self, seed: u64, given: Outcome, expected: Outcome) {
@@ -103,12 +103,12 @@ type Outcome = (Vec<u8>, u32, Vec<u8>, Vec<u64>);
 fn a_run_of_writes_does_what_its_bytes_do_one_by_one() {
     for seed in 0..500 {
         let case = Case::random(seed);
-        let at_once = case.outcome(|routes, latch, vram, data| {
-            routes.write(*latch, vram, case.offset, data);
+        let at_once = case.outcome(|routes, latches, vram, data| {
+            routes.write(*latches, vram, case.offset, data);
         });
-        let one_by_one = case.outcome(|routes, latch, vram, data| {
+        let one_by_one = case.outcome(|routes, latches, vram, data| {
             for (byte, offset) in data.iter().zip(case.offset..) {
-                routes.write(*latch, vram, offset, &[*byte]);
+                routes.write(*latches, vram, offset, &[*byte]);
             }
         });
         case.check(seed, at_once, one_by_one);
@@ -119,12 +119,12 @@ fn a_run_of_writes_does_what_its_bytes_do_one_by_one() {
 fn a_run_of_reads_does_what_its_bytes_do_one_by_one() {
     for seed in 0..500 {
         let case = Case::random(seed);
-        let at_once = case.outcome(|routes, latch, vram, data| {
-            routes.read(latch, vram, case.offset, data);
+        let at_once = case.outcome(|routes, latches, vram, data| {
+            routes.read(latches, vram, case.offset, data);
         });
-        let one_by_one = case.outcome(|routes, latch, vram, data| {
+        let one_by_one = case.outcome(|routes, latches, vram, data| {
             for (byte, offset) in data.chunks_mut(1).zip(case.offset..) {
-                routes.read(latch, vram, offset, byte);
+                routes.read(latches, vram, offset, byte);
             }
         });
         case.check(seed, at_once, one_by_one);

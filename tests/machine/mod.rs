@@ -7,6 +7,7 @@ mod display;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use stdvga::{
     ByteOrder, Clock, Config, Effects, Format, Mappings, Mode, Monitor, Retrace, Scanout, Size,
@@ -293,7 +294,7 @@ pub fn precise_retrace() -> (Arc<AtomicU64>, Retrace) {
     let now = Arc::new(AtomicU64::new(0));
     let clock = Clock::new({
         let now = Arc::clone(&now);
-        move || now.load(Ordering::Relaxed)
+        move || Duration::from_nanos(now.load(Ordering::Relaxed))
     });
     (now, Retrace::Precise(clock))
 }

@@ -126,6 +126,48 @@ fn the_rom_bar_is_as_large_as_the_rom_rounded_up() {
     }
 }
 
+/// Sizes the device's BARs as firmware does, and expects just those that it lists.
+fn expect_bars(config: Config, indices: &[usize]) {
+    let mut guest = Guest::with(config);
+    let bars: Vec<_> = guest.vga.bars().collect();
+    let listed: Vec<_> = bars.iter().map(|bar| bar.index).collect();
+    assert_eq!(listed, indices, "the BARs listed");
+    for register in (BAR0..0x28).step_by(4).chain([ROM_BAR]) {
+        guest.config_write(register, &[0xff; 4]);
+        let expected = bars.iter().find(|bar| bar.register == register);
+        let expected = expected.map_or(0, |bar| {
+            let enable_or_prefetchable = match bar.index {
+                6 => 1,
+                _ => u32::from(bar.prefetchable) << 3,
+            };
+            (bar.len as u32).wrapping_neg() | enable_or_prefetchable
+        });
+        assert_eq!(
+            u32::from_le_bytes(guest.config_read(register)),
+            expected,
+            "the BAR at {register:#x} after a write of all ones"
+        );
+    }
+}
+
+#[test]
+fn the_bars_listed_are_those_that_firmware_finds() {
+    let rom = Some(vec![0; 5000]);
+    expect_bars(Config::default(), &[0, 2]);
+    let with_rom = Config {
+        rom,
+        ..Config::default()
+    };
+    expect_bars(with_rom.clone(), &[0, 2, 6]);
+    let without_mmio = Config {
+        mmio: false,
+        ..with_rom
+    };
+    expect_bars(without_mmio, &[0, 6]);
+    let isa = Guest::new(Variant::IsaVga);
+    assert_eq!(isa.vga.bars().count(), 0, "isa-vga");
+}
+
 #[test]
 fn isa_vga_has_no_configuration_space_but_8_mib_at_a_fixed_address() {
     let mut guest = Guest::new(Variant::IsaVga);
@@ -265,6 +307,21 @@ fn moving_a_bar_is_told_once_and_only_while_it_is_decoded() {
         guest.config_write(offset, data);
         let told = guest.take_effects();
         assert_eq!(told, effects, "{data:02x?} to {offset:#04x}");
+    }
+}
+
+#[test]
+fn a_rom_of_one_byte_never_answers() {
+    for (rom, answers) in [(vec![0x55], false), (vec![0x55, 0xaa], true)] {
+        let bytes = rom.len();
+        let mut guest = Guest::with(Config {
+            rom: Some(rom),
+            ..Config::default()
+        });
+        guest.config_write(ROM_BAR, &0xfeb0_0001_u32.to_le_bytes());
+        guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
+        let mapped = guest.vga.mappings().rom.is_some();
+        assert_eq!(mapped, answers, "a ROM of {bytes} bytes");
     }
 }
 

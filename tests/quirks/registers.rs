@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use stdvga::{Clock, Config, Effects, Retrace, Variant};
 
@@ -172,6 +173,7 @@ fn crtc_protection_lets_one_bit_through() {
 
     // This register isn't protected by itself.
     guest.crtc(VERTICAL_RETRACE_END, 0x00);
+    guest.expect_crtc(VERTICAL_RETRACE_END, 0x00);
     guest.crtc(OVERFLOW, 0x0f);
     guest.expect_crtc(OVERFLOW, 0x0f);
 }
@@ -210,11 +212,39 @@ fn input_status_1_toggles_at_every_read() {
 }
 
 #[test]
+fn the_precise_retrace_takes_some_registers_in_with_others() {
+    let mut guest = Guest::with(Config {
+        retrace: Retrace::Precise(Clock::new(|| Duration::ZERO)),
+        ..Config::default()
+    });
+    guest.misc_output(COLOR_ADDRESSES);
+    for (index, value) in [
+        (VERTICAL_TOTAL, 200),
+        (HORIZONTAL_RETRACE_START, 80),
+        (VERTICAL_RETRACE_START, 190),
+        (VERTICAL_RETRACE_END, CRTC_PROTECT | 14),
+    ] {
+        guest.crtc(index, value);
+    }
+    guest.expect_inb(INPUT_STATUS_1, 0x00);
+    // A retrace from line 0 on isn't noticed, nor where others are protected...
+    guest.crtc(VERTICAL_RETRACE_START, 0);
+    for index in [HORIZONTAL_TOTAL, OVERFLOW] {
+        guest.expect_inb(INPUT_STATUS_1, 0x00);
+        guest.crtc(index, 0xff);
+    }
+    guest.expect_inb(INPUT_STATUS_1, 0x00);
+    // ... until a register that has no part in it is written.
+    guest.crtc(MODE_CONTROL, 0xa3);
+    guest.expect_inb(INPUT_STATUS_1, 0x09);
+}
+
+#[test]
 fn the_precise_retrace_takes_the_character_width_from_misc_output() {
     let now = Arc::new(AtomicU64::new(0));
     let clock = Clock::new({
         let now = Arc::clone(&now);
-        move || now.load(Ordering::Relaxed)
+        move || Duration::from_nanos(now.load(Ordering::Relaxed))
     });
     let mut guest = Guest::with(Config {
         retrace: Retrace::Precise(clock),

@@ -223,20 +223,20 @@ fn a_retrace_that_no_registers_make_is_refused() {
             "lines` is 0x0 in the state: 0x2 to 0x401 are allowed",
         ),
         (
-            |timing| timing.vertical_retrace.0 = 1024,
-            "vertical_retrace.0` is 0x400 in the state: 0x0 to 0x3ff are allowed",
+            |timing| timing.vertical_retrace = 1024..=1039,
+            "vertical_retrace.start` is 0x400 in the state: 0x0 to 0x3ff are allowed",
         ),
         (
-            |timing| timing.vertical_retrace.1 = 1040,
-            "vertical_retrace.1` is 0x410 in the state: 0x1 to 0x40f are allowed",
+            |timing| timing.vertical_retrace = 0..=1040,
+            "vertical_retrace.end` is 0x410 in the state: 0x1 to 0x40f are allowed",
         ),
         (
-            |timing| timing.horizontal_retrace.0 = 259,
-            "horizontal_retrace.0` is 0x103 in the state: 0x0 to 0x102 are allowed",
+            |timing| timing.horizontal_retrace = 259..=290,
+            "horizontal_retrace.start` is 0x103 in the state: 0x0 to 0x102 are allowed",
         ),
         (
-            |timing| timing.horizontal_retrace.1 = u64::MAX,
-            "horizontal_retrace.1` is 0xffffffffffffffff in the state: 0x1 to 0x122 are allowed",
+            |timing| timing.horizontal_retrace = 0..=u64::MAX,
+            "horizontal_retrace.end` is 0xffffffffffffffff in the state: 0x1 to 0x122 are allowed",
         ),
     ];
     let config = Config {

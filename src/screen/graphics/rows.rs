@@ -1,15 +1,16 @@
-//! Which bytes of VRAM the lines of a picture show.
+//! Which bytes of VRAM the lines of a picture show: a row is the bytes that one or more lines show.
 
 use std::ops::Range;
 
 use vm_memory::bitmap::Bitmap;
 
 use crate::dirty::{BAND, Dirty, around};
+use crate::planes::GROUP_BYTES;
 use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
-use crate::screen::kernels::{GROUP_BYTES, GROUP_PIXELS};
+use crate::screen::kernels::GROUP_PIXELS;
 use crate::vram::Vram;
 
-/// A line's row in VGA's terms: its address, and by how many pixels it's shifted.
+/// What a line shows in VGA's terms: the address of its row, and how far that is panned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Address {
     bytes: u32,
@@ -40,6 +41,7 @@ fn addresses(mode: &GraphicsMode) -> impl Iterator<Item = Address> + use<> {
             }
             counter += 1;
         }
+        // A split restarts the address alone: rows and repeats are counted on, as in QEMU.
         if line == mode.layout.line_compare {
             base = 0;
             if mode.panning_reset {
@@ -72,7 +74,7 @@ pub struct Row {
     /// The first byte, and how many there are.
     pub start: u32,
     pub len: u32,
-    /// By how many pixels the row is shifted after it was fetched.
+    /// By how many pixels the row is shifted to the left after it was fetched.
     pub panning: u32,
 }
 
@@ -93,8 +95,8 @@ impl Row {
                 (bytes & !3, groups * GROUP_BYTES as u32, panning)
             }
             Format::Indexed8Doubled => {
-                // QEMU shifts such a row by four pixels for two steps of panning, but by one where the
-                // row crosses the end of VGA's address space.
+                // As in QEMU (`docs/conformance.md`), two steps of panning are four pixels, but one where the
+                // row reaches the end of VGA's address space.
                 let len = width / 2;
                 let steps = panning >> 1;
                 let crosses = bytes.saturating_add(len) >= VGA_BYTES;

@@ -12,11 +12,9 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use crate::config::ByteOrder;
+use crate::planes::Group;
 
-pub(super) use plain::{GROUP_BYTES, GROUP_PIXELS};
-
-/// A byte of each plane, as they lie side by side in VRAM.
-pub(super) type Group = [u8; GROUP_BYTES];
+pub(super) use plain::GROUP_PIXELS;
 
 /// The loops that a [`Screen`](crate::Screen) uses.
 ///
@@ -73,7 +71,7 @@ pub(super) struct Glyph<'a> {
     pub background: u32,
 }
 
-/// A loop from slice to slice, as the function of [`Tier`] that has its name says.
+/// What a loop from slice to slice works on. The function of [`Tier`] that has its name says what it does.
 pub(super) enum Work<'a> {
     Planar {
         groups: &'a [u8],
@@ -102,10 +100,10 @@ pub(super) enum Work<'a> {
     },
 }
 
-/// What a pixel of one or more whole bytes is.
+/// How a pixel of one or more whole bytes becomes a colour.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Pixel<'a> {
-    /// An index.
+    /// An index of a byte.
     Color256(&'a Palette),
     /// A 16-bit word of 5, 5 and 5 bits.
     Rgb555(ByteOrder),
@@ -157,8 +155,7 @@ impl Tier {
         }
     }
 
-    /// Groups of four bytes, one a plane, as eight indices each. Planes whose bit in `planes` is clear
-    /// read as zeros.
+    /// Makes eight indices of each group. Planes whose bit in `planes` is clear read as zeros.
     pub fn planar(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
         self.run(Work::Planar {
             groups,
@@ -167,7 +164,8 @@ impl Tier {
         });
     }
 
-    /// The same for CGA: two bits each of planes 0 and 2, then of planes 1 and 3.
+    /// The same for CGA: the first four indices are two bits each of planes 0 and 2, the others of planes 1
+    /// and 3.
     pub fn cga(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
         self.run(Work::Cga {
             groups,

@@ -10,13 +10,12 @@
 use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
-use super::{Glyph, Group, Palette, Pixel, Work};
+use super::{Glyph, Palette, Pixel, Work};
 use crate::config::ByteOrder;
+use crate::planes::{Group, group_mask};
 
-/// Pixels that four bytes, one a plane, hold.
+/// Pixels that a group holds.
 pub const GROUP_PIXELS: usize = 8;
-/// Bytes of such a group.
-pub const GROUP_BYTES: usize = 4;
 /// Dots of a glyph's line that the font holds.
 const GLYPH_DOTS: usize = 8;
 
@@ -143,21 +142,15 @@ pub fn by_blocks<const PIXEL_BYTES: usize, const PIXELS: usize>(
 
 /// 16 colours: a bit of each plane, the highest bit first.
 pub fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
-    let enabled = enabled(planes);
-    for (indices, group) in groups_of(indices, groups) {
-        let [a, b, c, d] = std::array::from_fn(|plane| {
-            SPREAD[usize::from(group[plane] & enabled[plane])] << plane
-        });
-        indices.copy_from_slice(&(a | b | c | d).to_le_bytes());
+    for (group, indices) in shown_groups(groups, planes, indices) {
+        let [a, b, c, d] = std::array::from_fn(|plane| SPREAD[usize::from(group[plane])] << plane);
+        *indices = (a | b | c | d).to_le_bytes();
     }
 }
 
 /// CGA: two bits of planes 0 and 2 for the first four pixels, of planes 1 and 3 for the others.
 pub fn cga(groups: &[u8], planes: u8, indices: &mut [u8]) {
-    let enabled = enabled(planes);
-    for (indices, group) in groups_of(indices, groups) {
-        let [a, b, c, d]: [u8; GROUP_BYTES] =
-            std::array::from_fn(|plane| group[plane] & enabled[plane]);
+    for ([a, b, c, d], indices) in shown_groups(groups, planes, indices) {
         for (pixel, index) in indices.iter_mut().enumerate() {
             let (low, high) = if pixel < 4 { (a, c) } else { (b, d) };
             let shift = 6 - 2 * (pixel & 3);
@@ -166,17 +159,18 @@ pub fn cga(groups: &[u8], planes: u8, indices: &mut [u8]) {
     }
 }
 
-pub fn enabled(planes: u8) -> [u8; GROUP_BYTES] {
-    std::array::from_fn(|plane| if planes >> plane & 1 != 0 { 0xff } else { 0 })
-}
-
-fn groups_of<'a>(
-    indices: &'a mut [u8],
+/// Groups without the planes that don't show, each with the place of its pixels' indices.
+#[inline(always)]
+fn shown_groups<'a>(
     groups: &'a [u8],
-) -> impl Iterator<Item = (&'a mut [u8], &'a [u8])> {
-    indices
-        .chunks_exact_mut(GROUP_PIXELS)
-        .zip(groups.chunks_exact(GROUP_BYTES))
+    planes: u8,
+    indices: &'a mut [u8],
+) -> impl Iterator<Item = (Group, &'a mut [u8; GROUP_PIXELS])> {
+    let mask = group_mask(planes).to_le_bytes();
+    let (groups, _) = groups.as_chunks();
+    let (indices, _) = indices.as_chunks_mut();
+    let shown = move |group: &Group| std::array::from_fn(|plane| group[plane] & mask[plane]);
+    groups.iter().map(shown).zip(indices)
 }
 
 /// Looks up two indices at once.
@@ -213,8 +207,8 @@ pub fn colors_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     }
 }
 
-/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits, as in
-/// QEMU.
+/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. As in QEMU, components of little-endian words are
+/// widened by their high bits, and those of big-endian ones by zeros (`docs/conformance.md`).
 fn rgb16<const GREEN_BITS: i32>(
     bytes: &[[u8; 2]; BLOCK],
     order: ByteOrder,

@@ -6,13 +6,13 @@ use vm_memory::bitmap::Bitmap;
 
 use super::marks::Marks;
 use crate::dirty::{Dirty, DirtyBitmap};
-use crate::screen::kernels::{GROUP_BYTES, Group};
+use crate::planes::{GROUP_BYTES, Group};
 use crate::vram::Vram;
 
 const PAGE_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64;
 /// Groups in a page.
 const PAGE_GROUPS: usize = DirtyBitmap::PAGE_SIZE / GROUP_BYTES;
-/// Groups that are compared at once.
+/// Groups that are compared as one.
 const BLOCK: usize = 64;
 
 /// A page of VRAM.
@@ -141,7 +141,8 @@ fn pages(bytes: Range<u64>, is_of_font: bool) -> impl Iterator<Item = Page> {
     })
 }
 
-/// Marks the groups that are other cells than before. Tells whether one is another line of a glyph.
+/// Marks the groups that differ as cells: in planes 0 and 1. Tells whether one differs as a glyph's line: in
+/// plane 2.
 fn mark_changed(
     new: &[Group; BLOCK],
     old: &[Group; BLOCK],

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// Marks in a word.
 const WORD: usize = u64::BITS as usize;
-/// Nothing: what's around it and some range is that range.
+/// The range around no marks at all: the one around it and a mark is that mark's.
 const NOTHING: Range<usize> = Range {
     start: usize::MAX,
     end: 0,

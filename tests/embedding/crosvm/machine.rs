@@ -89,7 +89,7 @@ impl Machine {
     /// The BAR at an address, and the offset from its start: as crosvm looks for it.
     fn bar(&self, address: u64) -> Option<(usize, u64)> {
         let decoded = self.pci.read_config_register(1) & 2 != 0;
-        (0..=ROM_BAR).filter(|_| decoded).find_map(|index| {
+        (0..=6).filter(|_| decoded).find_map(|index| {
             let bar = self.pci.get_bar_configuration(index)?;
             let offset = address.checked_sub(bar.address())?;
             (offset < bar.size()).then_some((index, offset))

@@ -6,7 +6,6 @@ mod machine;
 use std::fs::File;
 use std::io;
 
-use stdvga::BAR2_BYTES;
 use vm_memory::GuestAddress;
 
 use self::api::*;
@@ -52,9 +51,6 @@ impl BusDevice for Window {
 /// On the PCI bus.
 pub struct PciVga(pub SharedVga);
 
-/// crosvm's number for the expansion ROM BAR.
-const ROM_BAR: usize = 6;
-
 impl PciDevice for PciVga {
     fn debug_label(&self) -> String {
         "VGA".to_owned()
@@ -62,15 +58,18 @@ impl PciDevice for PciVga {
 
     fn get_bar_configuration(&self, bar_num: usize) -> Option<PciBarConfiguration> {
         use PciBarPrefetchable::{NotPrefetchable, Prefetchable};
-        let (register, size, prefetchable) = self.0.with(|vga| match bar_num {
-            0 => Some((4, vga.vram().len(), Prefetchable)),
-            2 => Some((6, BAR2_BYTES, NotPrefetchable)),
-            ROM_BAR => Some((12, vga.rom()?.len() as u64, NotPrefetchable)),
-            _ => None,
-        })?;
-        let address = u64::from(self.read_config_register(register)) & !(size - 1);
+        let bar = self
+            .0
+            .with(|vga| vga.bars().find(|bar| bar.index == bar_num))?;
+        let register = self.read_config_register(usize::from(bar.register / 4));
+        let address = u64::from(register) & !(bar.len - 1);
         let region_type = PciBarRegionType::Memory32BitRegion;
-        let bar = PciBarConfiguration::new(bar_num, size, region_type, prefetchable);
+        let prefetchable = if bar.prefetchable {
+            Prefetchable
+        } else {
+            NotPrefetchable
+        };
+        let bar = PciBarConfiguration::new(bar_num, bar.len, region_type, prefetchable);
         Some(bar.set_address(address))
     }
 

@@ -13,9 +13,10 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use super::super::plain::{Rest, by_blocks, chunks};
-use super::super::{GROUP_BYTES, GROUP_PIXELS, Glyph, Palette, Pixel, Work, plain};
+use super::super::{GROUP_PIXELS, Glyph, Palette, Pixel, Work, plain};
 use super::memory::{load_16, load_32, store_8_pixels, store_32};
 use crate::config::ByteOrder;
+use crate::planes::{GROUP_BYTES, group_mask};
 
 /// Bytes of a vector.
 const BYTES: usize = 32;
@@ -121,7 +122,7 @@ impl Bits {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn transpose<'a>(groups: &'a [u8], planes: u8, indices: &'a mut [u8], bits: &Bits) -> Rest<'a, u8> {
-    let enabled = _mm_set1_epi32(i32::from_le_bytes(plain::enabled(planes)));
+    let enabled = _mm_set1_epi32(group_mask(planes) as i32);
     let bytes = bits.bytes.each_ref().map(|bytes| load_32(bytes));
     let masks = bits.masks.each_ref().map(|masks| load_32(masks));
     let (chunks, rest) = chunks::<_, HALF, BYTES>(groups, indices);
@@ -211,8 +212,8 @@ impl Table {
     }
 }
 
-/// As [`plain::rgb16`]. What differs by the byte order is known at compile time: the compiler spoils a
-/// multiplication by what it must keep in a register.
+/// As `plain::rgb16`. The byte order is a constant: of multiplications by factors that aren't, the
+/// compiler makes worse code.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
@@ -225,7 +226,8 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
     let left = |words, bits| _mm256_sll_epi16(words, _mm_cvtsi32_si128(bits));
     let right = |words, bits| _mm256_srl_epi16(words, _mm_cvtsi32_si128(bits));
     let only = |words, mask: u16| _mm256_and_si256(words, _mm256_set1_epi16(mask as i16));
-    // A product's upper half is eight bits of five at the top of a word, and their repetition below.
+    // Five bits at the top of a word, times 33 << 3, have eight bits at the top of the product: the five, and
+    // their highest three once more. Times 32 << 3, zeros follow instead.
     let factor: i16 = if BIG { 32 << 3 } else { 33 << 3 };
     let widen = |words, factor| _mm256_mulhi_epu16(words, _mm256_set1_epi16(factor));
     let red_mask: u16 = 0x1f << (5 + GREEN_BITS);
@@ -235,7 +237,8 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
     let (chunks, _) = bytes.as_flattened().as_chunks();
     let (pixels, _) = pixels.as_chunks_mut::<{ BYTES / 2 }>();
     for (bytes, pixels) in chunks.iter().zip(pixels) {
-        // The quarters that are unpacked together, 0 and 2, 1 and 3, change to where that's in order.
+        // Unpacking takes the lower quarter of both halves, and then the upper one: in this order of quarters
+        // pixels come out in theirs.
         let mut words = _mm256_permute4x64_epi64::<0b11_01_10_00>(load_32(bytes));
         if BIG {
             words = _mm256_shuffle_epi8(words, swap);

@@ -13,10 +13,11 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use super::super::plain::{self, by_blocks, chunks};
-use super::super::{GROUP_BYTES, Palette, Pixel, Work};
+use super::super::{Palette, Pixel, Work};
 use super::avx2;
 use super::memory::{load_16, load_16_pixels, load_32, load_64, store_16_pixels, store_64};
 use crate::config::ByteOrder;
+use crate::planes::GROUP_BYTES;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 pub fn run(work: Work<'_>) {
@@ -93,14 +94,15 @@ fn store_block(colors: [__m512i; PLACES], pixels: &mut [u32; BLOCK]) {
     }
 }
 
-/// Where the bytes of 16 pixels come from: blue, green, red, and nothing.
+/// Where the bytes of 16 pixels come from: blue, green, red, and an empty one.
 type Places = [u8; 64];
-/// The bytes of pixels that something comes of.
+/// The bytes of pixels that aren't empty.
 const COMPONENTS: __mmask64 = 0x7777_7777_7777_7777;
 /// The lower halves of dwords.
 const LOW_WORDS: __mmask64 = 0x3333_3333_3333_3333;
 
-/// For bytes from the first one given on, of pixels that have so many each.
+/// The places of 16 pixels of `pixel_bytes` bytes each, from byte `first` on. `of_pixel` says which of a
+/// pixel's bytes are blue, green and red.
 const fn places(first: usize, pixel_bytes: usize, of_pixel: [usize; 3]) -> Places {
     let mut places = [0; 64];
     let mut byte = 0;
@@ -130,7 +132,8 @@ fn xrgb8888(bytes: &[[u8; 4]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
-    /// Of the first two vectors, and of the last two.
+    /// Half of the pixels lie in the first two vectors, the other half in the last two, which start at byte
+    /// 64.
     const fn all(of_pixel: [usize; 3]) -> [Places; PLACES] {
         [
             places(0, 3, of_pixel),
@@ -158,20 +161,23 @@ fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK])
     store_block(colors, pixels);
 }
 
-/// How a pixel's bytes are cut out of a word that stands alone in 32 bits: the bit that each byte
-/// starts at, counted from the pixel's first one.
+/// How a word of 16 bits becomes a pixel of four bytes: the bit of the word that each byte's lowest bit is.
+/// The byte's other bits are those that follow in the word.
 struct Fields {
-    /// Where a component's bits come last in the byte.
+    /// So that a component's highest bit is its byte's highest one.
     high: [u8; 4],
-    /// Where its highest bits come first in the byte.
+    /// So that a component's highest bits are its byte's lowest ones, which it doesn't fill itself.
     low: [u8; 4],
-    /// The bits that are taken of the former.
+    /// The bits of the pixel that come by `high`. The others come by `low`, or are zeros.
     mask: u32,
 }
 
-/// Bits that are always empty.
+// The CPU cuts bytes out of 64 bits, which it takes for a ring: they hold two words, each with 16 empty bits
+// behind it.
+
+/// Where a byte starts that is to be empty.
 const EMPTY: u8 = 16;
-/// Pixels are in pairs, in which what's before the one's first bit are the empty bits of the other.
+/// `BEFORE - n` is n bits before the word's first one: empty bits, those behind the other word.
 const BEFORE: u8 = 64;
 
 static RGB555: Fields = Fields {
@@ -185,7 +191,7 @@ static RGB565: Fields = Fields {
     mask: 0x00f8_fcf8,
 };
 
-/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. Big-endian ones get zeros as low bits.
+/// As `plain::rgb16`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn rgb16(bytes: &[[u8; 2]; BLOCK], fields: &Fields, order: ByteOrder, pixels: &mut [u32; BLOCK]) {
@@ -194,6 +200,7 @@ fn rgb16(bytes: &[[u8; 2]; BLOCK], fields: &Fields, order: ByteOrder, pixels: &m
     }
     static LITTLE: [Places; 2] = both([0, 1, 0]);
     static BIG: [Places; 2] = both([1, 0, 0]);
+    // For both words of 64 bits.
     let bits = |[a, b, c, d]: [u8; 4]| {
         let pair = [a, b, c, d, a + 32, b + 32, c + 32, d + 32].map(|bit| bit % 64);
         _mm512_set1_epi64(i64::from_le_bytes(pair))

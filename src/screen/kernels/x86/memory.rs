@@ -1,7 +1,7 @@
 //! Vectors from and to memory.
 //!
-//! They're put together from words, and taken apart: the compiler makes one unaligned load or store of
-//! it, as the intrinsics for pointers do.
+//! Safe code puts them together from words, and takes them apart. The compiler makes one unaligned load or store
+//! of that, as it does of the intrinsics that take pointers.
 
 #![expect(
     clippy::indexing_slicing,

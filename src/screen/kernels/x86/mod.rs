@@ -1,8 +1,8 @@
 //! The loops for CPUs that have more than what every x86-64 one has.
 //!
-//! They're safe, but for the call of the first: on a CPU without the features that it's compiled for,
-//! anything might happen. Here is the only code that makes such a call, with a value as proof that the
-//! features were detected.
+//! They're safe code. But calling them isn't: on a CPU without the features that they're compiled for,
+//! anything might happen. All such calls are in this file, and each takes a value that proves that the features
+//! were detected.
 
 mod avx2;
 mod avx512;

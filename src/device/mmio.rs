@@ -2,14 +2,12 @@
 
 use vm_memory::bitmap::Bitmap;
 
+use super::{StdVga, ports};
 use crate::config::ByteOrder;
 use crate::counters::count;
-use crate::device::StdVga;
 use crate::effects::Effects;
-use crate::ports;
-
-/// Length of BAR2, in bytes.
-pub const BAR2_BYTES: u64 = 0x1000;
+use crate::pci::BAR2_BYTES;
+use crate::regs::Touched;
 
 /// The port that the first byte of the remapped ports is.
 const FIRST_PORT: u16 = 0x3c0;
@@ -56,7 +54,7 @@ impl<B: Bitmap> StdVga<B> {
     /// Any length goes: the access is cut into naturally aligned pieces of at most 4 bytes, ascending.
     /// Holes, and everything where the device has no BAR2, read all ones.
     pub fn mmio_read(&mut self, offset: u64, data: &mut [u8]) {
-        count(&mut self.counters_mut().mmio.reads);
+        count(&mut self.counters.mmio.reads);
         self.count_if_behind_bar2(offset);
         let (mut offset, mut rest) = (offset, data);
         while !rest.is_empty() {
@@ -71,21 +69,21 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// Any length goes, as for [`StdVga::mmio_read`]. Holes and the EDID blob ignore it.
     pub fn mmio_write(&mut self, offset: u64, data: &[u8]) -> Effects {
-        count(&mut self.counters_mut().mmio.writes);
+        count(&mut self.counters.mmio.writes);
         self.count_if_behind_bar2(offset);
-        let mut effects = Effects::empty();
+        let mut touched = Touched::empty();
         let (mut offset, mut rest) = (offset, data);
         while !rest.is_empty() {
             let (piece, behind) = rest.split_at(piece_len(offset, rest.len()));
-            effects |= self.write_piece(offset, piece);
+            touched |= self.write_piece(offset, piece);
             offset = offset.saturating_add(piece.len() as u64);
             rest = behind;
         }
-        self.settle(effects)
+        self.settle(touched)
     }
 
     fn count_if_behind_bar2(&mut self, offset: u64) {
-        if !self.has_mmio() || offset >= BAR2_BYTES {
+        if !self.has_mmio || offset >= BAR2_BYTES {
             self.count_invalid();
         }
     }
@@ -97,30 +95,30 @@ impl<B: Bitmap> StdVga<B> {
     )]
     fn area(&self, offset: u64) -> Area {
         match offset {
-            _ if !self.has_mmio() => Area::Hole,
-            0..0x180 if self.edid().is_some() => Area::Edid(offset as usize),
+            _ if !self.has_mmio => Area::Hole,
+            0..0x180 if self.edid.is_some() => Area::Edid(offset as usize),
             0x400..0x420 => Area::Ports(FIRST_PORT + (offset - 0x400) as u16),
             0x500..0x516 => Area::Dispi((offset - 0x500) as u16 / 2),
-            0x600..0x608 if self.has_extended_registers() => Area::Extended,
+            0x600..0x608 if self.has_extended_registers => Area::Extended,
             _ => Area::Hole,
         }
     }
 
     fn read_piece(&mut self, offset: u64, data: &mut [u8]) {
         match self.area(offset) {
-            Area::Edid(start) => match self.edid() {
+            Area::Edid(start) => match &self.edid {
                 Some(edid) => put(edid.blob.iter().copied().skip(start), data),
                 None => data.fill(0xff),
             },
             Area::Ports(first) => {
                 for (byte, port) in data.iter_mut().zip(first..) {
-                    *byte = ports::read_byte(self.registers_mut(), port);
+                    *byte = ports::read_byte(&mut self.registers, port);
                 }
             }
             Area::Dispi(first) => {
                 // A single byte, at either address, is the register's low one.
                 for (bytes, register) in data.chunks_mut(2).zip(first..) {
-                    let dispi = &mut self.registers_mut().dispi;
+                    let dispi = &mut self.registers.dispi;
                     dispi.index = register;
                     put(dispi.read_data().to_le_bytes(), bytes);
                 }
@@ -128,7 +126,7 @@ impl<B: Bitmap> StdVga<B> {
             Area::Extended => {
                 let value = match (offset, data.len()) {
                     (EXTENDED_SIZE, 4) => EXTENDED_BYTES,
-                    (EXTENDED_BYTE_ORDER, 4) => match self.registers().byte_order {
+                    (EXTENDED_BYTE_ORDER, 4) => match self.registers.byte_order {
                         ByteOrder::Little => LITTLE_ENDIAN,
                         ByteOrder::Big => BIG_ENDIAN,
                     },
@@ -141,35 +139,33 @@ impl<B: Bitmap> StdVga<B> {
         }
     }
 
-    fn write_piece(&mut self, offset: u64, data: &[u8]) -> Effects {
-        let mut effects = Effects::empty();
+    fn write_piece(&mut self, offset: u64, data: &[u8]) -> Touched {
+        let mut touched = Touched::empty();
         match self.area(offset) {
             Area::Ports(first) => {
                 for (byte, port) in data.iter().zip(first..) {
-                    effects |= ports::write_byte(self.registers_mut(), port, *byte);
+                    touched |= ports::write_byte(&mut self.registers, port, *byte);
                 }
             }
             Area::Dispi(first) => {
                 // A single byte, at either address, is the register's value, extended by zeros.
                 for (bytes, register) in data.chunks(2).zip(first..) {
-                    self.registers_mut().dispi.index = register;
+                    self.registers.dispi.index = register;
                     let mut value = [0; 2];
                     put(bytes.iter().copied(), &mut value);
-                    effects |= self.write_dispi(u16::from_le_bytes(value));
+                    touched |= self.write_dispi(u16::from_le_bytes(value));
                 }
             }
             Area::Extended => {
                 let order = match <[u8; 4]>::try_from(data).map(u32::from_le_bytes) {
                     Ok(BIG_ENDIAN) if offset == EXTENDED_BYTE_ORDER => ByteOrder::Big,
                     Ok(LITTLE_ENDIAN) if offset == EXTENDED_BYTE_ORDER => ByteOrder::Little,
-                    _ => return effects,
+                    _ => return touched,
                 };
-                let regs = self.registers_mut();
-                effects |= Effects::SHAPE.when(regs.byte_order != order);
-                regs.byte_order = order;
+                touched |= self.registers.write_byte_order(order);
             }
             Area::Edid(_) | Area::Hole => {}
         }
-        effects
+        touched
     }
 }

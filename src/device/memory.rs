@@ -3,7 +3,7 @@
 use vm_memory::GuestAddress;
 use vm_memory::bitmap::Bitmap;
 
-use crate::device::StdVga;
+use super::StdVga;
 use crate::effects::Effects;
 use crate::mappings::{MappedRange, WINDOW};
 use crate::window;
@@ -31,7 +31,7 @@ impl<B: Bitmap> StdVga<B> {
         match self.door(address) {
             Some(Door::Window(offset)) => self.window_read(offset, data),
             Some(Door::Mmio(offset)) => self.mmio_read(offset, data),
-            Some(Door::Framebuffer(offset)) => self.vram().read(offset, data),
+            Some(Door::Framebuffer(offset)) => self.vram.read(offset, data),
             Some(Door::Rom(offset)) => self.rom_read(offset, data),
             None => data.fill(0xff),
         }
@@ -43,22 +43,26 @@ impl<B: Bitmap> StdVga<B> {
         match self.door(address) {
             Some(Door::Window(offset)) => self.window_write(offset, data),
             Some(Door::Mmio(offset)) => return self.mmio_write(offset, data),
-            Some(Door::Framebuffer(offset)) => self.vram().write(offset, data),
+            Some(Door::Framebuffer(offset)) => self.vram.write(offset, data),
             Some(Door::Rom(_)) | None => {}
         }
         Effects::empty()
     }
 
     fn door(&self, address: GuestAddress) -> Option<Door> {
-        let mappings = self.mappings();
+        let mappings = &self.mappings;
         let whole = MappedRange {
             base: GuestAddress(WINDOW.start),
             len: window::LEN,
         };
-        let window = self.variant().has_legacy().then_some(whole);
+        let window = self.variant.has_legacy().then_some(whole);
         let offset_in = |range: Option<MappedRange>| range?.offset_of(address);
         let in_window = offset_in(window);
-        let is_window_ram = |offset: &u64| mappings.window.is_some_and(|ram| ram.contains(*offset));
+        let is_window_ram = |offset: &u64| {
+            mappings
+                .window
+                .is_some_and(|ram| ram.address(*offset).is_some())
+        };
         in_window
             .filter(is_window_ram)
             .map(Door::Window)
@@ -72,7 +76,8 @@ impl<B: Bitmap> StdVga<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Variant};
+    use crate::config::Config;
+    use crate::variant::Variant;
 
     const BAR0: u32 = 0xfd00_0000;
     const BAR2: u32 = 0xfebf_0000;

@@ -4,11 +4,11 @@ use std::ops::{Range, RangeInclusive};
 
 use vm_memory::bitmap::Bitmap;
 
-use crate::config::Variant;
+use super::StdVga;
 use crate::counters::count;
-use crate::device::StdVga;
 use crate::effects::Effects;
-use crate::regs::Registers;
+use crate::regs::{Registers, Touched};
+use crate::variant::Variant;
 
 /// DISPI index.
 const DISPI_INDEX: u16 = 0x1ce;
@@ -91,8 +91,8 @@ impl<B: Bitmap> StdVga<B> {
     /// A slice that stands for several accesses (`kvm-ioctls` hands over a `rep insb` so) must be
     /// split by the size of one.
     pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
-        count(&mut self.counters_mut().ports.reads);
-        if self.has_ports() {
+        count(&mut self.counters.ports.reads);
+        if self.variant.has_legacy() {
             self.read_ports(port, data);
         } else {
             self.count_invalid();
@@ -104,13 +104,13 @@ impl<B: Bitmap> StdVga<B> {
     ///
     /// What the device doesn't have ignores it; see [`StdVga::port_read`] for the rest.
     pub fn port_write(&mut self, port: u16, data: &[u8]) -> Effects {
-        count(&mut self.counters_mut().ports.writes);
-        if !self.has_ports() {
+        count(&mut self.counters.ports.writes);
+        if !self.variant.has_legacy() {
             self.count_invalid();
             return Effects::empty();
         }
-        let effects = self.write_ports(port, data);
-        self.settle(effects)
+        let touched = self.write_ports(port, data);
+        self.settle(touched)
     }
 
     #[inline]
@@ -125,9 +125,9 @@ impl<B: Bitmap> StdVga<B> {
     }
 
     #[inline]
-    fn write_ports(&mut self, port: u16, data: &[u8]) -> Effects {
+    fn write_ports(&mut self, port: u16, data: &[u8]) -> Touched {
         match *data {
-            [byte] => write_byte(self.registers_mut(), port, byte),
+            [byte] => write_byte(&mut self.registers, port, byte),
             [low, high] if DISPI_PORTS.contains(&port) => {
                 self.write_dispi_port(port, u16::from_le_bytes([low, high]))
             }
@@ -158,58 +158,58 @@ impl<B: Bitmap> StdVga<B> {
 
     /// Writes an access that QEMU cuts: words into bytes. A slice that's no access writes nothing.
     #[inline(never)]
-    fn write_pieces(&mut self, port: u16, data: &[u8]) -> Effects {
-        let mut effects = Effects::empty();
+    fn write_pieces(&mut self, port: u16, data: &[u8]) -> Touched {
+        let mut touched = Touched::empty();
         match *data {
             [low, high] => {
-                effects |= write_byte(self.registers_mut(), port, low);
-                effects |= write_byte(self.registers_mut(), port.wrapping_add(1), high);
+                touched |= write_byte(&mut self.registers, port, low);
+                touched |= write_byte(&mut self.registers, port.wrapping_add(1), high);
             }
             [_, _, _, _] => {
                 for (port, piece) in pieces_of_dword(port) {
-                    effects |= self.write_ports(port, data.get(piece).unwrap_or_default());
+                    touched |= self.write_ports(port, data.get(piece).unwrap_or_default());
                 }
             }
             _ => self.count_invalid(),
         }
-        effects
+        touched
     }
 
     #[inline]
     fn read_vga_port(&mut self, port: u16) -> u8 {
         if is_vga_port(port) {
-            read_byte(self.registers_mut(), port)
+            read_byte(&mut self.registers, port)
         } else {
             OPEN_BUS
         }
     }
 
     fn read_dispi_port(&self, port: u16) -> u16 {
-        let dispi = &self.registers().dispi;
+        let dispi = &self.registers.dispi;
         match port {
             DISPI_INDEX => dispi.index,
             DISPI_DATA => dispi.read_data(),
-            DISPI_DATA_X86 if self.has_dispi_data_port_1cf() => dispi.read_data(),
+            DISPI_DATA_X86 if self.has_dispi_data_port_1cf => dispi.read_data(),
             _ => u16::from_le_bytes([OPEN_BUS; 2]),
         }
     }
 
-    fn write_dispi_port(&mut self, port: u16, value: u16) -> Effects {
+    fn write_dispi_port(&mut self, port: u16, value: u16) -> Touched {
         match port {
             DISPI_INDEX => {
-                self.registers_mut().dispi.index = value;
-                Effects::empty()
+                self.registers.dispi.index = value;
+                Touched::empty()
             }
             DISPI_DATA => self.write_dispi(value),
-            DISPI_DATA_X86 if self.has_dispi_data_port_1cf() => self.write_dispi(value),
-            _ => Effects::empty(),
+            DISPI_DATA_X86 if self.has_dispi_data_port_1cf => self.write_dispi(value),
+            _ => Touched::empty(),
         }
     }
 }
 
 /// Reads the register at a port of 0x3b0-0x3df.
 #[inline]
-pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
+pub(super) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
     match port {
         0x3c0 => regs.attribute.read(),
         0x3c1 => regs.attribute.read_data(),
@@ -237,15 +237,15 @@ pub(crate) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
 
 /// Writes the register at a port of 0x3b0-0x3df. Other ports ignore it.
 #[inline]
-pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects {
+pub(super) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Touched {
     match port {
-        0x3c0 => return regs.attribute.write(value),
+        0x3c0 => return regs.write_attribute(value),
         0x3c2 => regs.write_misc_output(value),
         0x3c4 => regs.sequencer.write_index(value),
         0x3c5 => return regs.write_sequencer(value),
         0x3c7 => regs.dac.write_read_index(value),
         0x3c8 => regs.dac.write_write_index(value),
-        0x3c9 => return Effects::SCANOUT.when(regs.dac.write_data(value)),
+        0x3c9 => return regs.write_dac(value),
         0x3ce => regs.graphics.write_index(value),
         0x3cf => return regs.write_graphics(value),
         // What follows answers in one of the two address halves only.
@@ -255,7 +255,7 @@ pub(crate) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Effects 
         0x3ba | 0x3da => regs.misc.write_feature_control(value),
         _ => {}
     }
-    Effects::empty()
+    Touched::empty()
 }
 
 #[cfg(test)]

@@ -1,0 +1,80 @@
+//! The 0xa0000 window.
+
+use vm_memory::bitmap::Bitmap;
+
+use super::StdVga;
+use crate::counters::count;
+use crate::window::{self, Routes};
+
+impl<B: Bitmap> StdVga<B> {
+    /// Reads from the 0xa0000 window at `offset` bytes from its start.
+    ///
+    /// Any length goes: the bytes are read one after the other, ascending. All ones behind the
+    /// window's end, where no memory map answers, and where the variant has no window.
+    pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
+        count(&mut self.counters.window.reads);
+        self.count_if_outside_window(offset);
+        self.read_window(offset, data);
+    }
+
+    /// Writes to the 0xa0000 window at `offset` bytes from its start.
+    ///
+    /// Any length goes: the bytes are written one after the other, ascending. This changes nothing but
+    /// VRAM.
+    pub fn window_write(&mut self, offset: u64, data: &[u8]) {
+        count(&mut self.counters.window.writes);
+        self.count_if_outside_window(offset);
+        self.write_window(offset, data);
+    }
+
+    /// Carries out writes to the 0xa0000 window that were collected: offsets from its start, and bytes.
+    ///
+    /// It's what a call of [`StdVga::window_write`] for each would do, in this order. Drain KVM's ring
+    /// of coalesced writes into it before any other access is handed over, and before
+    /// [`StdVga::scanout`], [`StdVga::drain_dirty`] and [`StdVga::state`]. (Accesses through memory that
+    /// is mapped may still overtake what waits in the ring, as in QEMU. No driver mixes them.)
+    pub fn window_writes<'a>(&mut self, writes: impl IntoIterator<Item = (u64, &'a [u8])>) {
+        for (offset, data) in writes {
+            self.window_write(offset, data);
+        }
+    }
+
+    #[inline]
+    fn read_window(&mut self, offset: u64, data: &mut [u8]) {
+        let latches = &mut self.registers.graphics.latches;
+        match &self.routes {
+            Some(routes) => routes.read(latches, &self.vram, offset, data),
+            None => self.decode_routes_and_read(offset, data),
+        }
+    }
+
+    #[inline]
+    fn write_window(&mut self, offset: u64, data: &[u8]) {
+        let latches = self.registers.graphics.latches;
+        match &self.routes {
+            Some(routes) => routes.write(latches, &self.vram, offset, data),
+            None => self.decode_routes_and_write(offset, data),
+        }
+    }
+
+    #[inline]
+    fn count_if_outside_window(&mut self, offset: u64) {
+        if offset >= window::LEN || !self.variant.has_legacy() {
+            self.count_invalid();
+        }
+    }
+
+    // Out of line, these keep accesses whose routes are known from saving registers for them.
+
+    #[inline(never)]
+    fn decode_routes_and_read(&mut self, offset: u64, data: &mut [u8]) {
+        self.routes = Some(Routes::new(&self.registers));
+        self.read_window(offset, data);
+    }
+
+    #[inline(never)]
+    fn decode_routes_and_write(&mut self, offset: u64, data: &[u8]) {
+        self.routes = Some(Routes::new(&self.registers));
+        self.write_window(offset, data);
+    }
+}
