@@ -170,7 +170,7 @@ fn ovmf_sets_a_mode_by_bar2_or_by_ports() {
         ..Config::default()
     });
     // Without BAR2, the revision says so.
-    by_ports.expect_config(0x08, [0x00]);
+    by_ports.expect_config(REVISION_ID, [0x00]);
     by_ports.vbe_mode(800, 600, 32);
     assert_eq!(by_ports.graphics_mode(), by_bar2.graphics_mode());
 }
@@ -282,7 +282,10 @@ fn vgacon_finds_memory_at_0xb8000_and_scrolls_by_the_start_address() {
 fn a_font_is_loaded_into_plane_2() {
     let mut guest = Guest::new(Variant::Vga);
     guest.mode_03h();
-    for (index, value) in [(MAP_MASK, 0x04), (MEMORY_MODE, 0x06)] {
+    for (index, value) in [
+        (MAP_MASK, 0x04),
+        (MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF),
+    ] {
         guest.sequencer(index, value);
     }
     for (index, value) in [
@@ -383,10 +386,10 @@ fn pixels_of_a_colour_are_found_by_read_mode_1() {
 fn mode_13h_is_one_byte_a_pixel() {
     let mut guest = Guest::new(Variant::Vga);
     guest.mode_13h();
+    let effects = guest.take_effects();
     assert!(
-        guest
-            .take_effects()
-            .contains(Effects::MAPPINGS | Effects::MODE)
+        effects.contains(Effects::MAPPINGS | Effects::MODE),
+        "{effects:?}"
     );
     guest.expect_mode("graphics 640x400, 8 bpp");
     let ram = guest.vga.mappings().window;
@@ -400,7 +403,7 @@ fn mode_x_is_four_planes_of_256_colours_and_two_pages() {
     let mut guest = Guest::new(Variant::Vga);
     guest.mode_13h();
     guest.forget_effects();
-    guest.sequencer(MEMORY_MODE, 0x06);
+    guest.sequencer(MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF);
     guest.expect_effects(Effects::MAPPINGS);
     assert_eq!(guest.vga.mappings().window, None);
     guest.misc_output(0xe3);

@@ -29,17 +29,17 @@ fn a_write_reports_changed_mappings_just_where_they_differ_from_before() {
     let mut before = vga.mappings();
     // Mode 13h's memory, twice; then each of its registers switched off and on.
     let on: [(u16, &[u8]); 3] = [
-        (GRAPHICS, &[0x06, 0x05]),
-        (SEQUENCER, &[0x04, 0x0e]),
-        (SEQUENCER, &[0x02, 0x0f]),
+        (GRAPHICS, &[MISCELLANEOUS, 0x05]),
+        (SEQUENCER, &[MEMORY_MODE, 0x0e]),
+        (SEQUENCER, &[MAP_MASK, 0x0f]),
     ];
     let toggles: [(u16, &[u8]); 6] = [
-        (SEQUENCER, &[0x02, 0x07]),
-        (SEQUENCER, &[0x02, 0x0f]),
-        (SEQUENCER, &[0x04, 0x06]),
-        (SEQUENCER, &[0x04, 0x0e]),
-        (GRAPHICS, &[0x06, 0x0d]),
-        (GRAPHICS, &[0x06, 0x05]),
+        (SEQUENCER, &[MAP_MASK, 0x07]),
+        (SEQUENCER, &[MAP_MASK, 0x0f]),
+        (SEQUENCER, &[MEMORY_MODE, 0x06]),
+        (SEQUENCER, &[MEMORY_MODE, 0x0e]),
+        (GRAPHICS, &[MISCELLANEOUS, 0x0d]),
+        (GRAPHICS, &[MISCELLANEOUS, 0x05]),
     ];
     let writes = [&on[..], &on, &toggles, &on].concat();
     for ((reported, now), (port, data)) in reports(&mut vga, &writes).iter().zip(&writes) {
@@ -58,7 +58,8 @@ fn setting_mode_13h_again_changes_no_mapping() {
     let mut guest = Guest::new(Variant::Vga);
     // Chain 4 makes all of the window RAM, and the memory map then the first half of it.
     assert_eq!(mapping_changes(&mut guest, Guest::mode_13h), 2);
-    assert!(guest.vga.mappings().window.is_some());
+    let window = guest.vga.mappings().window;
+    assert!(window.is_some(), "no part of the window is mapped");
     assert_eq!(mapping_changes(&mut guest, Guest::mode_13h), 0);
 }
 

@@ -2,12 +2,16 @@
 #![cfg(target_os = "linux")]
 
 mod qtest;
+#[allow(dead_code)]
+#[path = "driver/registers.rs"]
+mod registers;
 
 use std::thread;
 use std::time::Duration;
 
 use qtest::{Peer, has_qemu};
 use rand::prelude::*;
+use registers::*;
 
 /// States of the timing registers that are compared, at several times each.
 const STATES: u64 = 60;
@@ -27,27 +31,39 @@ fn ask(peer: &mut Peer, line: String) -> String {
 /// Random values for all registers that shape the retrace, as lines; and the port of Input Status 1.
 fn random_timing(rng: &mut SmallRng) -> (Vec<String>, u16) {
     let output: u8 = rng.random();
-    let crtc = if output & 1 != 0 { 0x3d4 } else { 0x3b4 };
+    let (crtc, status_1) = if output & COLOR_ADDRESSES != 0 {
+        (CRTC, INPUT_STATUS_1)
+    } else {
+        (MONO_CRTC, MONO_INPUT_STATUS_1)
+    };
+    let set = |port: u16, index: u8, value: u8| {
+        format!("outw {port:#x} {:#x}", u16::from_le_bytes([index, value]))
+    };
     let mut lines = vec![
-        format!("outb 0x3c2 {output}"),
-        format!("outw 0x3c4 {:#x}", u16::from_le_bytes([1, rng.random()])),
+        format!("outb {MISC_OUTPUT:#x} {output}"),
+        set(SEQUENCER, CLOCKING_MODE, rng.random()),
         // Write protection off.
-        format!("outw {crtc:#x} 0x0011"),
+        set(crtc, VERTICAL_RETRACE_END, 0x00),
     ];
     // Small frames have retraces for a good part of their time.
     let is_small: bool = rng.random();
-    for index in [0x00, 0x04, 0x05, 0x06, 0x07, 0x10, 0x11] {
+    for index in [
+        HORIZONTAL_TOTAL,
+        HORIZONTAL_RETRACE_START,
+        HORIZONTAL_RETRACE_END,
+        VERTICAL_TOTAL,
+        OVERFLOW,
+        VERTICAL_RETRACE_START,
+        VERTICAL_RETRACE_END,
+    ] {
         let value = match index {
             _ if !is_small => rng.random(),
-            0x07 => 0,
+            OVERFLOW => 0,
             _ => rng.random_range(0..32),
         };
-        lines.push(format!(
-            "outw {crtc:#x} {:#x}",
-            u16::from_le_bytes([index, value])
-        ));
+        lines.push(set(crtc, index, value));
     }
-    (lines, crtc + 6)
+    (lines, status_1)
 }
 
 #[test]
@@ -77,7 +93,7 @@ fn precise_retraces_are_qemus_at_any_time() {
     let mut seen = [0; 10];
     for _ in 0..STATES {
         let (lines, status_1) = random_timing(&mut rng);
-        assert_eq!(qemu.ask(&lines), ours.ask(&lines));
+        assert_eq!(qemu.ask(&lines), ours.ask(&lines), "{lines:?}");
         for _ in 0..TIMES {
             ask(&mut qemu, "cont".into());
             thread::sleep(Duration::from_micros(rng.random_range(100..5000)));

@@ -1,16 +1,17 @@
 //! The device behind rust-vmm's `IoManager`.
 #![cfg(feature = "vm-device")]
 
+#[allow(dead_code)]
+#[path = "driver/registers.rs"]
+mod registers;
+
 use std::sync::{Arc, Mutex};
 
 use rand::prelude::*;
+use registers::*;
 use stdvga::{BusVga, Config, Effects, MappedRange, StdVga, Variant, WINDOW};
 use vm_device::bus::{MmioAddress, MmioRange, PioAddress, PioRange};
 use vm_device::device_manager::{IoManager, MmioManager, PioManager};
-
-const BAR0: u16 = 0x10;
-const BAR2: u16 = 0x18;
-const COMMAND: u16 = 0x04;
 
 /// A machine with a device on its buses.
 struct Machine {
@@ -150,10 +151,13 @@ fn effects_are_kept_until_they_are_taken() {
     let machine = Machine::new();
     // The palette is switched on, then chain 4 makes the window plain RAM.
     for (port, data) in [
-        (0x3c0, &[0x20][..]),
-        (0x3c4, &[0x02, 0x0f]),
-        (0x3c4, &[0x04, 0x0e]),
-        (0x3c8, &[0x00]),
+        (ATTRIBUTE, &[PALETTE_ADDRESS_SOURCE][..]),
+        (SEQUENCER, &[MAP_MASK, ALL_PLANES]),
+        (
+            SEQUENCER,
+            &[MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF | CHAIN_4],
+        ),
+        (DAC_WRITE_INDEX, &[0x00]),
     ] {
         let answer = machine.manager.pio_write(PioAddress(port), data);
         assert_eq!(answer, Ok(()), "port {port:#x}");

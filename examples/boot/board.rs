@@ -278,8 +278,10 @@ mod tests {
             board.port_write(0xcfc, &value.to_le_bytes())
         };
         let _ = config(0x04, 2);
-        assert!(config(0x10, 0xe000_0000).contains(Effects::MAPPINGS));
-        assert!(board.mmio_write(0xe000_0010, &[1, 2, 3, 4]).is_empty());
+        let effects = config(0x10, 0xe000_0000);
+        assert!(effects.contains(Effects::MAPPINGS), "{effects:?}");
+        let effects = board.mmio_write(0xe000_0010, &[1, 2, 3, 4]);
+        assert_eq!(effects, Effects::empty());
         let mut data = [0; 4];
         board.mmio_read(0xe000_0010, &mut data);
         assert_eq!((data, board.counts.bar0), ([1, 2, 3, 4], 2));

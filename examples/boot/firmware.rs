@@ -163,8 +163,10 @@ mod tests {
                 .len(),
             FLOPPY_2880
         );
-        assert!(floppy(file(&vec![0x90; FLOPPY_2880 + 1]).path()).is_err());
-        assert!(floppy(file(&[]).path()).is_err());
+        for bytes in [FLOPPY_2880 + 1, 0] {
+            let floppy = floppy(file(&vec![0x90; bytes]).path());
+            assert!(floppy.is_err(), "{bytes} bytes are taken");
+        }
     }
 
     #[test]
@@ -191,10 +193,15 @@ mod tests {
     fn files_that_cannot_be_right_are_refused_with_what_is_wrong() {
         let message = |result: Result<()>| result.unwrap_err().to_string();
         let wrong = |bytes: &[u8]| message(vga_bios(file(bytes).path()).map(|_| ()));
-        assert!(wrong(&[0xb0, 0x74, 1]).contains("starts with b0 74, not 55 aa"));
-        assert!(wrong(&[0x55]).contains("starts with 55, not 55 aa"));
-        assert!(wrong(&[0x55, 0xaa, 2]).contains("1024"));
-        assert!(wrong(&vec![0; MAX_VGA_BIOS + 1]).contains("131072"));
+        for (bytes, what) in [
+            (&[0xb0, 0x74, 1][..], "starts with b0 74, not 55 aa"),
+            (&[0x55], "starts with 55, not 55 aa"),
+            (&[0x55, 0xaa, 2], "1024"),
+            (&vec![0; MAX_VGA_BIOS + 1], "131072"),
+        ] {
+            let message = wrong(bytes);
+            assert!(message.contains(what), "{what:?} isn't in: {message}");
+        }
         let odd = message(bios(file(&[0; 1000]).path()).map(|_| ()));
         assert!(odd.contains("64 KiB"), "{odd}");
     }

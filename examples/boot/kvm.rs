@@ -475,15 +475,17 @@ mod tests {
     #[test]
     fn a_missing_kvm_leads_to_its_modules_only_where_they_would_put_it() {
         let advice = |path| advice(ErrorKind::NotFound, Path::new(path));
-        assert!(advice("/dev/kvm").contains("kvm_intel"));
+        let modules = advice("/dev/kvm");
+        assert!(modules.contains("kvm_intel"), "{modules}");
         assert_eq!(advice("/tmp/kvm"), "");
     }
 
     #[test]
     fn another_hypervisor_is_suspected_only_where_kvm_is_busy() {
         let message = |kind: ErrorKind| no_machine(&kind.into()).to_string();
-        assert!(message(ErrorKind::ResourceBusy).contains("another hypervisor"));
-        assert!(!message(ErrorKind::OutOfMemory).contains("hypervisor"));
+        let [busy, other] = [ErrorKind::ResourceBusy, ErrorKind::OutOfMemory].map(message);
+        assert!(busy.contains("another hypervisor"), "{busy}");
+        assert!(!other.contains("hypervisor"), "{other}");
         assert_eq!(advice(ErrorKind::InvalidInput, Path::new("/dev/kvm")), "");
     }
 }

@@ -268,8 +268,12 @@ mod tests {
         let help = |device| options(&["-device", device]).unwrap().device_help();
         let lines = |device| help(device).unwrap_or_default();
         assert_eq!(lines("isa-vga,help"), "isa-vga: vgamem_mb\n");
-        assert!(lines("VGA,help").contains("mmio, qemu-extended-regs, edid, xres"));
-        assert!(!lines("secondary-vga,help").contains("mmio"));
+        let [vga, secondary] = ["VGA,help", "secondary-vga,help"].map(lines);
+        assert!(
+            vga.contains("mmio, qemu-extended-regs, edid, xres"),
+            "{vga}"
+        );
+        assert!(!secondary.contains("mmio"), "{secondary}");
         let devices = ["VGA,help", "secondary-vga,help", "isa-vga,help"];
         assert_eq!(lines("help"), devices.map(lines).concat());
         for device in ["VGA", "cirrus-vga,help"] {

@@ -34,7 +34,7 @@ fn thousands_of_lines_are_answered_in_order() {
     let expected: String = numbers()
         .map(|number| format!("OK\nOK\nOK 0x{number:04x}\n"))
         .collect();
-    assert!(answers(input) == expected);
+    assert!(answers(input) == expected, "the answers differ");
 }
 
 #[test]

@@ -261,69 +261,6 @@ pub(super) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Touched 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-
-    fn vga() -> StdVga {
-        StdVga::new(Config::default()).unwrap()
-    }
-
-    fn write(vga: &mut StdVga, port: u16, data: &[u8]) {
-        let _ = vga.port_write(port, data);
-    }
-
-    fn read<const N: usize>(vga: &mut StdVga, port: u16) -> [u8; N] {
-        let mut data = [0xaa; N];
-        vga.port_read(port, &mut data);
-        data
-    }
-
-    #[test]
-    fn an_access_of_another_length_reads_ones_and_writes_nothing() {
-        let mut vga = vga();
-        write(&mut vga, 0x3c4, &[0x02, 0x0f, 0x03]);
-        assert_eq!(read(&mut vga, 0x3c4), [0xff; 3]);
-        assert_eq!(read(&mut vga, 0x3c4), [0; 1]);
-        assert_eq!(read(&mut vga, 0x3c4), [0xff; 8]);
-        assert_eq!(read(&mut vga, 0x3c4), [0; 0]);
-    }
-
-    #[test]
-    fn the_last_ports_of_the_address_space_are_nobodys() {
-        assert_eq!(read(&mut vga(), 0xffff), [0xff; 4]);
-    }
-
-    #[test]
-    fn status_1_resets_the_flip_flop_unless_its_address_is_not_selected() {
-        let mut vga = vga();
-        write(&mut vga, 0x3c0, &[0x11]);
-        assert_eq!(
-            read(&mut vga, 0x3da),
-            [0xff],
-            "monochrome addresses are selected"
-        );
-        assert!(vga.registers.attribute.data_next);
-        assert_eq!(read(&mut vga, 0x3ba), [0x09]);
-        assert!(!vga.registers.attribute.data_next);
-    }
-
-    #[test]
-    fn rewriting_a_register_has_no_effects() {
-        let mut vga = vga();
-        let _ = vga.port_write(0x3c0, &[0x20]);
-        assert_eq!(
-            vga.port_write(0x3ce, &[0x06, 0x05]),
-            Effects::SCANOUT | Effects::MODE,
-            "graphics"
-        );
-        assert_eq!(vga.port_write(0x3ce, &[0x06, 0x05]), Effects::empty());
-        assert_eq!(
-            vga.port_write(0x3c4, &[0x04, 0x08]),
-            Effects::empty(),
-            "not all planes"
-        );
-        assert_eq!(vga.port_write(0x3c4, &[0x02, 0x0f]), Effects::MAPPINGS);
-        assert_eq!(vga.port_write(0x3c4, &[0x02, 0x0f]), Effects::empty());
-    }
 
     #[test]
     fn the_ranges_of_ports_are_those_that_are_decoded() {

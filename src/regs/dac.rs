@@ -98,32 +98,3 @@ impl Dac {
 fn rgb([red, green, blue]: [u8; 3]) -> u32 {
     u32::from_be_bytes([0, red, green, blue])
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_is_stored_by_its_third_component() {
-        let mut dac = Dac::default();
-        dac.write_write_index(255);
-        assert!(!dac.write_data(0xff));
-        assert!(!dac.write_data(0x80));
-        assert_eq!(dac.entries[255], [0; 3], "two components change nothing");
-        assert!(dac.write_data(0x01));
-        assert_eq!(
-            dac.entries[255],
-            [0xff, 0x80, 0x01],
-            "all eight bits are kept"
-        );
-        assert_eq!(dac.write_index, 0, "the index wraps");
-    }
-
-    #[test]
-    fn the_low_bit_of_a_six_bit_component_is_replicated() {
-        let mut dac = Dac::default();
-        dac.entries[7] = [1, 62, 63];
-        assert_eq!(dac.rgb6(7), 0x07_f8_ff);
-        assert_eq!(dac.rgb8(7), 0x01_3e_3f);
-    }
-}

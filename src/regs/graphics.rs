@@ -84,25 +84,3 @@ impl GraphicsController {
         };
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reset_keeps_the_latches() {
-        let mut graphics = GraphicsController {
-            index: 5,
-            data: [1; 16],
-            latches: 0x1234_5678,
-        };
-        graphics.reset();
-        assert_eq!(
-            graphics,
-            GraphicsController {
-                latches: 0x1234_5678,
-                ..Default::default()
-            }
-        );
-    }
-}

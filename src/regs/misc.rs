@@ -105,26 +105,6 @@ mod tests {
     use crate::config::Clock;
 
     #[test]
-    fn the_dumb_retrace_toggles_at_every_read() {
-        let mut misc = Misc::default();
-        let reads: Vec<u8> = (0..4).map(|_| misc.read_status_1()).collect();
-        assert_eq!(reads, [0x09, 0x00, 0x09, 0x00]);
-    }
-
-    #[test]
-    fn only_one_of_the_two_address_halves_answers() {
-        let mut misc = Misc::default();
-        assert!(
-            misc.rejects(0x3d4) && !misc.rejects(0x3b4),
-            "monochrome after a reset"
-        );
-        misc.write_output(0xff);
-        assert_eq!(misc.output, 0xef, "bit 4 isn't stored");
-        assert!(!misc.rejects(0x3d4) && misc.rejects(0x3b4));
-        assert!(!misc.rejects(0x3c0), "0x3c0-0x3cf always answer");
-    }
-
-    #[test]
     fn the_precise_retrace_follows_the_clock_once_timing_was_programmed() {
         let now = Arc::new(AtomicU64::new(0));
         let clock = Clock::new({

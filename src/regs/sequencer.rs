@@ -74,26 +74,3 @@ impl Sequencer {
         super::replace(&mut self.data[index], value & STORED[index])
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_index_has_three_bits() {
-        let mut sequencer = Sequencer::default();
-        sequencer.write_index(0xfa);
-        assert_eq!(sequencer.index, 2);
-    }
-
-    #[test]
-    fn rewriting_a_value_is_no_change() {
-        let mut sequencer = Sequencer::default();
-        sequencer.write_index(MAP_MASK as u8);
-        assert!(sequencer.write_data(0x0f));
-        assert!(
-            !sequencer.write_data(0xff),
-            "0xff is stored as 0x0f, which is there already"
-        );
-    }
-}

@@ -435,17 +435,26 @@ impl Guest {
             self.attribute(index, index);
             self.dac(index, [index * 4, 60 - index * 4, index ^ 5]);
         }
-        self.attribute(0x10, 0x00);
-        self.attribute(0x12, 0x0f);
+        self.attribute(ATTRIBUTE_MODE_CONTROL, 0x00);
+        self.attribute(COLOR_PLANE_ENABLE, ALL_PLANES);
     }
 
     /// The text mode that a PC starts in: 80x25 cells of 9x16, at 0xb8000.
     pub fn mode_03h(&mut self) {
         self.misc_output(0x67);
-        for (index, value) in [(1, 0x00), (2, 0x03), (3, 0x00), (4, 0x02)] {
+        for (index, value) in [
+            (CLOCKING_MODE, 0x00),
+            (MAP_MASK, 0x03),
+            (CHARACTER_MAP_SELECT, 0x00),
+            (MEMORY_MODE, EXTENDED_MEMORY),
+        ] {
             self.sequencer(index, value);
         }
-        for (index, value) in [(5, 0x10), (6, 0x0e), (8, 0xff)] {
+        for (index, value) in [
+            (GRAPHICS_MODE, HOST_ODD_EVEN),
+            (MISCELLANEOUS, TEXT_B8000_32K),
+            (BIT_MASK, 0xff),
+        ] {
             self.graphics(index, value);
         }
         self.crtc_mode(79, 399, 40, 0x4f, 0xa3);
@@ -457,10 +466,18 @@ impl Guest {
     /// 16 planar colours in the given size.
     pub fn planar_mode(&mut self, width: u16, height: u16) {
         self.misc_output(0xe3);
-        for (index, value) in [(1, 0x01), (2, 0x0f), (4, 0x06)] {
+        for (index, value) in [
+            (CLOCKING_MODE, EIGHT_DOTS),
+            (MAP_MASK, ALL_PLANES),
+            (MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF),
+        ] {
             self.sequencer(index, value);
         }
-        for (index, value) in [(5, 0x00), (6, 0x05), (8, 0xff)] {
+        for (index, value) in [
+            (GRAPHICS_MODE, 0x00),
+            (MISCELLANEOUS, MAP_A0000_64K),
+            (BIT_MASK, 0xff),
+        ] {
             self.graphics(index, value);
         }
         self.crtc_mode(
@@ -477,10 +494,18 @@ impl Guest {
     /// 256 colours of 320x200, each pixel shown as two by two.
     pub fn mode_13h(&mut self) {
         self.misc_output(0x63);
-        for (index, value) in [(1, 0x01), (2, 0x0f), (4, 0x0e)] {
+        for (index, value) in [
+            (CLOCKING_MODE, EIGHT_DOTS),
+            (MAP_MASK, ALL_PLANES),
+            (MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF | CHAIN_4),
+        ] {
             self.sequencer(index, value);
         }
-        for (index, value) in [(5, 0x40), (6, 0x05), (8, 0xff)] {
+        for (index, value) in [
+            (GRAPHICS_MODE, SHIFT_256),
+            (MISCELLANEOUS, MAP_A0000_64K),
+            (BIT_MASK, 0xff),
+        ] {
             self.graphics(index, value);
         }
         self.crtc_mode(79, 399, 40, 0x41, 0xa3);

@@ -59,6 +59,7 @@ pub const PANNING_RESET: u8 = 0x20;
 pub const COLOR_SELECT_5_4: u8 = 0x80;
 
 // Sequencer.
+pub const SEQUENCER_RESET: u8 = 0x00;
 pub const CLOCKING_MODE: u8 = 0x01;
 pub const MAP_MASK: u8 = 0x02;
 pub const CHARACTER_MAP_SELECT: u8 = 0x03;
@@ -70,6 +71,8 @@ pub const EIGHT_DOTS: u8 = 0x01;
 pub const DOT_CLOCK_HALF: u8 = 0x08;
 /// Map Mask.
 pub const ALL_PLANES: u8 = 0x0f;
+/// Memory Mode: there are 256 KiB, and not 64. The device takes no notice.
+pub const EXTENDED_MEMORY: u8 = 0x02;
 /// Memory Mode: addresses aren't spread over odd and even planes.
 pub const ODD_EVEN_OFF: u8 = 0x04;
 /// Memory Mode: the low two bits of an address select the plane.
@@ -96,6 +99,8 @@ pub const SHIFT_256: u8 = 0x40;
 pub const HOST_ODD_EVEN: u8 = 0x10;
 /// Miscellaneous: bit 0 of an address doesn't reach memory.
 pub const CHAIN_ODD_EVEN: u8 = 0x02;
+/// Miscellaneous: text, with 32 KiB at 0xb8000 and [`CHAIN_ODD_EVEN`].
+pub const TEXT_B8000_32K: u8 = 0x0e;
 /// Miscellaneous: graphics, with 128 KiB at 0xa0000.
 pub const MAP_A0000_128K: u8 = 0x01;
 /// Miscellaneous: graphics, with 64 KiB at 0xa0000.
@@ -112,6 +117,7 @@ pub const HORIZONTAL_RETRACE_START: u8 = 0x04;
 pub const HORIZONTAL_RETRACE_END: u8 = 0x05;
 pub const VERTICAL_TOTAL: u8 = 0x06;
 pub const OVERFLOW: u8 = 0x07;
+pub const PRESET_ROW_SCAN: u8 = 0x08;
 pub const MAXIMUM_SCAN_LINE: u8 = 0x09;
 pub const CURSOR_START: u8 = 0x0a;
 pub const CURSOR_END: u8 = 0x0b;
@@ -153,6 +159,8 @@ pub const VIDEO_MEMORY_64K: u16 = 0xa;
 
 /// DISPI ENABLE: on, linear framebuffer.
 pub const ENABLED: u16 = 0x41;
+/// DISPI ENABLE: linear framebuffer, of which the device takes no notice.
+pub const LINEAR_FRAMEBUFFER: u16 = 0x40;
 /// DISPI ENABLE: XRES, YRES and BPP read as their maxima.
 pub const GETCAPS: u16 = 0x02;
 /// DISPI ENABLE: eight bits a colour component.
@@ -181,9 +189,14 @@ pub const LITTLE_ENDIAN: u32 = 0x1e1e_1e1e;
 
 // PCI configuration space.
 pub const COMMAND: u16 = 0x04;
+pub const REVISION_ID: u16 = 0x08;
+pub const CACHE_LINE_SIZE: u16 = 0x0c;
+pub const LATENCY_TIMER: u16 = 0x0d;
 pub const BAR0: u16 = 0x10;
 pub const BAR2: u16 = 0x18;
 pub const ROM_BAR: u16 = 0x30;
+pub const INTERRUPT_LINE: u16 = 0x3c;
+pub const INTERRUPT_PIN: u16 = 0x3d;
 
 /// COMMAND: memory is decoded.
 pub const COMMAND_MEMORY: u16 = 0x0002;

@@ -7,11 +7,7 @@ use stdvga::{Config, Dirty, Scanout, StdVga, Vram};
 use vm_memory::{FileOffset, MmapRegion};
 
 use crate::display::Display;
-
-const COMMAND: u16 = 0x04;
-const BAR0: u16 = 0x10;
-const BAR2: u16 = 0x18;
-const ROM_BAR: u16 = 0x30;
+use crate::registers::*;
 
 pub const MIB: u64 = 1 << 20;
 /// Where the VMM's own choice of addresses, where it makes one, has BAR0 and BAR2.
@@ -91,7 +87,7 @@ fn finds_and_places_the_device(machine: &mut impl Machine) {
     machine.config_write(BAR2, 0xf100_0000);
     machine.config_write(ROM_BAR, 0xf110_0001);
     assert_eq!(machine.shown(), [], "nothing is decoded");
-    machine.config_write(COMMAND, 2);
+    machine.config_write(COMMAND, COMMAND_MEMORY.into());
     let expected = [
         Shown::vram(0xf000_0000, 2 * MIB, 0),
         Shown {
@@ -106,32 +102,37 @@ fn finds_and_places_the_device(machine: &mut impl Machine) {
 }
 
 fn writes_strings_to_ports(machine: &mut impl Machine) {
-    machine.port_writes(0x3c8, 1, &[0]);
-    machine.port_writes(0x3c9, 1, &[1, 2, 3, 4, 5, 6, 7, 8]);
-    machine.port_writes(0x3c9, 1, &[9]);
-    machine.port_writes(0x3c7, 1, &[0]);
+    machine.port_writes(DAC_WRITE_INDEX, 1, &[0]);
+    machine.port_writes(DAC_DATA, 1, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    machine.port_writes(DAC_DATA, 1, &[9]);
+    machine.port_writes(DAC_READ_INDEX, 1, &[0]);
     let mut entries = [0; 9];
-    machine.port_reads(0x3c9, 1, &mut entries);
+    machine.port_reads(DAC_DATA, 1, &mut entries);
     assert_eq!(entries, [1, 2, 3, 4, 5, 6, 7, 8, 9], "by single bytes");
     // Index and data in one word, three times.
-    machine.port_writes(0x3ce, 2, &[0x02, 0x07, 0x03, 0x05, 0x08, 0x5a]);
+    let words = [COLOR_COMPARE, 0x07, DATA_ROTATE, 0x05, BIT_MASK, 0x5a];
+    machine.port_writes(GRAPHICS, 2, &words);
     let mut word = [0; 2];
-    machine.port_reads(0x3ce, 2, &mut word);
-    assert_eq!(word, [0x08, 0x5a]);
+    machine.port_reads(GRAPHICS, 2, &mut word);
+    assert_eq!(word, [BIT_MASK, 0x5a]);
 }
 
 fn draws_through_bar0_and_bar2(machine: &mut impl Machine) {
     // 64x48 with 32 bits a pixel, by DISPI, and the palette switched on.
-    for (register, value) in [(1, 64_u16), (2, 48), (3, 32), (4, 1)] {
-        machine.memory_write(0xf100_0500 + 2 * register, &value.to_le_bytes());
+    for (register, value) in [(XRES, 64_u16), (YRES, 48), (BPP, 32), (ENABLE, 1)] {
+        machine.memory_write(0xf100_0000 + bar2_dispi(register), &value.to_le_bytes());
     }
-    machine.memory_write(0xf100_0400, &[0x20]);
+    machine.memory_write(
+        0xf100_0000 + bar2_port(ATTRIBUTE),
+        &[PALETTE_ADDRESS_SOURCE],
+    );
     machine.memory_write(0xf000_0000, &0x0012_3456_u32.to_le_bytes());
 
     let mut display = Display::new(machine.vram());
     let damage = display.refresh(&machine.scanout(), Dirty::Compare);
     let damage = damage.expect("a surface that fits");
-    assert!(damage.is_some_and(|damage| !damage.is_empty()));
+    let is_damaged = damage.is_some_and(|damage| !damage.is_empty());
+    assert!(is_damaged, "the first frame tells no damage");
     assert_eq!((display.size.width, display.size.height), (64, 48));
     assert_eq!(display.pixels[..2], [0x0012_3456, 0]);
 }
@@ -140,27 +141,29 @@ fn maps_the_window(machine: &mut impl Machine) {
     let bar0 = Shown::vram(0xf000_0000, 2 * MIB, 0);
     let bank = |bank: u64| [Shown::vram(0xa_0000, 64 << 10, bank << 16), bar0];
     assert_eq!(machine.shown(), bank(0), "a DISPI mode maps the window");
-    machine.port_writes(0x1ce, 2, &[5, 0]);
-    machine.port_writes(0x1d0, 2, &[3, 0]);
+    let dispi = |machine: &mut dyn Machine, register: u16, value: u16| {
+        machine.port_writes(DISPI_INDEX, 2, &register.to_le_bytes());
+        machine.port_writes(DISPI_DATA, 2, &value.to_le_bytes());
+    };
+    dispi(machine, BANK, 3);
     assert_eq!(machine.shown(), bank(3));
     machine.memory_write(0xa_0004, &[0x77]);
     let mut byte = [0];
     machine.memory_read(0xf003_0004, &mut byte);
     assert_eq!(byte, [0x77], "what trapped at 0xa0004");
 
-    machine.port_writes(0x1ce, 2, &[4, 0]);
-    machine.port_writes(0x1d0, 2, &[0, 0]);
+    dispi(machine, ENABLE, 0);
     assert_eq!(machine.shown(), [bar0]);
 }
 
 fn moves_the_bars(machine: &mut impl Machine) {
     let mut id = [0; 2];
-    machine.memory_read(0xf100_0500, &mut id);
+    machine.memory_read(0xf100_0000 + bar2_dispi(ID), &mut id);
     assert_eq!(id, [0xc5, 0xb0]);
     machine.config_write(BAR2, 0xf200_0000);
-    machine.memory_read(0xf100_0500, &mut id);
+    machine.memory_read(0xf100_0000 + bar2_dispi(ID), &mut id);
     assert_eq!(id, [0xff; 2], "the old place of BAR2");
-    machine.memory_read(0xf200_0500, &mut id);
+    machine.memory_read(0xf200_0000 + bar2_dispi(ID), &mut id);
     assert_eq!(id, [0xc5, 0xb0], "the new place of BAR2");
     machine.config_write(BAR0, 0xf100_0000);
     assert_eq!(machine.shown(), [Shown::vram(0xf100_0000, 2 * MIB, 0)]);
@@ -174,6 +177,6 @@ fn resets(machine: &mut impl Machine) {
     assert_eq!(machine.shown(), []);
     assert_eq!(machine.config_read(BAR0), 8);
     let mut id = [0; 2];
-    machine.memory_read(0xf200_0500, &mut id);
+    machine.memory_read(0xf200_0000 + bar2_dispi(ID), &mut id);
     assert_eq!(id, [0xff; 2], "BAR2 isn't decoded");
 }

@@ -9,6 +9,9 @@ mod crosvm;
 mod display;
 mod guest;
 mod openvmm;
+#[allow(dead_code)]
+#[path = "../driver/registers.rs"]
+mod registers;
 #[cfg(feature = "vm-device")]
 mod rust_vmm;
 mod shared;

@@ -1,7 +1,11 @@
 //! The crate's examples, as a user runs them.
 
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
 use std::ffi::OsStr;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
 /// An example with `arguments`, ready to run. Cargo builds it first, as the tests are built.
 pub fn example(name: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
@@ -14,4 +18,40 @@ pub fn example(name: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
     }
     command.arg("--").args(arguments);
     command
+}
+
+/// Runs an example that ends by itself.
+pub fn run(name: &str, arguments: &[&str]) -> Output {
+    example(name, arguments).output().expect("cargo runs")
+}
+
+/// Fails unless the example ends without success or a panic, and the last line that it says is its own and
+/// has all of `words`.
+#[track_caller]
+pub fn assert_refuses(name: &str, arguments: &[&str], words: &[&str]) {
+    let output = run(name, arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let what = format!("{name} {arguments:?}: {}\n{said}", output.status);
+    assert_eq!(output.status.code(), Some(1), "{what}");
+    assert!(!said.contains("panicked"), "{what}");
+    let line = said.lines().last().unwrap_or_default();
+    assert!(line.starts_with(&format!("{name}: ")), "{what}");
+    for word in words {
+        assert!(line.contains(word), "{word:?} isn't in the last of {what}");
+    }
+}
+
+/// Fails unless the example takes `arguments` for wrong usage, which has an exit status of its own.
+#[track_caller]
+pub fn assert_bad_usage(name: &str, arguments: &[&str]) {
+    let output = run(name, arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let what = format!("{name} {arguments:?}: {}\n{said}", output.status);
+    assert_eq!(output.status.code(), Some(2), "{what}");
+    assert!(said.starts_with("error: "), "{what}");
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("the path is Unicode")
 }

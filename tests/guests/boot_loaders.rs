@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::example::text;
 use crate::grub::{self, Firmware};
 use crate::qemu::{LIMIT, Qemu};
 use crate::run::{
     PLEX86_VGABIOS, Picture, SEABIOS, SEAVGABIOS, UNTIL_HALTED, assert_same, boot, count,
-    have_kvm_and, temporary, text, without_pci_header,
+    have_kvm_and, temporary, without_pci_header,
 };
 use crate::skip::has_qemu;
 

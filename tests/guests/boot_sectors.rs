@@ -6,10 +6,10 @@ use std::path::Path;
 use iced_x86::code_asm::*;
 use iced_x86::{IcedError, Instruction};
 
+use crate::example::text;
 use crate::qemu::Qemu;
 use crate::run::{
     Picture, SEABIOS, SEAVGABIOS, UNTIL_HALTED, assert_recorded, boot, have_kvm_and, temporary,
-    text,
 };
 use crate::skip::has_qemu;
 

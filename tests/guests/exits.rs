@@ -6,8 +6,9 @@ use iced_x86::code_asm::*;
 use iced_x86::{IcedError, Instruction};
 
 use crate::boot_sectors::{assert_image_draws, draw_planes, out, sector};
+use crate::example::text;
 use crate::machine::configure;
-use crate::run::{SEABIOS, SEAVGABIOS, bios, boot, count, have_kvm_and, temporary, text};
+use crate::run::{SEABIOS, SEAVGABIOS, bios, boot, count, have_kvm_and, temporary};
 
 type Code = fn(&mut CodeAssembler) -> Result<(), IcedError>;
 

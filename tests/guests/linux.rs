@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::process::Command;
 
+use crate::example::text;
 use crate::refusals::assert_refuses;
-use crate::run::{boot, boot_ok, have_kvm_and, temporary, text};
+use crate::run::{boot, boot_ok, have_kvm_and, temporary};
 
 const KERNEL: &str = "target/guests/vmlinuz";
 
@@ -74,7 +75,8 @@ fn vmlinux() -> String {
         .stdin(File::open(&compressed).expect("the payload can be read"))
         .stdout(File::create(&kernel).expect("the kernel can be written"))
         .status();
-    assert!(xz.expect("xz runs").success());
+    let xz = xz.expect("xz runs");
+    assert!(xz.success(), "xz: {xz}");
     text(&kernel).to_owned()
 }
 

@@ -6,10 +6,11 @@ use iced_x86::IcedError;
 use iced_x86::code_asm::*;
 
 use crate::boot_sectors::{sector, set_mode};
+use crate::example::text;
 use crate::qemu::Qemu;
 use crate::run::{
     PLEX86_VGABIOS, Picture, SEABIOS, SEAVGABIOS, UNTIL_HALTED, assert_recorded, assert_same, boot,
-    boot_ok, have_kvm_and, temporary, text, without_pci_header,
+    boot_ok, have_kvm_and, temporary, without_pci_header,
 };
 use crate::skip::has_qemu;
 use crate::{demo, embedded};

@@ -28,7 +28,8 @@ mod qmp;
 #[path = "../skip/mod.rs"]
 mod skip;
 
-// The example's own guest, for QEMU to run.
+// The example's own guest, for QEMU to run. Their few unit tests run here a second time: a test can't
+// include a file without them.
 #[allow(dead_code)]
 #[path = "../../examples/boot/demo.rs"]
 mod demo;

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::example::text;
 use crate::qmp::Monitor;
-use crate::run::{Picture, SEABIOS, text};
+use crate::run::{Picture, SEABIOS};
 use crate::skip::QEMU;
 
 /// How long a guest may take: generous, for slow machines.

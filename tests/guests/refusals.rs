@@ -2,24 +2,11 @@
 
 use std::fs;
 
-use crate::run::{SEABIOS, SEAVGABIOS, bios, boot, have_kvm_and, temporary, text};
+use crate::example::{self, text};
+use crate::run::{SEABIOS, SEAVGABIOS, bios, have_kvm_and, temporary};
 
-/// Runs the example, which must fail without a panic and say all of `words` in its last line.
 pub fn assert_refuses(arguments: &[&str], words: &[&str]) {
-    let output = boot(arguments);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "boot {arguments:?} succeeded");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    let line = stderr
-        .lines()
-        .rfind(|line| line.starts_with("boot: "))
-        .unwrap_or_default();
-    for word in words {
-        assert!(
-            line.contains(word),
-            "boot {arguments:?}: {word:?} isn't in:\n{stderr}"
-        );
-    }
+    example::assert_refuses("boot", arguments, words);
 }
 
 #[test]
@@ -73,14 +60,7 @@ fn bad_usage_has_an_exit_status_of_its_own() {
         &["--vgamem", "-1"],
     ];
     for arguments in usages {
-        let output = boot(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(
-            output.status.code(),
-            Some(2),
-            "boot {arguments:?}: {stderr}"
-        );
-        assert!(stderr.starts_with("error: "), "{stderr}");
+        example::assert_bad_usage("boot", arguments);
     }
 }
 

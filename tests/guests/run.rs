@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use crate::example::example;
+use crate::example::{self, example, text};
 use crate::picture;
 pub use crate::picture::Picture;
 use crate::skip::skip;
@@ -22,7 +22,7 @@ pub fn command(arguments: &[&str]) -> Command {
 
 /// Runs the example with `arguments`.
 pub fn boot(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("cargo runs")
+    example::run("boot", arguments)
 }
 
 /// Runs the example, which must succeed, and returns what it printed.
@@ -93,10 +93,6 @@ pub fn count(stderr: &str, what: &str) -> f64 {
         .unwrap_or_else(|| panic!("{what:?} isn't in:\n{stderr}"));
     let number = before.rsplit(' ').next().and_then(|word| word.parse().ok());
     number.unwrap_or_else(|| panic!("there's no number before {what:?} in:\n{stderr}"))
-}
-
-pub fn text(path: &Path) -> &str {
-    path.to_str().expect("the path is Unicode")
 }
 
 /// Fails unless two pictures are the same.

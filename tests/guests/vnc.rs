@@ -11,11 +11,10 @@ use tokio::net::TcpStream;
 use vnc::{PixelFormat, VncConnector, VncEncoding, VncError, VncEvent, X11Event};
 
 use crate::boot_sectors::{sector, set_mode};
+use crate::example::text;
 use crate::machine::echo;
 use crate::refusals::assert_refuses;
-use crate::run::{
-    Picture, SEABIOS, SEAVGABIOS, assert_same, command, have_kvm_and, temporary, text,
-};
+use crate::run::{Picture, SEABIOS, SEAVGABIOS, assert_same, command, have_kvm_and, temporary};
 
 /// No wait in here ends by time, unless something is wrong.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -262,7 +261,8 @@ fn the_guest_runs_until_ctrl_c() {
         }
         let interrupt = ["-INT", &live.process.id().to_string()];
         let killed = Command::new("kill").args(interrupt).status();
-        assert!(killed.is_ok_and(|status| status.success()));
+        let killed = killed.expect("kill runs");
+        assert!(killed.success(), "kill: {killed}");
         viewer.watch().await;
         viewer.picture
     });

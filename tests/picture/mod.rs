@@ -15,6 +15,18 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// What a surface of 0x00RRGGBB shows.
+    pub fn of_surface(size: (u32, u32), pixels: &[u32]) -> Self {
+        let rgb = |pixel: &u32| {
+            let [_, red, green, blue] = pixel.to_be_bytes();
+            [red, green, blue]
+        };
+        Self {
+            size,
+            pixels: pixels.iter().map(rgb).collect(),
+        }
+    }
+
     /// Loads a PNG, if it's there.
     pub fn load(path: &Path) -> Option<Self> {
         let file = BufReader::new(File::open(path).ok()?);

@@ -30,9 +30,12 @@ fn the_id_is_one_of_six() {
         guest.dispi(ID, id);
         guest.expect_dispi(ID, id);
     }
-    for id in [0xb0bf, 0xb0c6, 0x0000] {
-        guest.dispi(ID, id);
-        guest.expect_dispi(ID, 0xb0c5);
+    for kept in [0xb0c5, 0xb0c4] {
+        guest.dispi(ID, kept);
+        for id in [0xb0bf, 0xb0c6, 0x0000] {
+            guest.dispi(ID, id);
+            guest.expect_dispi(ID, kept);
+        }
     }
 }
 
@@ -98,6 +101,7 @@ fn enable_keeps_16_bits() {
 fn enabling_corrects_size_and_depth() {
     for (mib, written, corrected) in [
         (16, (0, 0, 0), (8, 1, 8)),
+        (16, (5, 0, 7), (8, 1, 8)),
         (16, (801, 600, 15), (800, 600, 15)),
         (16, (640, 480, 7), (640, 480, 8)),
         (16, (640, 480, 33), (640, 480, 8)),
@@ -113,6 +117,14 @@ fn enabling_corrects_size_and_depth() {
         expect_all(&mut guest, &[(XRES, width), (YRES, height), (BPP, bpp)]);
         guest.expect_dispi(VIRT_WIDTH, width);
     }
+}
+
+#[test]
+fn a_mode_that_fills_vram_has_no_lines_below() {
+    let mut guest = Guest::with_vram(2);
+    guest.vbe_mode(16000, 12000, 32);
+    expect_all(&mut guest, &[(YRES, 32), (VIRT_HEIGHT, 32)]);
+    assert_eq!(guest.graphics_mode().layout.pitch, 64000);
 }
 
 #[test]
@@ -154,6 +166,12 @@ fn the_virtual_height_is_what_fits_into_vram_in_16_bits() {
 fn offsets_that_lead_out_of_vram_are_dropped() {
     let mut guest = Guest::with_vram(1);
     guest.vbe_mode(640, 480, 16);
+    for (y_offset, kept) in [(300, 300), (0xffff, 0)] {
+        guest.dispi(Y_OFFSET, y_offset);
+        guest.expect_dispi(Y_OFFSET, kept);
+        let start = guest.graphics_mode().layout.start;
+        assert_eq!(start, u32::from(kept) * 1280, "Y_OFFSET {y_offset}");
+    }
     set(&mut guest, &[(X_OFFSET, 2), (Y_OFFSET, 339)]);
     expect_all(&mut guest, &[(X_OFFSET, 2), (Y_OFFSET, 339)]);
     guest.dispi(Y_OFFSET, 340);
@@ -213,7 +231,11 @@ fn enabling_forgets_the_virtual_size_and_the_offsets() {
 
 #[test]
 fn enabling_clears_the_lines_of_the_picture_alone() {
-    for (value, first, last) in [(ENABLED, 0, 0), (ENABLED | NO_CLEAR, 0xaa, 0xaa)] {
+    for (value, first, last) in [
+        (ENABLED, 0, 0),
+        (ENABLED & !LINEAR_FRAMEBUFFER, 0, 0),
+        (ENABLED | NO_CLEAR, 0xaa, 0xaa),
+    ] {
         let mut guest = Guest::new(Variant::Vga);
         guest.vram_write(0, &[0xaa; 4097]);
         set(&mut guest, &[(XRES, 64), (YRES, 16), (BPP, 32)]);
@@ -252,7 +274,7 @@ fn enabling_keeps_the_bank() {
 #[test]
 fn banks_wrap_at_the_end_of_vram() {
     let mut guest = Guest::with_vram(1);
-    for (written, kept) in [(15, 15), (16, 0), (0xffff, 15)] {
+    for (written, kept) in [(15, 15), (16, 0), (0x1f, 15), (0xffff, 15)] {
         guest.dispi(BANK, written);
         guest.expect_dispi(BANK, kept);
     }
@@ -263,9 +285,17 @@ fn the_width_of_the_dac_counts_for_256_colours_with_or_without_vbe() {
     let mut guest = Guest::new(Variant::Vga);
     guest.mode_13h();
     guest.dac(9, [0xc1, 0x80, 0x3f]);
-    for (value, color) in [(0, 0x07_00_ff), (DAC_8BIT, 0xc1_80_3f), (0, 0x07_00_ff)] {
+    guest.dac(10, [1, 62, 63]);
+    // The lowest of six bits is repeated in the two below.
+    let [six_bits, eight_bits] = [[0x07_00_ff, 0x07_f8_ff], [0xc1_80_3f, 0x01_3e_3f]];
+    for (value, colors) in [(0, six_bits), (DAC_8BIT, eight_bits), (0, six_bits)] {
         guest.dispi(ENABLE, value);
-        assert_eq!(guest.vga.scanout().palette()[9], color, "ENABLE {value:#x}");
+        let palette = *guest.vga.scanout().palette();
+        let shown = [palette[9], palette[10]];
+        assert!(
+            shown == colors,
+            "ENABLE {value:#x}: got {shown:06x?}, expected {colors:06x?}"
+        );
     }
     // 16 colours have six bits a component in either width.
     guest.graphics(GRAPHICS_MODE, 0x00);

@@ -132,6 +132,12 @@ fn without_mmio_all_of_bar2_is_a_hole() {
 }
 
 #[test]
+fn isa_vga_has_no_bar2() {
+    let mut guest = Guest::new(Variant::IsaVga);
+    guest.expect_mmio(bar2_dispi(ID), [0xff; 4]);
+}
+
+#[test]
 fn what_is_switched_off_leaves_a_hole() {
     let mut guest = Guest::with(Config {
         edid: false,

@@ -1,14 +1,10 @@
 //! Configuration space, and what it has no say in.
 
-use stdvga::{Config, Effects, Variant};
+use stdvga::{Config, Effects, MappedRange, Mappings, Variant};
+use vm_memory::GuestAddress;
 
 use crate::driver::*;
 
-const REVISION: u16 = 0x08;
-const CACHE_LINE_SIZE: u16 = 0x0c;
-const LATENCY_TIMER: u16 = 0x0d;
-const INTERRUPT_LINE: u16 = 0x3c;
-const INTERRUPT_PIN: u16 = 0x3d;
 /// The first byte that the header leaves to the device, and the byte after the last.
 const SCRATCH: std::ops::Range<u16> = 0x40..0x100;
 
@@ -27,6 +23,11 @@ const VGA: Header = Header {
     bar2: 0xffff_f000,
     rom: 0,
 };
+
+fn range(base: u64, len: u64) -> Option<MappedRange> {
+    let base = GuestAddress(base);
+    Some(MappedRange { base, len })
+}
 
 fn expect_header(config: Config, header: Header) {
     let mut guest = Guest::with(config);
@@ -130,8 +131,8 @@ fn expect_bars(config: Config, indices: &[usize]) {
     let mut guest = Guest::with(config);
     let bars: Vec<_> = guest.vga.bars().collect();
     let listed: Vec<_> = bars.iter().map(|bar| bar.index).collect();
-    assert_eq!(listed, indices);
-    for register in (0x10..0x28).step_by(4).chain([0x30]) {
+    assert_eq!(listed, indices, "the BARs listed");
+    for register in (BAR0..0x28).step_by(4).chain([ROM_BAR]) {
         guest.config_write(register, &[0xff; 4]);
         let expected = bars.iter().find(|bar| bar.register == register);
         let expected = expected.map_or(0, |bar| {
@@ -170,14 +171,33 @@ fn the_bars_listed_are_those_that_firmware_finds() {
 #[test]
 fn isa_vga_has_no_configuration_space_but_8_mib_at_a_fixed_address() {
     let mut guest = Guest::new(Variant::IsaVga);
-    let framebuffer = guest.vga.mappings().framebuffer;
-    let place = framebuffer.map(|range| (range.base.0, range.len));
-    assert_eq!(place, Some((0xe000_0000, 8 << 20)));
+    let mappings = Mappings {
+        framebuffer: range(0xe000_0000, 8 << 20),
+        ..Mappings::default()
+    };
+    assert_eq!(guest.vga.mappings(), mappings);
     guest.expect_dispi(VIDEO_MEMORY_64K, 0x80);
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
     guest.expect_effects(Effects::empty());
     guest.expect_config(0x00, [0xff; 4]);
     guest.expect_config(COMMAND, [0xff; 2]);
+}
+
+#[test]
+fn an_access_that_leads_out_of_configuration_space_is_cut() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.config_write(0xfe, &[0x11, 0x22, 0x33, 0x44]);
+    guest.expect_config(0xfd, [0x00, 0x11, 0x22, 0x00]);
+    guest.expect_config(0x100, [0xff; 4]);
+}
+
+#[test]
+fn an_access_of_three_bytes_is_void() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.config_write(COMMAND, &[0x02, 0x00, 0x00]);
+    guest.expect_effects(Effects::empty());
+    guest.expect_config(COMMAND, [0xff; 3]);
+    guest.expect_config(COMMAND, [0x00; 4]);
 }
 
 #[test]
@@ -205,7 +225,7 @@ fn five_command_bits_and_no_status_bit_can_be_written() {
 fn the_device_has_no_interrupt_but_stores_a_line() {
     let mut guest = Guest::new(Variant::Vga);
     for (register, kept) in [
-        (REVISION, 0x02),
+        (REVISION_ID, 0x02),
         (CACHE_LINE_SIZE, 0x5a),
         (LATENCY_TIMER, 0x00),
         (INTERRUPT_LINE, 0x5a),
@@ -237,7 +257,8 @@ fn the_legacy_ports_and_the_window_ignore_command() {
     guest.expect_dispi(ID, 0xb0c5);
     guest.window_write(5, &[0x42]);
     guest.expect_vram(5, [0x42]);
-    assert!(guest.vga.mappings().window.is_some());
+    let window = guest.vga.mappings().window;
+    assert!(window.is_some(), "no part of the window is mapped");
 }
 
 #[test]
@@ -250,25 +271,43 @@ fn bars_and_rom_answer_where_the_guest_put_them_while_command_says_so() {
     guest.config_write(BAR2, &0xfebf_0000_u32.to_le_bytes());
     guest.config_write(ROM_BAR, &0xfeb0_0001_u32.to_le_bytes());
     guest.expect_effects(Effects::empty());
+    assert_eq!(guest.vga.mappings(), Mappings::default());
 
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
     guest.expect_effects(Effects::MAPPINGS);
-    let mappings = guest.vga.mappings();
-    let places = [mappings.framebuffer, mappings.mmio, mappings.rom]
-        .map(|range| range.map(|range| (range.base.0, range.len)));
-    assert_eq!(
-        places,
-        [
-            Some((0xfd00_0000, 16 << 20)),
-            Some((0xfebf_0000, 0x1000)),
-            Some((0xfeb0_0000, 0x8000)),
-        ]
-    );
+    let all = Mappings {
+        framebuffer: range(0xfd00_0000, 16 << 20),
+        mmio: range(0xfebf_0000, 0x1000),
+        rom: range(0xfeb0_0000, 0x8000),
+        ..Mappings::default()
+    };
+    assert_eq!(guest.vga.mappings(), all);
 
     // The ROM has a bit of its own.
-    guest.config_write(ROM_BAR, &0xfeb0_0000_u32.to_le_bytes());
-    guest.expect_effects(Effects::MAPPINGS);
-    assert_eq!(guest.vga.mappings().rom, None);
+    for (rom_bar, rom) in [(0xfeb0_0000_u32, None), (0xfeb0_0001, all.rom)] {
+        guest.config_write(ROM_BAR, &rom_bar.to_le_bytes());
+        guest.expect_effects(Effects::MAPPINGS);
+        assert_eq!(guest.vga.mappings(), Mappings { rom, ..all });
+    }
+}
+
+#[test]
+fn moving_a_bar_is_told_once_and_only_while_it_is_decoded() {
+    let mut guest = Guest::new(Variant::Vga);
+    let bar0 = 0xfd00_0000_u32.to_le_bytes();
+    for (offset, data, effects) in [
+        (BAR0, &bar0[..], Effects::empty()),
+        (COMMAND, &[0x02], Effects::MAPPINGS),
+        (COMMAND, &[0x02], Effects::empty()),
+        (BAR0, &bar0, Effects::empty()),
+        // A byte of the address.
+        (BAR0 + 3, &[0xfc], Effects::MAPPINGS),
+        (COMMAND, &[0x00], Effects::MAPPINGS),
+    ] {
+        guest.config_write(offset, data);
+        let told = guest.take_effects();
+        assert_eq!(told, effects, "{data:02x?} to {offset:#04x}");
+    }
 }
 
 #[test]
@@ -279,8 +318,8 @@ fn a_rom_of_one_byte_never_answers() {
             rom: Some(rom),
             ..Config::default()
         });
-        guest.config_write(0x30, &0xfeb0_0001_u32.to_le_bytes());
-        guest.config_write(0x04, &2_u16.to_le_bytes());
+        guest.config_write(ROM_BAR, &0xfeb0_0001_u32.to_le_bytes());
+        guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
         let mapped = guest.vga.mappings().rom.is_some();
         assert_eq!(mapped, answers, "a ROM of {bytes} bytes");
     }
@@ -299,5 +338,14 @@ fn bars_do_not_answer_at_address_0_or_at_the_end_of_4_gib() {
         guest.config_write(BAR0, &u32::to_le_bytes(bar0));
         let framebuffer = guest.vga.mappings().framebuffer;
         assert_eq!(framebuffer.is_some(), answers, "BAR0 at {bar0:#x}");
+    }
+    for (bar2, answers) in [
+        (0x0000_0000, false),
+        (0xffff_e000, true),
+        (0xffff_f000, false),
+    ] {
+        guest.config_write(BAR2, &u32::to_le_bytes(bar2));
+        let mmio = guest.vga.mappings().mmio;
+        assert_eq!(mmio.is_some(), answers, "BAR2 at {bar2:#x}");
     }
 }

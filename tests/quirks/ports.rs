@@ -44,6 +44,12 @@ fn reading_the_status_that_is_not_selected_has_no_side_effects() {
     guest.expect_inb(ATTRIBUTE_READ, 0x2a);
     // Still the first half of the toggle.
     guest.expect_inb(MONO_INPUT_STATUS_1, 0x09);
+
+    // The status that is selected takes the data's turn away.
+    guest.outb(ATTRIBUTE, 0x11);
+    guest.expect_inb(ATTRIBUTE, 0x00);
+    guest.expect_inb(MONO_INPUT_STATUS_1, 0x00);
+    guest.expect_inb(ATTRIBUTE, 0x11);
 }
 
 #[test]
@@ -129,6 +135,23 @@ fn a_dword_at_a_register_is_void() {
 }
 
 #[test]
+fn an_access_of_any_other_length_is_void() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.effects |= guest
+        .vga
+        .port_write(SEQUENCER, &[MAP_MASK, ALL_PLANES, 0x03]);
+    for (len, answer) in [(3, 0xff), (1, 0x00), (8, 0xff), (0, 0xff)] {
+        let mut data = vec![0xaa; len];
+        guest.vga.port_read(SEQUENCER, &mut data);
+        assert_eq!(
+            data,
+            vec![answer; len],
+            "{len} bytes of the Sequencer's index"
+        );
+    }
+}
+
+#[test]
 fn a_byte_at_dispi_is_void() {
     let mut guest = Guest::new(Variant::Vga);
     guest.dispi(XRES, 0x0280);
@@ -168,6 +191,7 @@ fn reads_that_begin_before_a_range_of_ports_reach_into_it() {
     guest.expect_inl(0x3d2, 0x340f_ffff);
     guest.expect_inl(0x3d1, 0x0fff_ffff);
     guest.expect_inw(0x3b3, 0xffff);
+    guest.expect_inl(0xffff, 0xffff_ffff);
     // A byte of nobody's, the index's word, and a void byte.
     guest.outw(DISPI_INDEX, 0x1234);
     guest.expect_inl(0x1cd, 0xff12_34ff);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use stdvga::{Clock, Config, Retrace, Variant};
+use stdvga::{Clock, Config, Effects, Retrace, Variant};
 
 use crate::driver::*;
 
@@ -96,6 +96,51 @@ fn the_palette_can_be_written_while_it_feeds_the_display() {
 }
 
 #[test]
+fn color_select_gives_the_upper_two_or_four_bits_of_a_palette_index() {
+    for (mode_control, color_select, entry) in [
+        (0x00, 0x0b, 0xba),
+        (0x00, 0x09, 0xba),
+        (COLOR_SELECT_5_4, 0x0b, 0xba),
+        (COLOR_SELECT_5_4, 0x09, 0x9a),
+    ] {
+        let mut guest = Guest::new(Variant::Vga);
+        guest.planar_mode(640, 480);
+        guest.dac(entry, [63, 0, 1]);
+        guest.attribute(0x03, 0x3a);
+        guest.attribute(ATTRIBUTE_MODE_CONTROL, mode_control);
+        guest.attribute(COLOR_SELECT, color_select);
+        guest.unblank();
+        let color = guest.vga.scanout().palette()[3];
+        assert_eq!(
+            color, 0xff_00_07,
+            "Mode Control {mode_control:#x}, Color Select {color_select:#x}: {color:06x}"
+        );
+    }
+}
+
+#[test]
+fn a_value_that_is_kept_already_changes_nothing() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.unblank();
+    guest.forget_effects();
+    let shape = Effects::SCANOUT | Effects::MODE;
+    for (port, index, value, again, effects) in [
+        (GRAPHICS, MISCELLANEOUS, MAP_A0000_64K, 0xf5, shape),
+        (SEQUENCER, CLOCKING_MODE, DOT_CLOCK_HALF, 0xc8, shape),
+        (SEQUENCER, MEMORY_MODE, CHAIN_4, 0xf8, Effects::empty()),
+        (SEQUENCER, MAP_MASK, ALL_PLANES, 0xff, Effects::MAPPINGS),
+    ] {
+        guest.outw(port, u16::from_le_bytes([index, value]));
+        guest.expect_effects(effects);
+        // The same value, also with bits that aren't kept.
+        for value in [value, again] {
+            guest.outw(port, u16::from_le_bytes([index, value]));
+            guest.expect_effects(Effects::empty());
+        }
+    }
+}
+
+#[test]
 fn the_crtc_has_256_registers() {
     let mut guest = Guest::with_color_addresses();
     for index in 0..=0xff {
@@ -111,19 +156,51 @@ fn the_crtc_has_256_registers() {
 #[test]
 fn crtc_protection_lets_one_bit_through() {
     let mut guest = Guest::with_color_addresses();
+    guest.crtc(OVERFLOW, 0x42);
     guest.crtc(VERTICAL_RETRACE_END, CRTC_PROTECT);
-    for index in 0..=8 {
+    guest.unblank();
+    guest.forget_effects();
+    for index in HORIZONTAL_TOTAL..OVERFLOW {
         guest.crtc(index, 0xff);
-    }
-    for index in 0..=6 {
         guest.expect_crtc(index, 0x00);
     }
-    guest.expect_crtc(OVERFLOW, 0x10);
-    guest.expect_crtc(0x08, 0xff);
+    guest.expect_effects(Effects::empty());
+    guest.crtc(OVERFLOW, 0xbd);
+    guest.expect_crtc(OVERFLOW, 0x52);
+    guest.expect_effects(Effects::SCANOUT);
+    guest.crtc(PRESET_ROW_SCAN, 0xff);
+    guest.expect_crtc(PRESET_ROW_SCAN, 0xff);
 
+    // This register isn't protected by itself.
     guest.crtc(VERTICAL_RETRACE_END, 0x00);
+    guest.expect_crtc(VERTICAL_RETRACE_END, 0x00);
     guest.crtc(OVERFLOW, 0x0f);
     guest.expect_crtc(OVERFLOW, 0x0f);
+}
+
+#[test]
+fn overflow_and_maximum_scan_line_have_the_upper_bits_of_lines() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.planar_mode(640, 480);
+    for (index, value) in [
+        (VERTICAL_DISPLAY_END, 0xdf),
+        (OVERFLOW, 0x52),
+        (MAXIMUM_SCAN_LINE, 0x00),
+        (LINE_COMPARE, 0x01),
+    ] {
+        guest.crtc(index, value);
+    }
+    let mode = guest.graphics_mode();
+    assert_eq!((mode.size.height, mode.layout.line_compare), (0x3e0, 0x101));
+    for (index, value) in [
+        (OVERFLOW, 0x00),
+        (MAXIMUM_SCAN_LINE, 0x40),
+        (LINE_COMPARE, 0x00),
+    ] {
+        guest.crtc(index, value);
+    }
+    let mode = guest.graphics_mode();
+    assert_eq!((mode.size.height, mode.layout.line_compare), (0xe0, 0x200));
 }
 
 #[test]
@@ -145,13 +222,17 @@ fn the_precise_retrace_takes_some_registers_in_with_others() {
         (VERTICAL_TOTAL, 200),
         (HORIZONTAL_RETRACE_START, 80),
         (VERTICAL_RETRACE_START, 190),
-        (VERTICAL_RETRACE_END, 14),
+        (VERTICAL_RETRACE_END, CRTC_PROTECT | 14),
     ] {
         guest.crtc(index, value);
     }
     guest.expect_inb(INPUT_STATUS_1, 0x00);
-    // A retrace from line 0 on isn't noticed...
+    // A retrace from line 0 on isn't noticed, nor where others are protected...
     guest.crtc(VERTICAL_RETRACE_START, 0);
+    for index in [HORIZONTAL_TOTAL, OVERFLOW] {
+        guest.expect_inb(INPUT_STATUS_1, 0x00);
+        guest.crtc(index, 0xff);
+    }
     guest.expect_inb(INPUT_STATUS_1, 0x00);
     // ... until a register that has no part in it is written.
     guest.crtc(MODE_CONTROL, 0xa3);
@@ -221,11 +302,17 @@ fn dac_indices_move_on_after_blue_and_wrap() {
 #[test]
 fn a_dac_entry_changes_when_blue_is_written() {
     let mut guest = Guest::new(Variant::Vga);
+    guest.unblank();
     guest.dac(3, [1, 2, 3]);
+    guest.forget_effects();
     guest.outb(DAC_WRITE_INDEX, 3);
     guest.outb(DAC_DATA, 0x3f);
-    guest.outb(DAC_DATA, 0x3f);
+    guest.outb(DAC_DATA, 0x3e);
+    guest.expect_effects(Effects::empty());
     guest.expect_dac(3, [1, 2, 3]);
+    guest.dac(3, [4, 5, 6]);
+    guest.expect_effects(Effects::SCANOUT);
+    guest.expect_dac(3, [4, 5, 6]);
 }
 
 #[test]

@@ -99,6 +99,9 @@ fn a_reset_reports_what_it_changes() {
     guest.expect_effects(Effects::MAPPINGS | Effects::SCANOUT | Effects::MODE);
     assert_eq!(guest.vga.mappings(), Mappings::default());
     guest.expect_mode("blank");
+    // A screen is to know of each reset.
+    guest.reset();
+    guest.expect_effects(Effects::SCANOUT);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use stdvga::{BitmapLengthError, DirectScanout, Variant};
 
-use super::driver::{ENABLE, ENABLED, Guest, NO_CLEAR, VIRT_WIDTH, Y_OFFSET};
+use super::driver::{
+    BIG_ENDIAN, ENABLE, ENABLED, EXTENDED_BYTE_ORDER, Guest, LITTLE_ENDIAN, NO_CLEAR, VIRT_WIDTH,
+    Y_OFFSET,
+};
 use super::rect;
 
 fn direct(guest: &mut Guest) -> Option<DirectScanout> {
@@ -26,8 +29,8 @@ fn direct_colours_lie_in_vram_as_they_show() {
     ] {
         let mut guest = Guest::new(Variant::Vga);
         guest.vbe_mode(640, 480, bpp);
-        for (byte_order, expected) in [(0x1e1e_1e1e_u32, little), (0xbebe_bebe, big)] {
-            guest.mmio_write(0x604, &byte_order.to_le_bytes());
+        for (byte_order, expected) in [(LITTLE_ENDIAN, little), (BIG_ENDIAN, big)] {
+            guest.mmio_write(EXTENDED_BYTE_ORDER, &byte_order.to_le_bytes());
             let format = direct(&mut guest).map(|direct| letters(direct.fourcc));
             assert_eq!(format.as_deref(), expected, "{bpp} bpp, {byte_order:#x}");
         }
@@ -43,7 +46,8 @@ fn other_modes_must_be_drawn() {
     for set_mode in modes {
         let mut guest = Guest::new(Variant::Vga);
         set_mode(&mut guest);
-        assert_eq!(direct(&mut guest), None);
+        let mode = guest.vga.scanout().mode().to_string();
+        assert_eq!(direct(&mut guest), None, "{mode}");
     }
 }
 

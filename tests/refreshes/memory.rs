@@ -23,7 +23,7 @@ fn a_refresh_allocates_nothing_after_the_first_of_a_mode() {
             monitor.refresh_where(&mut guest, dirty, 0);
             let allocated = allocation_counter::measure(|| {
                 for milliseconds in [100, 1000] {
-                    guest.vga.vram().write(0, &[1, 2, 3, milliseconds as u8]);
+                    guest.vram_write(0, &[1, 2, 3, milliseconds as u8]);
                     monitor.refresh_where(&mut guest, dirty, milliseconds);
                 }
             });

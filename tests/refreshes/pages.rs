@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use stdvga::{BitmapLengthError, Dirty, RefreshError, Surface};
+use stdvga::{BitmapLengthError, Dirty, Rect, RefreshError, Surface};
 
 use super::driver::{
-    CURSOR_END, CURSOR_LOCATION_LOW, CURSOR_START, Guest, Monitor, OVERFLOW, VERTICAL_DISPLAY_END,
+    ATTRIBUTE_MODE_CONTROL, BLINK, COLOR_PLANE_ENABLE, CURSOR_END, CURSOR_LOCATION_LOW,
+    CURSOR_START, DAC_8BIT, ENABLE, ENABLED, Guest, LINE_GRAPHICS, Monitor, OVERFLOW,
+    VERTICAL_DISPLAY_END,
 };
 use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect, shown};
 
@@ -143,7 +145,7 @@ fn a_blinking_cursor_draws_its_cell() {
 fn blinking_text_draws_the_cells_that_blink() {
     let (mut guest, mut monitor) = shown(|guest| {
         guest.mode_03h();
-        guest.attribute(0x10, 0x08);
+        guest.attribute(ATTRIBUTE_MODE_CONTROL, BLINK);
         guest.unblank();
         guest.write_cell(5, 2, b'A', 0x8f);
         guest.write_cell(7, 2, b'A', 0x0f);
@@ -157,14 +159,59 @@ fn blinking_text_draws_the_cells_that_blink() {
 }
 
 #[test]
-fn a_changed_colour_draws_the_picture_anew() {
-    let (mut guest, mut monitor) = shown(Guest::mode_13h);
-    guest.dac(200, [1, 2, 3]);
-    let whole = rect(0, 0, 640, 400);
-    assert_eq!(
-        drawn_by_pages(&mut monitor, &mut guest),
-        (Some(whole), vec![whole])
-    );
+fn registers_that_change_what_pixels_look_like_draw_the_picture_anew() {
+    type Step = fn(&mut Guest);
+    let changes: [(&str, Step, Step, Rect); 4] = [
+        (
+            "a colour of mode 13h",
+            Guest::mode_13h,
+            |guest| guest.dac(200, [1, 2, 3]),
+            rect(0, 0, 640, 400),
+        ),
+        (
+            "the width of the DAC",
+            |guest| {
+                guest.vbe_mode(64, 2, 8);
+                guest.dac(9, [0xc1, 0x80, 0x3f]);
+            },
+            |guest| guest.dispi(ENABLE, ENABLED | DAC_8BIT),
+            rect(0, 0, 64, 2),
+        ),
+        (
+            "the ninth dot of line graphics",
+            Guest::mode_03h,
+            |guest| {
+                guest.attribute(ATTRIBUTE_MODE_CONTROL, LINE_GRAPHICS);
+                guest.unblank();
+            },
+            rect(0, 0, 720, 400),
+        ),
+        (
+            "a plane that is switched off",
+            |guest| guest.planar_mode(640, 480),
+            |guest| {
+                guest.attribute(COLOR_PLANE_ENABLE, 0x07);
+                guest.unblank();
+            },
+            rect(0, 0, 640, 480),
+        ),
+    ];
+    for (what, set_mode, change, whole) in changes {
+        let (mut guest, mut monitor) = shown(set_mode);
+        for dirty in [Dirty::Pages(&[0; 64]), Dirty::Compare] {
+            set_mode(&mut guest);
+            monitor.refresh_where(&mut guest, dirty, 0);
+            change(&mut guest);
+            assert_eq!(
+                drawn_by(&mut monitor, &mut guest, dirty, 0),
+                (Some(whole), vec![whole]),
+                "{what}, {dirty:?}"
+            );
+            let mut all = Monitor::default();
+            all.refresh(&mut guest, 0);
+            assert!(monitor.pixels == all.pixels, "{what}, {dirty:?}");
+        }
+    }
 }
 
 #[test]
@@ -231,6 +278,25 @@ fn a_picture_that_comes_back_is_drawn_anew() {
 }
 
 #[test]
+fn a_screen_that_goes_blank_is_drawn_black_in_the_size_of_its_picture() {
+    let whole = rect(0, 0, 800, 600);
+    for dirty in [Dirty::Pages(&[0; 64]), Dirty::Compare] {
+        let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(800, 600, 32));
+        guest.vram_write(0, &[0xff; 4]);
+        guest.blank();
+        assert_eq!(
+            drawn_by(&mut monitor, &mut guest, dirty, 0),
+            (Some(whole), vec![whole]),
+            "{dirty:?}"
+        );
+        assert_eq!(monitor.dimensions(), (800, 600), "{dirty:?}");
+        let is_black = monitor.pixels.iter().all(|pixel| *pixel == 0);
+        assert!(is_black, "{dirty:?}: the screen isn't black");
+        guest.expect_vram(0, [0xff; 4]);
+    }
+}
+
+#[test]
 fn a_blank_screen_is_drawn_on_a_surface_that_holds_nothing() {
     let (mut guest, mut monitor) = shown(|guest| guest.vbe_mode(64, 64, 32));
     guest.blank();
@@ -256,7 +322,8 @@ fn nothing_of_a_surface_shows_where_cells_dont_lie_in_vram() {
         drawn_by(&mut monitor, &mut guest, Dirty::All, 0),
         (Some(whole), vec![whole])
     );
-    assert!(!monitor.pixels.contains(&UNTOUCHED));
+    let untouched = monitor.pixels.iter().position(|p| *p == UNTOUCHED);
+    assert_eq!(untouched, None, "the first pixel that wasn't drawn");
 }
 
 #[test]
@@ -295,7 +362,8 @@ fn a_bitmap_of_the_wrong_length_is_refused_and_nothing_drawn() {
         error.to_string(),
         "a dirty bitmap of 63 words was given, but VRAM has 64 words of pages"
     );
-    assert!(monitor.pixels.iter().all(|pixel| *pixel == UNTOUCHED));
+    let drawn = monitor.pixels.iter().position(|p| *p != UNTOUCHED);
+    assert_eq!(drawn, None, "the first pixel that was drawn");
 
     monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
     assert_eq!(monitor.pixel(0, 0), 0x03_02_01, "the screen goes on");

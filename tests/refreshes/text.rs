@@ -12,7 +12,7 @@ const FONT: u64 = 0x8000;
 #[test]
 fn a_row_that_lies_in_two_pages_is_drawn_as_one() {
     let (mut guest, mut monitor) = shown(Guest::mode_03h);
-    assert!((12 * ROW..13 * ROW).contains(&4096));
+    assert!((12 * ROW..13 * ROW).contains(&4096), "row 12 lies in both");
     guest.vram_write(4096 - CELL, &[b'A', 0x1f, 0, 0, b'B', 0x1f, 0, 0]);
     let column = ((4096 - CELL - 12 * ROW) / CELL) as u32;
     let cells = rect(9 * column, 12 * 16, 18, 16);

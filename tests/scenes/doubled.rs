@@ -43,7 +43,7 @@ fn mode_13h_doubles_rows_too() {
 fn mode_x_draws_to_one_of_four_pixels() {
     expect_picture("doubled-mode-x", |guest| {
         guest.mode_13h();
-        guest.sequencer(MEMORY_MODE, 0x06);
+        guest.sequencer(MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF);
         guest.crtc_mode(79, 479, 40, 0x41, 0xe3);
         for plane in 0..4 {
             guest.sequencer(MAP_MASK, 1 << plane);

@@ -66,7 +66,8 @@ fn expect_picture_on(device: (Variant, u32), name: &str, parts: &[Part]) {
     }
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenes");
     fs::create_dir_all(&directory).expect("the target directory can be written");
-    if let Err(difference) = picture::compare(&directory.join(name), &shown(&monitor), &expected) {
+    let shown = Picture::of_surface(monitor.dimensions(), &monitor.pixels);
+    if let Err(difference) = picture::compare(&directory.join(name), &shown, &expected) {
         panic!("{name}: {difference}");
     }
 }
@@ -79,17 +80,6 @@ fn new_guest((variant, vram_mib): (Variant, u32)) -> Guest {
         text_blink: false,
         ..Config::default()
     })
-}
-
-fn shown(monitor: &Monitor) -> Picture {
-    let rgb = |pixel: &u32| {
-        let [_, red, green, blue] = pixel.to_be_bytes();
-        [red, green, blue]
-    };
-    Picture {
-        size: monitor.dimensions(),
-        pixels: monitor.pixels.iter().map(rgb).collect(),
-    }
 }
 
 /// Puts the scene to QEMU.

@@ -32,14 +32,14 @@ fn load_font(guest: &mut Guest, font: u64, line: fn(u8, u32) -> u8) {
         .flat_map(|character| (0..32).map(move |y| line(character, y)))
         .collect();
     guest.sequencer(MAP_MASK, 0x04);
-    guest.sequencer(MEMORY_MODE, 0x06);
+    guest.sequencer(MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF);
     guest.graphics(GRAPHICS_MODE, 0x00);
     guest.graphics(MISCELLANEOUS, 0x04);
     guest.window_write(font * 0x2000, &glyphs);
     guest.sequencer(MAP_MASK, 0x03);
-    guest.sequencer(MEMORY_MODE, 0x02);
-    guest.graphics(GRAPHICS_MODE, 0x10);
-    guest.graphics(MISCELLANEOUS, 0x0e);
+    guest.sequencer(MEMORY_MODE, EXTENDED_MEMORY);
+    guest.graphics(GRAPHICS_MODE, HOST_ODD_EVEN);
+    guest.graphics(MISCELLANEOUS, TEXT_B8000_32K);
 }
 
 /// Places the cursor, and gives it its first and last line.
@@ -69,6 +69,14 @@ fn cells_are_16_dots_wide_with_clocking_mode_bit_3() {
     expect_picture("text-16-dots", |guest| {
         text_mode(guest, 8, 64, 16);
         guest.sequencer(CLOCKING_MODE, EIGHT_DOTS | DOT_CLOCK_HALF);
+    });
+}
+
+#[test]
+fn cells_are_16_dots_wide_with_clocking_mode_bit_3_alone() {
+    expect_picture("text-16-dots-bit-3-alone", |guest| {
+        text_mode(guest, 8, 64, 16);
+        guest.sequencer(CLOCKING_MODE, DOT_CLOCK_HALF);
     });
 }
 

@@ -51,13 +51,23 @@ fn cve_2016_3712_registers_under_a_dispi_mode_dont_make_it_larger() {
             guest.vbe_mode(1024, 1024, bpp);
             let before = guest.graphics_mode();
             guest.crtc(VERTICAL_RETRACE_END, 0x00);
-            for index in [0x01, 0x07, 0x09, 0x0c, 0x0d, 0x12, 0x13, 0x17, 0x18] {
+            for index in [
+                HORIZONTAL_DISPLAY_END,
+                OVERFLOW,
+                MAXIMUM_SCAN_LINE,
+                START_ADDRESS_HIGH,
+                START_ADDRESS_LOW,
+                VERTICAL_DISPLAY_END,
+                OFFSET,
+                MODE_CONTROL,
+                LINE_COMPARE,
+            ] {
                 guest.crtc(index, value);
             }
-            for index in [0x05, 0x06] {
+            for index in [GRAPHICS_MODE, MISCELLANEOUS] {
                 guest.graphics(index, value);
             }
-            for index in [0x01, 0x02, 0x04] {
+            for index in [CLOCKING_MODE, MAP_MASK, MEMORY_MODE] {
                 guest.sequencer(index, value);
             }
             let after = guest.graphics_mode();
@@ -72,15 +82,15 @@ fn cve_2016_3712_registers_under_a_dispi_mode_dont_make_it_larger() {
 /// CVE-2017-13672: a VGA mode whose lines span 2 MiB was read beyond VRAM.
 #[test]
 fn cve_2017_13672_lines_far_apart_wrap() {
-    let shift_modes = [0x00, 0x20, 0x40];
+    let shift_modes = [0x00, SHIFT_CGA, SHIFT_256];
     for (shift_mode, clocking) in shift_modes
         .into_iter()
-        .flat_map(|mode| [(mode, 1), (mode, 9)])
+        .flat_map(|mode| [(mode, EIGHT_DOTS), (mode, EIGHT_DOTS | DOT_CLOCK_HALF)])
     {
         let (canary, mut guest) = guest();
         guest.planar_mode(640, 480);
-        guest.graphics(0x05, shift_mode);
-        guest.sequencer(0x01, clocking);
+        guest.graphics(GRAPHICS_MODE, shift_mode);
+        guest.sequencer(CLOCKING_MODE, clocking);
         guest.crtc_mode(79, 1023, 0xff, 0x40, 0xe3);
         guest.start_address(0xffff);
         expect_one_color(&mut guest);
@@ -152,8 +162,8 @@ fn cve_2018_7858_partial_refreshes_look_at_pages_that_are_there() {
 fn cve_2026_17516_a_panned_picture_follows_text_of_as_many_cells_as_it_has_pixels() {
     let (canary, mut guest) = guest();
     guest.misc_output(0x67);
-    guest.sequencer(0x01, 0x01);
-    guest.graphics(0x06, 0x0e);
+    guest.sequencer(CLOCKING_MODE, EIGHT_DOTS);
+    guest.graphics(MISCELLANEOUS, TEXT_B8000_32K);
     guest.crtc_mode(39, 7, 0, 0x00, 0xe3);
     guest.palette_16();
     guest.unblank();
@@ -161,10 +171,10 @@ fn cve_2026_17516_a_panned_picture_follows_text_of_as_many_cells_as_it_has_pixel
     monitor.refresh(&mut guest, 0);
     assert_eq!(monitor.dimensions(), (40 * 8, 8), "40x8 characters");
 
-    guest.graphics(0x06, 0x01);
-    guest.graphics(0x05, 0x00);
+    guest.graphics(MISCELLANEOUS, MAP_A0000_128K);
+    guest.graphics(GRAPHICS_MODE, 0x00);
     guest.crtc(HORIZONTAL_DISPLAY_END, 4);
-    guest.attribute(0x13, 3);
+    guest.attribute(PIXEL_PANNING, 3);
     guest.unblank();
     guest.vram_write(0, &[0b0001_0000, 0, 0, 0, 0b0010_0000]);
     let words = guest.take_dirty();
@@ -197,13 +207,12 @@ fn a_blank_screen_leaves_vram_alone() {
         let pixels = vec![0x42; 64 * 64 * 4];
         guest.vram_write(0, &pixels);
         let mut monitor = Monitor::default();
-        let palette = [0x20, 0x00];
-        for source in palette {
+        for palette_address_source in [PALETTE_ADDRESS_SOURCE, 0x00] {
             match variant {
-                Variant::SecondaryVga => guest.mmio_outb(0x3c0, source),
+                Variant::SecondaryVga => guest.mmio_outb(ATTRIBUTE, palette_address_source),
                 _ => {
-                    guest.inb(0x3da);
-                    guest.outb(0x3c0, source);
+                    guest.inb(INPUT_STATUS_1);
+                    guest.outb(ATTRIBUTE, palette_address_source);
                 }
             }
             monitor.refresh(&mut guest, 0);

@@ -9,7 +9,7 @@ use crate::{expect_one_color, guest};
 fn a_hundred_rows_from_the_last_address_on() {
     let (canary, mut guest) = guest();
     guest.mode_03h();
-    guest.crtc(0x06, 100);
+    guest.crtc(VERTICAL_TOTAL, 100);
     guest.start_address(0xffff);
     let mut monitor = Monitor::default();
     monitor.refresh_where(&mut guest, Dirty::All, 0);
@@ -45,8 +45,8 @@ fn address_lines_are_folded_near_the_end() {
 #[test]
 fn a_reset_comes_between_two_components_of_a_color() {
     let (_canary, mut guest) = guest();
-    guest.outb(0x3c8, 0x10);
-    guest.outb(0x3c9, 0x3f);
+    guest.outb(DAC_WRITE_INDEX, 0x10);
+    guest.outb(DAC_DATA, 0x3f);
     guest.reset();
     guest.dac(0x20, [1, 2, 3]);
     guest.expect_dac(0x20, [1, 2, 3]);
@@ -58,7 +58,7 @@ fn memory_appears_and_disappears_between_refreshes() {
     guest.mode_13h();
     let mut monitor = Monitor::default();
     for round in 0..64 {
-        guest.sequencer(MAP_MASK, if round & 1 == 0 { 0x0f } else { 0x07 });
+        guest.sequencer(MAP_MASK, if round & 1 == 0 { ALL_PLANES } else { 0x07 });
         guest.dispi(BANK, round);
         guest.window_write(u64::from(round) << 10, &[0; 8]);
         monitor.refresh(&mut guest, 0);

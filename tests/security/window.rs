@@ -22,7 +22,7 @@ fn cve_2016_3710_a_bank_doesnt_lead_beyond_vram() {
             let (canary, mut guest) = guest();
             guest.planar_mode(640, 480);
             set_up(&mut guest);
-            guest.graphics(0x06, memory_map << 2 | 1);
+            guest.graphics(MISCELLANEOUS, memory_map << 2 | 1);
             for bank in [0, 3, 4, 8, 15, 16, 0xffff] {
                 guest.dispi(BANK, bank);
                 for offset in [
@@ -47,7 +47,7 @@ fn a_run_over_the_end_of_the_window_stays_inside() {
     for memory_map in 0..4 {
         let (canary, mut guest) = guest();
         guest.mode_13h();
-        guest.graphics(0x06, memory_map << 2 | 1);
+        guest.graphics(MISCELLANEOUS, memory_map << 2 | 1);
         for bank in [0, 15] {
             guest.dispi(BANK, bank);
             for offset in [0, 0x1_0000, 0x1_ff00] {

@@ -41,19 +41,19 @@ fn drive(guest: &mut Guest) {
     guest.config_write(BAR2, &MMIO.to_le_bytes());
     guest.config_write(ROM_BAR, &[0x01, 0x00, 0xc0, 0xfe]);
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
-    guest.config_write(0x0c, &[0x10]);
-    guest.config_write(0x3c, &[0x0b]);
+    guest.config_write(CACHE_LINE_SIZE, &[0x10]);
+    guest.config_write(INTERRUPT_LINE, &[0x0b]);
     guest.config_write(0x44, &[1, 2, 3, 4]);
     guest.reset();
     guest.config_write(BAR0, &FRAMEBUFFER.to_le_bytes());
     guest.config_write(BAR2, &MMIO.to_le_bytes());
     guest.config_write(ROM_BAR, &[0x01, 0x00, 0xc0, 0xfe]);
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
-    guest.config_write(0x3c, &[0x0b]);
+    guest.config_write(INTERRUPT_LINE, &[0x0b]);
 
     // An odd number of reads before a timing is programmed.
-    guest.inb(0x3ba);
-    guest.outb(0x3ba, 0x10);
+    guest.inb(MONO_INPUT_STATUS_1);
+    guest.outb(MONO_INPUT_STATUS_1, 0x10);
     guest.planar_mode(640, 480);
     guest.vram_write(0x40, &[0x11, 0x22, 0x44, 0x88]);
     guest.window_read::<1>(0x10);
@@ -68,13 +68,13 @@ fn drive(guest: &mut Guest) {
     for index in 0..9 {
         guest.graphics(index, 0x41_u8.wrapping_mul(index + 1) & 0x7e);
     }
-    guest.sequencer(0x00, 0x03);
-    guest.sequencer(0x03, 0x2d);
+    guest.sequencer(SEQUENCER_RESET, 0x03);
+    guest.sequencer(CHARACTER_MAP_SELECT, 0x2d);
     guest.sequencer(0x07, 0x77);
-    guest.sequencer(0x02, 0x0f);
-    guest.sequencer(0x04, 0x0e);
+    guest.sequencer(MAP_MASK, ALL_PLANES);
+    guest.sequencer(MEMORY_MODE, EXTENDED_MEMORY | ODD_EVEN_OFF | CHAIN_4);
 
-    guest.dispi(0x0, 0xb0c4);
+    guest.dispi(ID, 0xb0c4);
     guest.vbe_mode(640, 400, 8);
     guest.dispi(ENABLE, ENABLED | DAC_8BIT);
     guest.dispi(VIRT_WIDTH, 800);

@@ -34,6 +34,17 @@ pub fn guest_file(name: &str) -> String {
     format!("{}/target/guests/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A server of a device that's named as QEMU names its own: `secondary-vga,xres=1920`.
+pub fn serve(device: &str) -> Server {
+    let (device, properties) = device.split_once(',').unwrap_or((device, ""));
+    let mut arguments = vec!["--device".to_owned(), device.to_owned()];
+    for property in properties.split_terminator(',') {
+        let (name, value) = property.split_once('=').expect("a property has a value");
+        arguments.extend([format!("--{name}"), value.to_owned()]);
+    }
+    Server::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 pub struct Machine {
     pub serial: Serial,
     pub monitor: Monitor,
@@ -92,14 +103,18 @@ impl Machine {
         self.qemu.log().matches(&region).count()
     }
 
-    /// Kills QEMU, but not the server of this crate's device.
+    /// Kills QEMU, but not the server of this crate's device, and waits until that has noticed.
     pub fn into_server(self) -> Server {
-        self.server.expect("this crate's device")
+        let Self { qemu, server, .. } = self;
+        let server = server.expect("this crate's device");
+        drop(qemu);
+        server.written_picture();
+        server
     }
 
     /// The picture of this moment.
     pub fn picture(&mut self) -> Picture {
-        if let Some(server) = &mut self.server {
+        if let Some(server) = &self.server {
             return server.picture();
         }
         let path = self.files.path().join("picture.ppm");
@@ -119,7 +134,7 @@ impl Machine {
 /// Runs a guest on this crate's device and on QEMU's own, side by side: the former's result comes first.
 pub fn on_both<T: Send>(device: &str, guest: &[&str], run: impl Fn(Machine) -> T + Sync) -> [T; 2] {
     thread::scope(|scope| {
-        let ours = scope.spawn(|| run(Machine::with_ours(Server::start(device), guest)));
+        let ours = scope.spawn(|| run(Machine::with_ours(serve(device), guest)));
         let qemus = run(Machine::with_qemus(device, guest));
         [ours.join().expect("a run on the crate's device"), qemus]
     })

@@ -14,6 +14,8 @@ mod grub;
 mod picture;
 #[path = "../qmp/mod.rs"]
 mod qmp;
+#[path = "../server/mod.rs"]
+mod server;
 #[path = "../skip/mod.rs"]
 mod skip;
 
@@ -25,4 +27,3 @@ mod pair;
 mod process;
 mod seabios;
 mod serial;
-mod server;

@@ -4,9 +4,8 @@ use std::fs;
 
 use crate::grub::Firmware;
 use crate::grub_screens;
-use crate::machine::{assert_same, guest_file, have_guests};
+use crate::machine::{assert_same, guest_file, have_guests, serve};
 use crate::pair::Pair;
-use crate::server::Server;
 
 /// What the shell runs at its start: it scrolls, and tells by which driver.
 const SCRIPT: &str = "@echo -off\r\ncls\r\nver\r\ndrivers\r\necho The shell has come\r\n";
@@ -24,7 +23,7 @@ fn start(device: &str, disk: &str) -> Pair {
     });
     let disk = format!("if=virtio,readonly=on,{disk}");
     let guest = ["-drive", &code, "-drive", &vars, "-drive", &disk];
-    Pair::start(Server::start(device), device, &guest)
+    Pair::start(serve(device), device, &guest)
 }
 
 /// The shell shows the same on both devices, and so again after a reset.

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::grub::Firmware;
 use crate::grub_screens;
-use crate::machine::{assert_same, guest_file, have_guests};
+use crate::machine::{assert_same, guest_file, have_guests, serve};
 use crate::pair::Pair;
 use crate::server::Server;
 
@@ -48,7 +48,7 @@ fn with_rom(device: &str) -> String {
 fn grub_on_seabios_shows_what_it_shows_on_qemus_device_and_again_in_a_second_qemu() {
     let Some(floppy) = Floppy::new() else { return };
     let device = with_rom("VGA");
-    let mut pair = floppy.boot(Server::start(&device), &device);
+    let mut pair = floppy.boot(serve(&device), &device);
     let menu = grub_screens::assert_same_menu(&mut pair, "seabios-grub");
     grub_screens::assert_same_graphics(&mut pair, "seabios-grub");
 
@@ -61,7 +61,7 @@ fn grub_on_seabios_shows_what_it_shows_on_qemus_device_and_again_in_a_second_qem
 #[test]
 fn grub_on_seabios_shows_on_the_secondary_vga_what_it_shows_on_bochs_display() {
     let Some(floppy) = Floppy::new() else { return };
-    let server = Server::start(&with_rom("secondary-vga"));
+    let server = serve(&with_rom("secondary-vga"));
     let mut pair = floppy.boot(server, &with_rom("bochs-display"));
     grub_screens::assert_same_menu(&mut pair, "bochs-display-grub");
     grub_screens::assert_same_graphics(&mut pair, "bochs-display-grub");

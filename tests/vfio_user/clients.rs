@@ -8,7 +8,7 @@ use vfio_user::Client;
 
 use crate::driver::{XRES, bar2_dispi};
 use crate::machine::{BAR0, BAR2, CONFIG, Machine, read, write};
-use crate::run::Server;
+use crate::server::Server;
 
 /// Serves a client that draws and goes: it leaves its picture. Gives what it had.
 fn serve_a_client(server: &Server) -> Machine {

@@ -16,7 +16,7 @@ use crate::driver::{
     PALETTE_ADDRESS_SOURCE, XRES, YRES, bar2_dispi, bar2_port,
 };
 use crate::picture::{self, Picture};
-use crate::run::Server;
+use crate::server::Server;
 
 pub const BAR0: u32 = VFIO_PCI_BAR0_REGION_INDEX;
 pub const BAR2: u32 = VFIO_PCI_BAR2_REGION_INDEX;
@@ -122,14 +122,7 @@ impl Machine {
     pub fn expect_picture(&mut self, actual: &Picture) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         self.monitor.refresh(&mut self.ours, 0);
-        let rgb = |pixel: &u32| {
-            let [_, red, green, blue] = pixel.to_be_bytes();
-            [red, green, blue]
-        };
-        let expected = Picture {
-            size: self.monitor.dimensions(),
-            pixels: self.monitor.pixels.iter().map(rgb).collect(),
-        };
+        let expected = Picture::of_surface(self.monitor.dimensions(), &self.monitor.pixels);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let stem = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("vfio_user-{count}"));
         if let Err(difference) = picture::compare(&stem, actual, &expected) {

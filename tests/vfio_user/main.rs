@@ -7,6 +7,8 @@ mod driver;
 mod example;
 #[path = "../picture/mod.rs"]
 mod picture;
+#[path = "../server/mod.rs"]
+mod server;
 
 mod clients;
 mod machine;
@@ -14,4 +16,3 @@ mod messages;
 mod pictures;
 mod refusals;
 mod regions;
-mod run;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use vfio_user::Command;
 
 use crate::machine::{BAR0, BAR2, CONFIG, ROM, VGA, read};
-use crate::run::Server;
+use crate::server::Server;
 
 // Flags of a message's header.
 const REPLY: u32 = 1 << 0;

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 
 use crate::machine::Machine;
-use crate::run::Server;
+use crate::server::Server;
 
 /// Pixels that differ from their neighbours.
 fn pattern(bytes: u32) -> Vec<u8> {

@@ -2,20 +2,10 @@
 
 use std::fs;
 
-use crate::run::{run, text};
+use crate::example::{self, text};
 
-/// Runs the server, which must fail without a panic and say all of `words` in its last line.
 fn assert_refuses(arguments: &[&str], words: &[&str]) {
-    let output = run(arguments);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}:\n{stderr}");
-    let line = stderr.lines().last().unwrap_or_default();
-    for word in words {
-        assert!(
-            line.contains(word),
-            "{arguments:?}: {word:?} isn't in:\n{stderr}"
-        );
-    }
+    example::assert_refuses("vfio_user", arguments, words);
 }
 
 #[test]
@@ -54,8 +44,8 @@ fn a_rom_that_cannot_be_one_is_named() {
 #[test]
 fn bad_usage_has_an_exit_status_of_its_own() {
     let socket = ["--socket", "/nonexistent/socket"];
-    assert_eq!(run(&[]).status.code(), Some(2), "without --socket");
-    let usages: [[&str; 2]; 7] = [
+    example::assert_bad_usage("vfio_user", &[]);
+    for usage in [
         ["--device", "isa-vga"],
         ["--vgamem", "0"],
         ["--vgamem", "513"],
@@ -63,14 +53,7 @@ fn bad_usage_has_an_exit_status_of_its_own() {
         ["--xres", "16001"],
         ["--yres", "12001"],
         ["--yres", "tall"],
-    ];
-    for usage in usages {
-        let output = run(&[socket, usage].concat());
-        assert_eq!(
-            output.status.code(),
-            Some(2),
-            "{usage:?}: {}",
-            output.status
-        );
+    ] {
+        example::assert_bad_usage("vfio_user", &[socket, usage].concat());
     }
 }

@@ -10,8 +10,9 @@ use vfio_bindings::bindings::vfio::{
 use vm_memory::VolatileMemory;
 
 use crate::driver::Guest;
+use crate::example::text;
 use crate::machine::{BAR0, BAR2, CONFIG, ROM, VGA, map_vram, read, write};
-use crate::run::{Server, text};
+use crate::server::Server;
 
 const MIB: u64 = 1 << 20;
 const READ: u32 = VFIO_REGION_INFO_FLAG_READ;

@@ -79,7 +79,7 @@ fn an_initial_disk_may_have_all_that_the_kernel_leaves() {
     let image = file(&kernel());
     let most = (MIB - MEMORY) as usize;
     let load = |len| load(&ram, image.path(), Some(file(&vec![1; len]).path()), "");
-    assert!(load(most).is_ok());
+    load(most).expect("as much as there's room for");
     let message = load(most + 1).err().unwrap().to_string();
     assert!(
         message.contains(&format!("{most} are the most")),

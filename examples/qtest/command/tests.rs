@@ -307,7 +307,8 @@ fn a_screendump_is_a_portable_pixmap_of_the_screen() {
 #[test]
 fn before_any_mode_the_screen_is_black_at_640x480() {
     let expected = [&b"P6\n640 480\n255\n"[..], &[0; 640 * 480 * 3]].concat();
-    assert!(screendump(&mut session()) == expected);
+    let dump = screendump(&mut session());
+    assert!(dump == expected, "it isn't black, or not of that size");
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! Runs the example, and follows what it says.
+//! The example `vfio_user` as a process: a server of the device, which clients can connect to.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -15,22 +18,10 @@ use vfio_user::Client;
 use crate::example::example;
 use crate::picture::Picture;
 
-/// No wait in here ends by time, unless something is wrong.
-const LIMIT: Duration = Duration::from_secs(120);
+/// No wait in here ends by time, unless something is wrong: it's generous, for slow machines.
+const LIMIT: Duration = Duration::from_secs(300);
 const SOCKET: &str = "socket";
 const PICTURE: &str = "picture.png";
-
-/// The example with `arguments`, ready to run.
-fn command(arguments: &[&str]) -> Command {
-    let mut command = example("vfio_user", arguments);
-    command.stdin(Stdio::null());
-    command
-}
-
-/// Runs the example, which must end by itself.
-pub fn run(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("cargo runs")
-}
 
 /// The server, ready for clients.
 pub struct Server {
@@ -45,12 +36,12 @@ pub struct Server {
 impl Server {
     pub fn start(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (socket, picture) = (
-            directory.path().join(SOCKET),
-            directory.path().join(PICTURE),
-        );
-        let own = ["--socket", text(&socket), "--screenshot", text(&picture)];
-        let mut process = command(&[&own, arguments].concat())
+        let mut process = example("vfio_user", arguments)
+            .arg("--socket")
+            .arg(directory.path().join(SOCKET))
+            .arg("--screenshot")
+            .arg(directory.path().join(PICTURE))
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -131,6 +122,10 @@ impl Drop for Server {
         // It has ended already where the test went well.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if thread::panicking() {
+            let said: String = self.stderr.iter().collect();
+            eprintln!("The server said since the last look:\n{said}");
+        }
     }
 }
 
@@ -143,8 +138,4 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
         lines.for_each(|line| drop(sender.send(line + "\n")));
     });
     receiver
-}
-
-pub fn text(path: &Path) -> &str {
-    path.to_str().expect("the path is Unicode")
 }
