@@ -56,7 +56,7 @@ pub enum ConfigError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SurfaceError {
-    /// The distance between two rows is less than a row.
+    /// The distance between two lines is less than a line.
     #[error("the surface's stride is {stride} pixels, but the picture is {width} pixels wide")]
     Stride {
         /// The surface's stride, in pixels.

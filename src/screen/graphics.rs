@@ -233,7 +233,7 @@ impl Pen {
             _ => tier.colors_256_doubled(bytes, palette, line),
         };
         let Row { line, lines, .. } = *row;
-        frame.surface.draw_rows(line, lines, mode.size.width, draw);
+        frame.surface.draw_lines(line, lines, mode.size.width, draw);
     }
 }
 
@@ -248,7 +248,7 @@ fn draw_pixels<B: Bitmap>(
     let tier = frame.tier;
     let Row { line, lines, .. } = *row;
     let draw = |line: &mut [u32]| tier.row(pixel, bytes, line);
-    frame.surface.draw_rows(line, lines, mode.size.width, draw);
+    frame.surface.draw_lines(line, lines, mode.size.width, draw);
 }
 
 /// What each pixel of a format is, if it's one or more whole bytes.

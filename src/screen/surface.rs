@@ -53,7 +53,7 @@ impl Surface<'_> {
         clippy::indexing_slicing,
         reason = "the size was checked"
     )]
-    pub(super) fn draw_rows(
+    pub(super) fn draw_lines(
         &mut self,
         y: u32,
         lines: u32,
@@ -70,12 +70,12 @@ impl Surface<'_> {
 
     #[expect(clippy::indexing_slicing, reason = "the size was checked")]
     pub(super) fn clear(&mut self, size: Size) {
-        for row in self
+        for line in self
             .pixels
             .chunks_mut(self.stride.max(1))
             .take(size.height as usize)
         {
-            row[..size.width as usize].fill(0);
+            line[..size.width as usize].fill(0);
         }
     }
 }
