@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a hostile guest can cost at most: `cargo bench --bench costs` searches for the slowest access, and
 //! measures the largest pictures.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! How many instructions the hot paths take: `cargo bench --bench instructions`.
 //!
 //! Counts don't depend on what else the machine does, so that a small loss shows. Valgrind counts them,

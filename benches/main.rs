@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! How long accesses, pictures and refreshes take: `cargo bench --bench main`.
 //!
 //! A run without a filter ends with the tables that `docs/performance.md` shows, and writes them to

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a device is built from: [`Config`], its parts, and the checks on them.
 
 use std::fmt;

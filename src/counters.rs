@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a device did, as plain numbers.
 
 /// What a [`StdVga`](crate::StdVga) was asked for and what came of it, since it was built.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Which parts of a picture changed.
 
 use crate::scanout::Size;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! [`StdVga`]: owns the parts and resets them, and tells what changed. Its doors have a file each.
 
 mod config_space;

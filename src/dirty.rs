@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Which pages of VRAM were written, and where that is known from.
 
 use std::ops::Range;

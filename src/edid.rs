@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The EDID blob that BAR2 shows: EDID 1.4, a CTA-861 extension, and DisplayID for large screens.
 
 use crate::config::Monitor;

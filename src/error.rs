@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The errors that an embedder can get. A guest's accesses never fail.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! QEMU's standard VGA device (PCI `1234:1111`) for any virtual machine monitor.
 //!
 //! Firmware, boot loaders and operating systems carry drivers for this card already: SeaBIOS, OVMF,

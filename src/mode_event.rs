@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The event that tells an event loop of a changed mode.
 
 use std::sync::atomic::{AtomicBool, Ordering};

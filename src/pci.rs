@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! PCI configuration space: the type 0 header, two memory BARs and the expansion ROM BAR.
 
 use std::iter;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The planes: a byte of each, side by side in VRAM, make a group of four bytes.
 
 /// A group: a byte of each plane, plane 0 first. It holds eight pixels of planes, or a cell of text.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What the screen shows, as a value.
 //!
 //! Where it isn't what VGA hardware would show, it's what QEMU does: `docs/conformance.md` lists these quirks, each

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A device's saved state: all that a guest can see of it, now or later, but VRAM.
 //!
 //! [`StdVga::state`] takes it, and [`StdVga::from_state`] makes a device of it. It's plain data: a field for

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A text screen read as text: characters, attributes and the cursor's place.
 
 use std::ops::Range;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The device on the buses of rust-vmm's `vm-device`.
 
 use std::mem;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Framebuffer memory.
 //!
 //! A *group* is four bytes side by side, at a multiple of four: one of each plane. Its number is its *planar

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Random accesses, put to QEMU and to the device: every answer must be the same.
 //!
 //! Needs QEMU 10.0. Environment:

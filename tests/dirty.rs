@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Marks of written pages, and batches of writes: nothing is lost on the way from the guest to those who
 //! follow VRAM.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What an outside judge says of the EDID: `edid-decode --check`, from Debian's package of this name.
 //!
 //! QEMU's EDID isn't without fault, and the device's has the same faults and no others.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What recorded pictures can't tell of the screen: what time changes, what shows where there's no picture to
 //! draw, surfaces of any size, and text that's read as text.
 //!

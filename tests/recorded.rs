@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! QEMU's answers, recorded: the device must give the same. Needs no QEMU.
 //!
 //! The recordings are made anew, by QEMU 10.0, with

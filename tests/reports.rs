@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What the device tells its embedder: changed mappings, only where they really changed, and counters.
 
 mod driver;

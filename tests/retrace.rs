@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The precise retrace, compared with QEMU at times that QEMU's HPET tells. Needs QEMU 10.0.
 #![cfg(target_os = "linux")]
 

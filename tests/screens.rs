@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Random pictures, drawn by QEMU and by the device: every pixel must be the same.
 //!
 //! Needs QEMU 10.0. Environment:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The device behind a lock, and a screen on a thread of its own that takes the lock for snapshots only.
 
 mod driver;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A guest's screen, as a display thread sees it.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What is measured: in time by `benches/main.rs`, in instructions by `benches/instructions.rs`.
 
 // Each of the two uses its own part of this.

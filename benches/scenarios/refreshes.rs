@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Refreshes where nothing changed, or little.
 
 use std::hint::black_box;

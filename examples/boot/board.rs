@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The board: every device of the machine, and which access reaches which. This is the model of how
 //! a VMM embeds the VGA; nothing in here knows of KVM.
 

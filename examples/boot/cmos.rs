@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The battery-backed memory and clock behind ports 0x70 and 0x71, as far as SeaBIOS asks it.
 
 use std::time::{SystemTime, UNIX_EPOCH};

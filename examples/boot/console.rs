@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The debug console at port 0x402, and how a guest's text gets to the terminal.
 
 use std::io::{self, Write};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The demo program: what a guest without firmware does to get a text screen, and then a picture.
 //! It's data, so that a real vCPU and a script can carry out the very same accesses.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The embedded guest: a BIOS image of our own that carries out the demo program on a real vCPU.
 //! A few dozen instructions of real-mode code, assembled when it's needed, walk the program.
 

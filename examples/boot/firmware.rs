@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The files that the machine starts from: finding them, and refusing what can't be right.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A small font: the printable characters of ASCII, five dots by seven, drawn for this example.
 
 /// Dots in a row of a glyph.

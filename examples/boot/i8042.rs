@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A keyboard controller that answers firmware's self tests and delivers typed keys.
 
 use std::collections::VecDeque;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Direct boot of a Linux kernel, by the 64-bit boot protocol: what a boot loader leaves in memory.
 
 use std::io::Cursor;

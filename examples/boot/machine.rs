@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The machine: the board under KVM. Turns exits into accesses, and mappings into memory slots.
 
 use std::sync::atomic::{AtomicBool, Ordering};

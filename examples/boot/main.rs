@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A small machine around `stdvga`: boots SeaBIOS, a Linux kernel, a guest of our own, or a script,
 //! and shows the screen.
 //!

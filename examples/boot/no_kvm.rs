@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Stands in for `vmm.rs` on hosts that can't have KVM.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! How the machine is run, when that ends, and what it left.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! PCI as firmware finds it: configuration mechanism #1 (ports 0xcf8 and 0xcfc), an i440FX host
 //! bridge at 00:00.0, and the VGA at 00:02.0.
 

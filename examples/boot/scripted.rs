@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The scripted guest: carries out the demo program on the board itself, with no vCPU at all.
 
 use stdvga::Effects;

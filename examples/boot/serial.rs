@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The first serial port: 0x3f8-0x3ff. What the guest sends goes to stderr; nothing comes in.
 
 use std::cell::Cell;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What the terminal shows: a text screen as text, any other picture as a preview; and messages.
 
 use std::io::{self, IsTerminal, Write};

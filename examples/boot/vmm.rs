@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Runs a guest under KVM: the vCPU on a thread of its own, the display on this one.
 
 use std::collections::VecDeque;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The protocol: a line is a command, and every command gets one line.
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The machine around the device: configuration mechanism #1, and memory where BARs were put.
 
 #[cfg(test)]

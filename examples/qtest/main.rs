@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! QEMU's qtest line protocol around `stdvga`: a script of accesses can be put to this program and to
 //! QEMU, and every answer compared.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What the display thread keeps: a surface that follows the guest's screen, and the progress line.
 
 use std::time::{Duration, Instant};

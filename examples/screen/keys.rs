@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Text and keysyms to scan codes: what `--type` takes and what viewers type, for a US keyboard.
 
 use anyhow::{Context, Result, bail};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The host's side of a screen, for examples that show one: pictures, and viewers who watch live.
 
 // Each example uses its own part of this.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A finished picture: as a PNG file, and as a few lines of text.
 
 use std::fs::File;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The messages of RFB, the protocol of VNC viewers (RFC 6143). Pixels are sent raw: every viewer knows
 //! that encoding.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Shows the screen to VNC viewers, who can also type.
 //!
 //! A viewer asks for an update, and gets it once something changed. Until it asks again, changes add

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The VGA as a vfio-user device: its regions, and what answers accesses to them.
 
 use std::fs::File;

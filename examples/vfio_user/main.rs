@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The VGA in a process of its own: a vfio-user server, for QEMU, Cloud Hypervisor and other VMMs that
 //! speak the protocol.
 //!

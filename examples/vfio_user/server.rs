@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Waits for clients and signals, and shows the screen.
 
 use std::fs;

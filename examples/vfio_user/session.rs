@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A client's time with a device of its own.
 
 use std::thread::{self, JoinHandle};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Writes what the fuzz targets may start from: pieces of the recorded sequences, and the states and
 //! pictures that they lead to.
 //!

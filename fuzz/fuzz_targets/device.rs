@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Any actions on any device: nothing panics or overflows, mappings are reported where they change, a
 //! saved device goes on, and each refresh leaves the surface as if all of it had been drawn.
 

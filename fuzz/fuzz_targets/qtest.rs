@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Any lines to the example `qtest`: each has one answer, and one line of the trace.
 
 #![no_main]

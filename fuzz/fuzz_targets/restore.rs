@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Any bytes as a saved state: it's refused, or the device that is made of it is as bounded as any.
 
 #![no_main]

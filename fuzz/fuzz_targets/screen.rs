@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Any registers, drawn to any surface: a surface that can't hold the picture is refused, and on others
 //! it's the same whatever draws it.
 

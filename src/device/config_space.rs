@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The PCI configuration space, and the option ROM.
 
 use std::iter;

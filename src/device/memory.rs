@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Guest physical addresses: which of the device's doors each reaches.
 
 use vm_memory::GuestAddress;

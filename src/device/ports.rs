@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The legacy ports: which port reaches which register, and what wide accesses are cut into.
 
 use std::ops::{Range, RangeInclusive};

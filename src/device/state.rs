@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Saving a device's state, and making a device of it.
 
 use std::sync::Arc;

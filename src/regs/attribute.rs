@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The Attribute Controller: port 0x3c0 (index and data in turn) and 0x3c1 (data, read).
 
 /// Attribute Mode Control.

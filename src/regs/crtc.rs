@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The CRT Controller: ports 0x3d4 (index) and 0x3d5 (data), at 0x3b4 and 0x3b5 in monochrome.
 
 /// Horizontal Total.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The DAC: ports 0x3c7 (read index, state), 0x3c8 (write index) and 0x3c9 (data).
 
 /// What 0x3c7 reads after a read index was set.

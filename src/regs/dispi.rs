@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! DISPI, the Bochs VBE extensions: index at port 0x1ce, data at 0x1d0.
 
 /// Identification.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The Graphics Controller: ports 0x3ce (index) and 0x3cf (data), and the latches.
 
 /// Set/Reset.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The General (External) Registers: Miscellaneous Output, Feature Control, and Input Status 0 and 1.
 
 use super::crtc::Crtc;

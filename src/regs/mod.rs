@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The chip's registers, one file a block, and what couples the blocks.
 //!
 //! Registers are data: nothing here knows buses, memory or pictures. What a write to them touches is said

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The precise retrace: what Input Status 1 tells where the embedder gives a clock.
 
 use std::ops::RangeInclusive;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The Sequencer: ports 0x3c4 (index) and 0x3c5 (data).
 
 /// Clocking Mode.

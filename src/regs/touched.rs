@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a write may have changed, before the device has looked.
 
 use bitflags::bitflags;

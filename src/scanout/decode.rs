@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Registers -> what the screen shows: a pure function. What isn't as on hardware is as in QEMU
 //! (`docs/conformance.md`).
 

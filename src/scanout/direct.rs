@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Pictures that need no drawing: VRAM is shown as it is.
 
 use vm_memory::bitmap::Bitmap;

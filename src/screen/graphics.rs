@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Graphics: rows of VRAM as planes, palette indices or direct colours.
 
 mod rows;

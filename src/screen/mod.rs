@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What the screen shows -> pixels: the host's side of the device. What isn't as on hardware is as in QEMU
 //! (`docs/conformance.md`).
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Text: characters in the guest's own fonts, and the cursor.
 
 mod copy;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Blocks of the chip to saved state, and back: every field both ways, and checked on the way in.
 
 use std::fmt::Display;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! How states are serialized, where the derived way doesn't do.
 
 use serde::de::Error;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a write makes of its value: write modes, rotation, Set/Reset, function and Bit Mask.
 
 use crate::planes::group_mask;

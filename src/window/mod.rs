@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The 0xa0000 window: planes, latches, write modes and chain 4.
 //!
 //! An address in the window becomes a *planar address*, each of which is that of a group: four bytes, one a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a guest can do in one access, and how the qtest protocol says it.
 
 use std::fmt::{self, Display, Formatter};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a guest may do, and what happens around it: one description for comparisons with QEMU, property
 //! tests and fuzzing.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Random programs: what a guest may do.
 //!
 //! A program is a list of groups. A group belongs to a family, and does what a driver, or a mistaken

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Random pictures: states of the registers that shape what the screen shows, right and wrong.
 
 use rand::prelude::*;

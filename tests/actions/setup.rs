@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The machines and devices that actions are put to.
 
 /// A machine and its device, in QEMU's own words.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What random programs are written with: values at edges, accesses, and drivers' idioms.
 
 use std::ops::Range;

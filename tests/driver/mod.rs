@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a guest's driver does, in the terms of the VGA references: shared by the tests.
 
 // Each test binary uses its own part of this.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Names of ports, of indexed registers and of their bits, as the VGA references have them.
 
 /// Attribute Controller: index and data in turn.

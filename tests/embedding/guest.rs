@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The guest that runs on each VMM's buses, and what it finds.
 
 use std::fs::File;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The code of docs/embedding.md and its pages, compiled and driven: the same guest runs on each VMM's
 //! buses.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What every VMM does: the device behind a lock, and the memory that is mapped for it.
 
 use std::error::Error;

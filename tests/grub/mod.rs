@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Disk images that boot GRUB, built with Debian's packages `grub-pc-bin`, `grub-efi-amd64-bin`,
 //! `grub-common` and `mtools`.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Boot loaders show on the example's machine what they show under QEMU.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Boot sectors that set modes by INT 10h and draw; and what they're assembled with.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What guests cost the machine: exits, and changes of memory slots.
 
 use std::fs;

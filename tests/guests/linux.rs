@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Debian's kernel, booted without firmware.
 
 use std::fs::{self, File};

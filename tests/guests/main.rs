@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Real guests, through the example `boot` as a user runs it: firmware, boot loaders, boot sectors that set
 //! modes by INT 10h, the example's own guests, and what it says to bad input.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! QEMU with a guest of its own, and what its screen shows.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Runs the example `boot`, and compares the pictures that it writes.
 
 use std::env;

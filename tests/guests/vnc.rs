@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The live view, through a VNC client that knows nothing of it.
 
 use std::fs;

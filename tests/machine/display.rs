@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A screen that draws what changed, beside one that draws all.
 
 use stdvga::{Damage, DirectScanout, Dirty, Format, GraphicsMode, Kernels, Mode, Rect, Screen};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A machine around the device that actions happen to, and what must hold after each of them.
 
 // Each test binary uses its own part of this.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Pictures: files of them, and how two differ.
 
 // Each test binary uses its own part of this.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The two sides of a comparison: QEMU, and the example `qtest`. Both answer the same lines.
 
 // Each test binary uses its own part of this.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! DISPI: what its registers keep, how modes are corrected, and what they do to the VGA registers.
 
 use stdvga::{Effects, Variant};

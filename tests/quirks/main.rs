@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The device's description in accesses and answers: where it differs from VGA hardware, and what
 //! guests have come to rely on. The answers are those of QEMU 10.0.2.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! BAR2: the EDID blob, the remapped ports, DISPI and QEMU's extended registers.
 
 use stdvga::{Config, Effects, Monitor, Variant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Configuration space, and what it has no say in.
 
 use stdvga::{Config, Effects, MappedRange, Mappings, Variant};

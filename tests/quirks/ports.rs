@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Which ports answer, and accesses wider than a register.
 
 use stdvga::{Config, Effects, Variant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What the VGA registers keep, and what reading them does.
 
 use std::sync::Arc;

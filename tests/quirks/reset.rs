@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a reset clears, and what it leaves alone.
 
 use stdvga::{Effects, Mappings, Variant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The 0xa0000 window: how addresses become places in VRAM, and when it's plain RAM.
 
 use stdvga::{Effects, Variant, WindowRam};

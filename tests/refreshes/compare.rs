@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Where nothing is known of dirty pages, what's visible is compared.
 
 use stdvga::{Dirty, Variant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Pictures that lie in VRAM as they show.
 
 use stdvga::{BitmapLengthError, DirectScanout, Variant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a refresh draws, and what it says that it drew.
 //!
 //! - `pages.rs`: what is drawn where dirty pages are known

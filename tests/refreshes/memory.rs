@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What memory refreshes need: some for the first of a mode, and none after it.
 
 use stdvga::{Dirty, Variant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Where dirty pages are known, what lies in them is drawn.
 
 use std::time::Duration;

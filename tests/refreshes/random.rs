@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Random actions: after each refresh the surface is as if all of it had been drawn, what changed is in
 //! the damage, and mappings changed just where that was reported.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What is drawn of a text screen.
 
 use super::driver::{CHARACTER_MAP_SELECT, Guest};

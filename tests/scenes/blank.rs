@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What shows while the palette is switched off, and after a reset.
 
 use stdvga::Variant;

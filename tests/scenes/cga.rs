@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! CGA's 4 colours: two bits a pixel, in pairs of planes.
 
 use crate::driver::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! 256 colours, each pixel shown as two: mode 13h and its relatives.
 
 use crate::driver::*;

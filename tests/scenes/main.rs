@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Scenes: what the screen shows after a few register accesses, in every kind of mode, as QEMU shows it.
 //!
 //! The pictures in `tests/data/scenes` are QEMU 10.0's. To record them again, run

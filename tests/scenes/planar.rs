@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! 16 colours in four planes.
 
 use crate::driver::*;

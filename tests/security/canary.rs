@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! VRAM between two pieces of memory that nobody may read or write.
 
 use std::sync::Arc;

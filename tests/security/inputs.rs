@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Inputs at edges that no one vulnerability was about.
 
 use stdvga::Dirty;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What guests have done to such devices: each vulnerability that QEMU's had is a test here, by its name.
 //!
 //! VRAM has 1 MiB, and lies between memory that holds another byte ([`canary`]). Reading beyond VRAM shows as that

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Accesses to the 0xa0000 window that would reach beyond VRAM.
 
 use crate::canary::CANARY;

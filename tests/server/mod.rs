@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The example `vfio_user` as a process: a server of the device, which clients can connect to.
 
 // Each test binary uses its own part of this.

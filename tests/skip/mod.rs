@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Tests that need what a machine may lack.
 
 // Each test binary uses its own part of this.

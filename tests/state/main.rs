@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Saved state, and the monitor that can be changed at run time.
 //!
 //! - `twins.rs`: a device that is saved and restored goes on like one that isn't, whatever a guest does

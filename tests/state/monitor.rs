@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The monitor, changed while the guest runs.
 
 use stdvga::{Config, Monitor, StdVga, Variant};

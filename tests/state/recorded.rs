@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! States that were written by earlier versions of the crate, and by this one: they are read, and the
 //! device answers as it did then.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! States that no device can have, and states of another device, are refused by name.
 
 use std::sync::Arc;

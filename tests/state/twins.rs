@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A device that is saved and restored, and its twin that isn't: both answer the same, whatever a guest
 //! does.
 //!

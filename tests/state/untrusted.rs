@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Whatever a saved state holds: restoring it doesn't panic, and what is restored is as bounded as any
 //! device.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What GRUB shows, driven by keys.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Debian's Linux with bochs-drm.
 
 use crate::machine::{Machine, assert_same, guest_file, have_guests, on_both};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! QEMU 11.1 with a guest, and with a device of its own or of this crate.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Real guests on QEMU 11.1, with the device attached by vfio-user: what they show must be what they show
 //! on QEMU's own device, in the same run.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! OVMF, whose QemuVideoDxe drives the device; its shell, and GRUB on it.
 
 use std::fs;

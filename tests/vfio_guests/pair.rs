@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A guest on two machines side by side: one with this crate's device, one with QEMU's own.
 
 use std::thread;

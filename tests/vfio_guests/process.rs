@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A program that runs as long as a test needs it.
 
 use std::fs::{self, File};

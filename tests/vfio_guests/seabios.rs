@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! SeaBIOS with a VGA BIOS that needs no legacy ports, and GRUB on it.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Clients that come, go and misbehave, and the server's own end.
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A guest whose accesses reach two devices: the server's, and one of the test's own.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The example `vfio_user`, through a client of the protocol that knows nothing of it.
 #![cfg(target_os = "linux")]
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Messages that the crate's own client doesn't send.
 
 use std::io::{Read, Write};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What a client finds: the device's regions, and what is in them.
 
 use std::fs;

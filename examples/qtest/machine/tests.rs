@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What the machine around the device does, as QEMU 10.0.2 does it.
 
 use std::ffi::OsString;

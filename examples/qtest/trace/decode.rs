@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Which register an access reaches. Indices and the flip-flop are followed as the device does it.
 
 use std::ops::RangeInclusive;

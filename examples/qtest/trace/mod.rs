@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! `--trace`: every command again, with a comment that tells which registers and bits it reached.
 //!
 //! - `registers.rs` has the names and fields; `table.rs` is what they are made of.

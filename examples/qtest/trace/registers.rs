@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The registers' names and fields, as the VGA, Bochs VBE, PCI and EDID references have them.
 
 use super::table::{

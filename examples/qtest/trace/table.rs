@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! How a register's name and fields are told, and what its values say.
 
 use std::ops::Range;

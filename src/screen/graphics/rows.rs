@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Which bytes of VRAM the lines of a picture show: a row is the bytes that one or more lines show.
 
 use std::ops::Range;

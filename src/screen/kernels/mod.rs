@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The inner loops: bytes of VRAM -> palette indices -> pixels.
 //!
 //! A loop works on as many elements as both its slices have.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The loops in plain Rust, which say what the others must do.
 
 #![expect(

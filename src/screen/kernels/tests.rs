@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! That a picture is the same whatever the CPU has.
 
 use std::fmt::Debug;

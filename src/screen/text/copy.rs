@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The VRAM that text is drawn from, as it was when it was last looked at.
 
 use std::ops::Range;

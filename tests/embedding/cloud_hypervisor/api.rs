@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What Cloud Hypervisor declares, as far as the page needs it: `vm_device::BusDevice`,
 //! `pci::PciDevice` (with fewer methods), and its memory manager (as a trait).
 // Declarations that nothing here calls belong to the traits all the same.

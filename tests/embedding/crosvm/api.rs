@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What crosvm declares, as far as the page needs it: `devices::BusDevice` and `devices::PciDevice`
 //! (with fewer methods), and `vm_control::api::VmMemoryClient` (as a trait).
 // Declarations that nothing here calls belong to the traits all the same.

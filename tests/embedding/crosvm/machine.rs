@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! As much of crosvm as a guest needs to reach the device.
 
 use std::collections::BTreeMap;

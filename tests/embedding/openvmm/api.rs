@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! What OpenVMM declares, as far as the page needs it: `chipset_device` (without `ChipsetDevice`) and
 //! `guestmem::MemoryMapper`.
 // Declarations that nothing here calls belong to the traits all the same.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! A guest on the buses, and one that KVM runs.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The device in a VMM of rust-vmm's crates, under KVM.
 // KVM is given host addresses.
 #![allow(unsafe_code)]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The loops for AVX2. Those that are missing wouldn't be faster than the plain ones.
 
 #![expect(

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! Vectors from and to memory.
 //!
 //! Safe code puts them together from words, and takes them apart. The compiler makes one unaligned load or store

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
 //! The loops for CPUs that have more than what every x86-64 one has.
 //!
 //! They're safe code. But calling them isn't: on a CPU without the features that they're compiled for,
