@@ -49,7 +49,7 @@ impl Qemu {
             .stdin(Stdio::null())
             .spawn()
             .expect("QEMU runs");
-        let monitor = Monitor::connect(&socket, &mut process);
+        let monitor = Monitor::connect(&socket, &mut process).expect("a monitor that answers");
         Self {
             process,
             monitor,

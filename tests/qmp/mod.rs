@@ -28,7 +28,7 @@ pub struct Monitor {
 
 impl Monitor {
     /// Connects to the monitor of the QEMU that was just started with `-qmp unix:SOCKET,server=on,wait=off`.
-    pub fn connect(socket: &Path, qemu: &mut Child) -> Self {
+    pub fn connect(socket: &Path, qemu: &mut Child) -> io::Result<Self> {
         let stream = (0..TRIES).find_map(|_| {
             let ended = qemu.try_wait().expect("a child");
             assert_eq!(ended, None, "QEMU ended before it opened its monitor");
@@ -42,11 +42,9 @@ impl Monitor {
             stream: BufReader::new(stream),
             events: Vec::new(),
         };
-        monitor
-            .read_up_to(|message| message.get("QMP").is_some())
-            .and_then(|_| monitor.call("qmp_capabilities", json!({})))
-            .expect("a monitor that answers");
-        monitor
+        monitor.read_up_to(|message| message.get("QMP").is_some())?;
+        monitor.call("qmp_capabilities", json!({}))?;
+        Ok(monitor)
     }
 
     /// Has a command executed, and gives what it returns.

@@ -36,6 +36,10 @@ fn arguments(machine: &str, device: &str) -> [String; 4] {
     ["-M".into(), machine.into(), "-device".into(), device]
 }
 
+/// How often QEMU is started, until one answers: seldom, once in many thousand starts, it hangs before
+/// that.
+const STARTS: u32 = 3;
+
 /// A program that answers qtest lines.
 pub struct Peer {
     child: Child,
@@ -53,7 +57,7 @@ impl Peer {
 
     /// The example with arguments of its own.
     pub fn stdvga_with(arguments: &[String]) -> Self {
-        Self::start(example("qtest", arguments), |_| None)
+        Self::start(example("qtest", arguments))
     }
 
     /// QEMU, stopped, so that nothing but the lines happens.
@@ -64,6 +68,15 @@ impl Peer {
 
     /// QEMU, stopped, with a machine and a VGA of the caller's.
     pub fn qemu_with(arguments: &[String]) -> Self {
+        let mut starts = (0..STARTS).map(|_| Self::try_qemu_with(arguments));
+        let peer = starts.find_map(|started| {
+            let unanswered = |error| eprintln!("QEMU's monitor doesn't answer: {error}");
+            started.map_err(unanswered).ok()
+        });
+        peer.expect("a QEMU that answers")
+    }
+
+    fn try_qemu_with(arguments: &[String]) -> io::Result<Self> {
         let files = tempfile::tempdir().expect("a temporary directory");
         let bios = files.path().join("halt.bin");
         fs::write(&bios, halting_bios()).expect("a BIOS image");
@@ -86,27 +99,23 @@ impl Peer {
             .arg("-bios")
             .arg(bios)
             .args(arguments);
-        Self::start(command, |child| {
-            Some((Monitor::connect(&socket, child), files))
-        })
+        let mut peer = Self::start(command);
+        peer.monitor = Some((Monitor::connect(&socket, &mut peer.child)?, files));
+        Ok(peer)
     }
 
-    fn start(
-        mut command: Command,
-        monitor: impl FnOnce(&mut Child) -> Option<(Monitor, TempDir)>,
-    ) -> Self {
+    fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?} doesn't start: {error}"));
         let input = child.stdin.take().expect("a pipe");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let monitor = monitor(&mut child);
         Self {
             child,
             input,
             output,
-            monitor,
+            monitor: None,
         }
     }
 

@@ -88,6 +88,7 @@ impl Machine {
             .args(guest);
         let mut qemu = Process::start(&mut command, &files.path().join("qemu"));
         let monitor = Monitor::connect(&monitor, &mut qemu.child);
+        let monitor = monitor.expect("a monitor that answers");
         // It's connected: QEMU does that before it opens its monitor.
         let (serial, _) = listener.accept().expect("a connection");
         Self {
