@@ -105,13 +105,14 @@ pub struct Config {
     /// Size of the framebuffer in MiB. `None` is 16, and 8 for `isa-vga`. A value is clamped to
     /// 1-512 and rounded up to a power of two, as QEMU does with `vgamem_mb`.
     pub vram_mib: Option<u32>,
-    /// Whether BAR2 holds an EDID blob (PCI variants only).
+    /// Whether BAR2 holds an EDID blob (PCI variants only). Without effect where there's no BAR2.
     pub edid: bool,
     /// The monitor that the EDID blob describes (PCI variants only).
     pub monitor: Monitor,
     /// Whether there's a BAR2 at all (`VGA` only; `secondary-vga` always has one).
     pub mmio: bool,
-    /// Whether BAR2 holds QEMU's extended registers at 0x600 (PCI variants only).
+    /// Whether BAR2 holds QEMU's extended registers at 0x600 (PCI variants only). Without effect where
+    /// there's no BAR2.
     pub qemu_extended_regs: bool,
     /// Byte order of the framebuffer's direct-colour pixels at creation. A guest changes it through
     /// the extended registers; a reset doesn't.

@@ -2,6 +2,8 @@
 
 //! Which parts of a picture changed.
 
+use std::fmt;
+
 use crate::scanout::Size;
 
 /// A rectangle of pixels on a surface.
@@ -63,10 +65,16 @@ impl Rect {
 ///
 /// They hold every pixel that changed, and others: a refresh draws whole lines of graphics, and where more
 /// parts changed than there are rectangles, some are joined.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Damage {
     rects: [Rect; Self::MAX_RECTS],
     len: usize,
+}
+
+impl fmt::Debug for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.rects()).finish()
+    }
 }
 
 impl Damage {

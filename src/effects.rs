@@ -17,7 +17,8 @@ bitflags! {
         /// [`StdVga::scanout`](crate::StdVga::scanout) may answer otherwise than before: a register
         /// changed that the picture depends on. Writes to VRAM don't report it.
         const SCANOUT = 1 << 1;
-        /// The picture's kind, size or pixel format changed.
+        /// The picture's kind, size or pixel format changed. [`StdVga::scanout`](crate::StdVga::scanout)
+        /// has the new one; taking it also makes the mode event ready to be signalled again.
         const MODE = 1 << 2;
     }
 }

@@ -90,7 +90,9 @@ pub enum RefreshError {
 
 /// A slice of dirty words whose length isn't that of the bitmap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a dirty bitmap of {given} words was given, but VRAM has {needed} words of pages")]
+#[error(
+    "a dirty bitmap of {given} words was given, but this VRAM needs {needed} (`Vram::dirty_words`)"
+)]
 pub struct BitmapLengthError {
     /// Length of the slice given, in 64-bit words.
     pub given: usize,
@@ -161,7 +163,8 @@ pub enum Allowed {
     Range(RangeInclusive<u64>),
     /// Values with no other bits set than these.
     Bits(u64),
-    /// This value alone, as other fields and the configuration are.
+    /// No other than what a device has there: a constant, or what it would make of this and the other
+    /// fields.
     Value(u64),
 }
 
@@ -172,7 +175,7 @@ impl fmt::Display for Allowed {
                 write!(f, "{:#x} to {:#x} are allowed", range.start(), range.end())
             }
             Self::Bits(bits) => write!(f, "only bits {bits:#x} may be set"),
-            Self::Value(value) => write!(f, "it must be {value:#x} here"),
+            Self::Value(value) => write!(f, "a device would have {value:#x} there"),
         }
     }
 }

@@ -115,8 +115,9 @@ pub struct Mappings {
     pub mmio: Option<MappedRange>,
     /// The option ROM, read-only: [`StdVga::rom`](crate::StdVga::rom) has the bytes.
     pub rom: Option<MappedRange>,
-    /// The part of the 0xa0000 window that may be mapped as RAM. Mapping it is an optimisation:
-    /// accesses that trap are answered just the same.
+    /// The part of the 0xa0000 window that may be mapped as RAM: with chain 4 and all planes, as mode 13h
+    /// and DISPI modes of 8 bits a pixel and more have them; another DISPI bank is another part of VRAM.
+    /// Mapping it is an optimisation: accesses that trap are answered just the same.
     pub window: Option<WindowRam>,
 }
 

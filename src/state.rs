@@ -50,7 +50,7 @@
 //!
 //! With the feature `serde`, states are serialized in any format. [`State::version`] comes first; it rises
 //! whenever a field is added, dropped, or comes to mean something else. Older versions are read: a field
-//! that they lack gets the value that devices had in effect then. (Formats without names of fields can't
+//! that version 1 lacks may be missing, and gets the value that devices had in effect then. (Formats without names of fields can't
 //! tell that one is missing: JSON and CBOR can, say.) Newer versions are refused, and so are fields that
 //! aren't known, for a guest mustn't run on with half of its state.
 //!

@@ -2,6 +2,7 @@
 
 //! A text screen read as text: characters, attributes and the cursor's place.
 
+use std::fmt;
 use std::ops::Range;
 
 use vm_memory::bitmap::Bitmap;
@@ -10,16 +11,50 @@ use crate::planes::GROUP_BYTES;
 use crate::scanout::{Cursor, Mode, Scanout, TextMode};
 use crate::vram::Vram;
 
+/// Code page 437, which PCs' fonts have, with the pictures of its control characters. Characters 0 and 255
+/// look like blanks.
+#[rustfmt::skip]
+const CODE_PAGE_437: [char; 256] = [
+    ' ', '☺', '☻', '♥', '♦', '♣', '♠', '•', '◘', '○', '◙', '♂', '♀', '♪', '♫', '☼',
+    '►', '◄', '↕', '‼', '¶', '§', '▬', '↨', '↑', '↓', '→', '←', '∟', '↔', '▲', '▼',
+    ' ', '!', '"', '#', '$', '%', '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/',
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ':', ';', '<', '=', '>', '?',
+    '@', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O',
+    'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', '[', '\\', ']', '^', '_',
+    '`', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o',
+    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '{', '|', '}', '~', '⌂',
+    'Ç', 'ü', 'é', 'â', 'ä', 'à', 'å', 'ç', 'ê', 'ë', 'è', 'ï', 'î', 'ì', 'Ä', 'Å',
+    'É', 'æ', 'Æ', 'ô', 'ö', 'ò', 'û', 'ù', 'ÿ', 'Ö', 'Ü', '¢', '£', '¥', '₧', 'ƒ',
+    'á', 'í', 'ó', 'ú', 'ñ', 'Ñ', 'ª', 'º', '¿', '⌐', '¬', '½', '¼', '¡', '«', '»',
+    '░', '▒', '▓', '│', '┤', '╡', '╢', '╖', '╕', '╣', '║', '╗', '╝', '╜', '╛', '┐',
+    '└', '┴', '┬', '├', '─', '┼', '╞', '╟', '╚', '╔', '╩', '╦', '╠', '═', '╬', '╧',
+    '╨', '╤', '╥', '╙', '╘', '╒', '╓', '╫', '╪', '┘', '┌', '█', '▄', '▌', '▐', '▀',
+    'α', 'ß', 'Γ', 'π', 'Σ', 'σ', 'µ', 'τ', 'Φ', 'Θ', 'Ω', 'δ', '∞', 'φ', 'ε', '∩',
+    '≡', '±', '≥', '≤', '⌠', '⌡', '÷', '≈', '°', '∙', '·', '√', 'ⁿ', '²', '■', '\u{a0}',
+];
+
 /// A character cell, as the guest wrote it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cell {
-    /// The character's number in the font that the guest loaded: code page 437, as a rule.
+    /// The character's number in the font that the guest loaded.
     pub character: u8,
     /// Colours: foreground in bits 3:0, background in bits 6:4 (7:4 where nothing blinks).
     pub attribute: u8,
 }
 
+impl Cell {
+    /// The character in Unicode, if the guest's font is that of code page 437, as firmware loads it. Number
+    /// 0 is a blank.
+    #[expect(clippy::indexing_slicing, reason = "there are 256 characters")]
+    pub fn to_char(self) -> char {
+        CODE_PAGE_437[usize::from(self.character)]
+    }
+}
+
 /// The characters on a text screen: for logs, for tests, and for those who can't see it.
+///
+/// Displayed, it's their rows as lines of Unicode ([`Cell::to_char`]), without the blanks at their ends
+/// and below the last one.
 ///
 /// ```
 /// use stdvga::{Config, StdVga};
@@ -33,8 +68,8 @@ pub struct Cell {
 ///
 /// let screen = vga.scanout().text(vga.vram()).ok_or("no text")?;
 /// assert_eq!((screen.columns, screen.rows), (2, 1));
-/// let row: String = screen.row(0).iter().map(|cell| char::from(cell.character)).collect();
-/// assert_eq!(row, "Hi");
+/// assert_eq!(screen.row(0)[1].attribute, 0x07);
+/// assert_eq!(screen.to_string(), "Hi");
 /// # Ok(())
 /// # }
 /// ```
@@ -54,6 +89,18 @@ impl TextScreen {
     pub fn row(&self, row: u32) -> &[Cell] {
         let mut rows = self.cells.chunks(self.columns.max(1) as usize);
         rows.nth(row as usize).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for TextScreen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        for row in self.cells.chunks(self.columns.max(1) as usize) {
+            let line: String = row.iter().map(|cell| cell.to_char()).collect();
+            text += line.trim_end_matches([' ', '\u{a0}']);
+            text.push('\n');
+        }
+        f.write_str(text.trim_end_matches('\n'))
     }
 }
 

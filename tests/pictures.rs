@@ -302,6 +302,23 @@ fn the_text_screen_can_be_read_as_text() {
 }
 
 #[test]
+fn a_text_screen_displays_as_lines_of_unicode_without_blanks_at_their_ends() {
+    let mut guest = text_guest(Config::default());
+    let displayed = |guest: &Guest| {
+        let text = guest.vga.scanout().text(guest.vga.vram());
+        text.expect("a text mode").to_string()
+    };
+    assert_eq!(displayed(&guest), "", "nothing but zeros");
+    // A frame of code page 437, a control character, and blanks of three kinds.
+    for (row, line) in [(1, b"\xc9\xcd\xbb \x01 \0\xff"), (3, b"end  \0  ")] {
+        for (column, character) in (0..).zip(line) {
+            guest.write_cell(column, row, *character, 0x07);
+        }
+    }
+    assert_eq!(displayed(&guest), "\n╔═╗ ☺\n\nend");
+}
+
+#[test]
 fn a_text_cursor_behind_the_last_column_is_nowhere() {
     let mut guest = text_guest(Config::default());
     guest.crtc(OFFSET, 50); // 100 cells, of which 80 show

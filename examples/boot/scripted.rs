@@ -48,8 +48,8 @@ mod tests {
 
     use super::*;
     use crate::cmos::Cmos;
+    use crate::demo;
     use crate::fw_cfg::FwCfg;
-    use crate::{demo, terminal};
 
     #[test]
     fn the_demo_shows_a_text_screen_before_its_picture() {
@@ -68,7 +68,8 @@ mod tests {
         run(&mut board, picture, |_| {});
         screens.extend(board.vga.scanout().text(&vram));
         assert_eq!(screens.len(), 1, "a text screen, and then a picture");
-        let lines = terminal::lines(&screens[0]);
+        let text = screens[0].to_string();
+        let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[2], "    STDVGA");
         assert_eq!(lines[5], "    NO FIRMWARE TOOK PART.");
     }

@@ -15,13 +15,13 @@ use stdvga::{Dirty, Scanout, Vram};
 use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler};
 
 use crate::board::Board;
+use crate::demo;
 use crate::embedded;
 use crate::kvm::{self, Vcpu};
 use crate::machine::{self, Machine, Signals, Stop};
 use crate::outcome::{End, Options, Outcome, Start, Until};
 use crate::screen::display::Display;
 use crate::screen::vnc::Viewers;
-use crate::{demo, terminal};
 
 /// How often the display thread looks at the VGA.
 const FRAME: Duration = Duration::from_millis(40);
@@ -110,11 +110,9 @@ fn describe(stop: Stop) -> Result<&'static str, String> {
 }
 
 fn shows(scanout: &Scanout, vram: &Vram, wanted: &str) -> bool {
-    scanout.text(vram).is_some_and(|text| {
-        terminal::lines(&text)
-            .iter()
-            .any(|line| line.contains(wanted))
-    })
+    scanout
+        .text(vram)
+        .is_some_and(|text| text.to_string().contains(wanted))
 }
 
 /// The display thread's side.
@@ -197,7 +195,7 @@ impl Watch<'_> {
     /// A blank text screen is no picture yet, even where its cursor is on.
     fn shows_something(&self, scanout: &Scanout) -> bool {
         match scanout.text(self.vram) {
-            Some(text) => !terminal::lines(&text).is_empty(),
+            Some(text) => !text.to_string().is_empty(),
             None => !self.display.picture.is_black(),
         }
     }

@@ -53,6 +53,13 @@ fn put(values: impl IntoIterator<Item = u8>, data: &mut [u8]) {
 impl<B: Bitmap> StdVga<B> {
     /// Reads from BAR2 at `offset` bytes from its start.
     ///
+    /// | offset | what is there |
+    /// | --- | --- |
+    /// | 0x000-0x17f | the EDID blob, read-only ([`Config::edid`](crate::Config::edid)) |
+    /// | 0x400-0x41f | the ports 0x3c0-0x3df, a byte each |
+    /// | 0x500-0x515 | DISPI registers 0 to 10, a word each: 1 width, 2 height, 3 bits a pixel, 4 enable, 5 bank, 6 virtual width, 8 and 9 offsets |
+    /// | 0x600-0x607 | the length of this block, and the byte order of the framebuffer ([`Config::qemu_extended_regs`](crate::Config::qemu_extended_regs)) |
+    ///
     /// Any length goes: the access is cut into naturally aligned pieces of at most 4 bytes, ascending.
     /// Holes, and everything where the device has no BAR2, read all ones.
     pub fn mmio_read(&mut self, offset: u64, data: &mut [u8]) {

@@ -362,7 +362,7 @@ fn a_bitmap_of_the_wrong_length_is_refused_and_nothing_drawn() {
     assert_eq!(refused, Err(RefreshError::Dirty(error)));
     assert_eq!(
         error.to_string(),
-        "a dirty bitmap of 63 words was given, but VRAM has 64 words of pages"
+        "a dirty bitmap of 63 words was given, but this VRAM needs 64 (`Vram::dirty_words`)"
     );
     let drawn = monitor.pixels.iter().position(|p| *p != UNTOUCHED);
     assert_eq!(drawn, None, "the first pixel that was drawn");

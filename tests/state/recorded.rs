@@ -272,14 +272,12 @@ fn expect_other(idle: &Value, state: &Value, name: &str) {
 
 #[test]
 fn a_newer_version_is_refused_before_its_fields_are_looked_at() {
-    let json = r#"{"version":2,"planes":[]}"#;
-    let error = serde_json::from_str::<State>(json).expect_err("a newer version");
-    assert!(
-        error
-            .to_string()
-            .starts_with("the state has version 2, but versions 1 to 1 are known"),
-        "{error}"
-    );
+    let known = State::VERSION;
+    let newer = known + 1;
+    let json = format!(r#"{{"version":{newer},"planes":[]}}"#);
+    let error = serde_json::from_str::<State>(&json).expect_err("a newer version");
+    let message = format!("the state has version {newer}, but versions 1 to {known} are known");
+    assert!(error.to_string().starts_with(&message), "{error}");
 }
 
 #[test]
@@ -303,6 +301,10 @@ fn fields(value: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Fields that were added after version 1, with `serde(default)`: paths, such as `/dispi/index`. They may be
+/// missing in states of any version.
+const ADDED: [&str; 0] = [];
+
 #[test]
 fn a_field_that_is_missing_is_refused() {
     let mut machine = machine();
@@ -312,6 +314,9 @@ fn a_field_that_is_missing_is_refused() {
     fields(&state, "", &mut paths);
     assert!(paths.len() > 50, "{paths:?}");
     for path in paths {
+        if ADDED.contains(&path.as_str()) {
+            continue;
+        }
         let mut state = state.clone();
         let (parent, field) = path.rsplit_once('/').expect("a path");
         let parent = state.pointer_mut(parent).and_then(Value::as_object_mut);
