@@ -74,7 +74,7 @@ pub enum Mode {
     Graphics(GraphicsMode),
 }
 
-/// A text mode's geometry, fonts and cursor.
+/// A text mode's geometry and cursor. What only drawing needs of it isn't public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TextMode {
@@ -92,10 +92,10 @@ pub struct TextMode {
     pub cursor: Option<Cursor>,
     /// VRAM bytes where the fonts start: for attributes with bit 3 clear, and set (Sequencer 0x03). Line
     /// `y` of character `c` is the byte `128 * c + 4 * y + 2` behind that.
-    pub fonts: [u32; 2],
+    pub(crate) fonts: [u32; 2],
     /// Whether characters 0xb0-0xdf repeat their eighth dot in the ninth (Attribute Controller 0x10, bit
     /// 2). Hardware starts at 0xc0; QEMU does as this.
-    pub line_graphics: bool,
+    pub(crate) line_graphics: bool,
     /// Whether bit 7 of an attribute makes the character blink: Attribute Controller 0x10, bit 3, where
     /// [`Config::text_blink`](crate::Config::text_blink) lets it.
     pub blink: bool,
@@ -103,7 +103,7 @@ pub struct TextMode {
     pub layout: Layout,
 }
 
-/// A graphics mode's geometry and pixel format.
+/// A graphics mode's geometry and pixel format. What only drawing needs of it isn't public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GraphicsMode {
@@ -114,16 +114,16 @@ pub struct GraphicsMode {
     /// DISPI's BPP).
     pub format: Format,
     /// The planes that show, in formats that have planes: plane 0 is bit 0 (Attribute Controller 0x12).
-    pub planes: u8,
+    pub(crate) planes: u8,
     /// How many lines show each row before the next, 1 to 64 (CRTC 0x09).
-    pub row_repeat: u32,
+    pub(crate) row_repeat: u32,
     /// How far rows are shifted to the left, 0 to 7 (Attribute Controller 0x13), and 0 in DISPI modes.
     ///
     /// In planar and CGA formats these are pixels, before they're doubled. In 256-colour modes every two
     /// are four pixels of VRAM, and one in rows that reach VGA's last address, as in QEMU.
-    pub panning: u32,
+    pub(crate) panning: u32,
     /// Whether the shift ends at the line compare (Attribute Controller 0x10, bit 5).
-    pub panning_reset: bool,
+    pub(crate) panning_reset: bool,
     /// The bits of an address that the two low bits of the row counter take the place of, where they
     /// do: so CGA and Hercules lay out their rows (CRTC 0x17).
     pub(crate) folded: [Option<u32>; 2],
