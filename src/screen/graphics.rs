@@ -77,9 +77,8 @@ impl Renderer {
 
     fn draw_all<B: Bitmap>(&mut self, frame: &mut Frame<'_, '_, B>, mode: &GraphicsMode) -> Damage {
         self.shown = Vec::new();
-        for row in &self.rows.rows {
-            self.pen.draw(frame, mode, row, self.rows.wrap);
-        }
+        let Rows { rows, wrap, .. } = &self.rows;
+        self.pen.draw_rows(frame, mode, rows.iter(), *wrap);
         Damage::whole(mode.size)
     }
 
@@ -106,10 +105,11 @@ impl Renderer {
             if !dirty.touches(band.clone()) {
                 continue;
             }
-            for row in rows.iter().filter(|row| row.is_dirty(dirty, *wrap)) {
-                self.pen.draw(frame, mode, row, *wrap);
-                damage.add_lines(row.line, row.lines, mode.size.width);
-            }
+            let rows = rows
+                .iter()
+                .filter(|row| row.is_dirty(dirty, *wrap))
+                .inspect(|row| damage.add_lines(row.line, row.lines, mode.size.width));
+            self.pen.draw_rows(frame, mode, rows, *wrap);
         }
         damage
     }
@@ -160,6 +160,31 @@ impl Pen {
             palette: Palette::new(&[0; 256]),
             bytes: Vec::new(),
             indices: Vec::new(),
+        }
+    }
+
+    /// Draws rows. Those that follow one another in VRAM and on the surface, pixel by pixel, are drawn as one.
+    fn draw_rows<'a, B: Bitmap>(
+        &mut self,
+        frame: &mut Frame<'_, '_, B>,
+        mode: &GraphicsMode,
+        rows: impl Iterator<Item = &'a Row>,
+        wrap: u32,
+    ) {
+        let has_gaps = frame.surface.stride != mode.size.width as usize;
+        let joins = !has_gaps && pixel(mode.format, &self.palette).is_some();
+        let mut waiting: Option<Row> = None;
+        for row in rows {
+            if let Some(joined) = waiting.and_then(|before| before.join(row, wrap))
+                && joins
+            {
+                waiting = Some(joined);
+            } else if let Some(before) = waiting.replace(*row) {
+                self.draw(frame, mode, &before, wrap);
+            }
+        }
+        if let Some(last) = waiting {
+            self.draw(frame, mode, &last, wrap);
         }
     }
 
@@ -239,7 +264,8 @@ impl Pen {
     }
 }
 
-/// Draws the lines of a row of pixels.
+/// Draws the lines of a row of pixels, or the line of each of several rows that were joined.
+#[expect(clippy::arithmetic_side_effects, reason = "a pixel has a byte or more")]
 fn draw_pixels<B: Bitmap>(
     frame: &mut Frame<'_, '_, B>,
     mode: &GraphicsMode,
@@ -250,7 +276,8 @@ fn draw_pixels<B: Bitmap>(
     let tier = frame.tier;
     let Row { line, lines, .. } = *row;
     let draw = |line: &mut [u32]| tier.row(pixel, bytes, line);
-    frame.surface.draw_lines(line, lines, mode.size.width, draw);
+    let width = row.len / mode.format.bytes_per_pixel();
+    frame.surface.draw_lines(line, lines, width, draw);
 }
 
 /// What each pixel of a format is, if it's one or more whole bytes.

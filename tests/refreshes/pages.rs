@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
-use stdvga::{BitmapLengthError, Dirty, Rect, RefreshError, Surface};
+use rand::prelude::*;
+use rand::rngs::SmallRng;
+use stdvga::{BitmapLengthError, Config, Dirty, Rect, RefreshError, Screen, Surface};
 
 use super::driver::{
     ATTRIBUTE_MODE_CONTROL, BLINK, COLOR_PLANE_ENABLE, CURSOR_END, CURSOR_LOCATION_LOW,
     CURSOR_START, DAC_8BIT, ENABLE, ENABLED, Guest, LINE_GRAPHICS, Monitor, OVERFLOW,
-    VERTICAL_DISPLAY_END,
+    VERTICAL_DISPLAY_END, Y_OFFSET,
 };
 use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect, shown};
 
@@ -369,4 +371,68 @@ fn a_bitmap_of_the_wrong_length_is_refused_and_nothing_drawn() {
 
     monitor.refresh_where(&mut guest, Dirty::Pages(&words), 0);
     assert_eq!(monitor.pixel(0, 0), 0x03_02_01, "the screen goes on");
+}
+
+/// Rows that lie side by side, in VRAM and on the surface, are drawn as one. A surface with room between its
+/// lines has them drawn one by one.
+#[test]
+fn rows_side_by_side_are_drawn_as_each_by_itself() {
+    let mut rng = SmallRng::seed_from_u64(1);
+    for (bpp, bytes) in [(8, 1), (15, 2), (16, 2), (24, 3), (32, 4)] {
+        // 300 lines of 256 pixels, from VRAM's first byte on, and up to its last line.
+        let lines = (1_u32 << 20) / (256 * bytes);
+        for first_line in [0, lines as u16 - 300] {
+            let mut guest = Guest::with(Config {
+                vram_mib: Some(1),
+                ..Config::default()
+            });
+            guest.vbe_mode(256, 300, bpp);
+            guest.dispi(Y_OFFSET, first_line);
+            guest.expect_dispi(Y_OFFSET, first_line);
+            let mut content = vec![0; guest.vga.vram().len() as usize];
+            rng.fill_bytes(&mut content);
+            guest.vram_write(0, &content);
+            let scanout = guest.vga.scanout();
+            let size = Screen::new().size(&scanout);
+            let (width, height) = (size.width as usize, size.height as usize);
+
+            let mut displays = [width, width + 5].map(|stride| {
+                let pixels = vec![UNTOUCHED; stride * height];
+                (Screen::new(), stride, pixels)
+            });
+            // All of it, and then what a few changed pages show: side by side, and alone.
+            let mut words = vec![u64::MAX; guest.vga.vram().dirty_words()];
+            for round in 0..3 {
+                let drawn = displays.each_mut().map(|(screen, stride, pixels)| {
+                    let surface = Surface {
+                        pixels,
+                        stride: *stride,
+                    };
+                    let dirty = Dirty::Pages(&words);
+                    let (vram, now) = (guest.vga.vram(), Duration::ZERO);
+                    let damage = screen.refresh(&scanout, vram, dirty, now, surface);
+                    let lines = pixels.chunks(*stride).flat_map(|line| &line[..width]);
+                    let picture: Vec<u32> = lines.copied().collect();
+                    (damage.expect("room").rects().to_vec(), picture)
+                });
+                let [joined, alone] = drawn;
+                assert_eq!(
+                    joined.0, alone.0,
+                    "{bpp} bpp from line {first_line}, round {round}"
+                );
+                assert!(
+                    joined.1 == alone.1,
+                    "{bpp} bpp from line {first_line}, round {round}: other pixels"
+                );
+                words.fill(0);
+                let mut changed = [0; 4000];
+                rng.fill_bytes(&mut changed);
+                for page in [3, 4, 5, 9, 18] {
+                    let first = u64::from(256 * bytes * u32::from(first_line) / 4096);
+                    guest.vram_write(4096 * (first + page) + 17, &changed);
+                }
+                words.copy_from_slice(&guest.take_dirty());
+            }
+        }
+    }
 }

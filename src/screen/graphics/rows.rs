@@ -120,6 +120,18 @@ impl Row {
         }
     }
 
+    /// This row, or several that were joined, with `next` behind it, where that has the next bytes of VRAM.
+    /// No pitch is less than a row of whole bytes, so it's the next line's.
+    pub fn join(&self, next: &Self, wrap: u32) -> Option<Self> {
+        let joined = Self {
+            len: self.len.checked_add(next.len)?,
+            ..*self
+        };
+        let follows = self.start.checked_add(self.len) == Some(next.start);
+        let is_linear = joined.start.checked_add(joined.len)? <= wrap;
+        (self.lines == 1 && next.lines == 1 && follows && is_linear).then_some(joined)
+    }
+
     /// Its part of VRAM: all up to `wrap` where it wraps there.
     #[expect(
         clippy::arithmetic_side_effects,
