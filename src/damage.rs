@@ -1,10 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Which parts of a picture changed.
+//! Sizes and rectangles of pixels, and which of a picture changed.
 
 use std::fmt;
 
-use crate::scanout::Size;
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Size {
+    /// Pixels in a line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+}
+
+impl Size {
+    /// Width times height.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a product of two 32-bit numbers"
+    )]
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
 
 /// A rectangle of pixels on a surface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -117,7 +117,7 @@ mod window;
 
 pub use config::{ByteOrder, Clock, Config, Monitor, Retrace};
 pub use counters::{Accesses, Counters};
-pub use damage::{Damage, Rect};
+pub use damage::{Damage, Rect, Size};
 pub use device::StdVga;
 pub use dirty::{Dirty, DirtyBitmap};
 pub use effects::Effects;
@@ -126,9 +126,7 @@ pub use error::{
 };
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
 pub use pci::{BAR2_BYTES, Bar};
-pub use scanout::{
-    Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, Size, TextMode,
-};
+pub use scanout::{Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, TextMode};
 pub use screen::{Kernels, Screen, Surface};
 pub use state::State;
 pub use text::{Cell, TextScreen};

@@ -11,6 +11,7 @@ mod direct;
 use std::fmt;
 
 use crate::config::ByteOrder;
+use crate::damage::Size;
 use crate::planes::GROUP_BYTES;
 
 pub(crate) use decode::shape;
@@ -24,32 +25,6 @@ pub(crate) const FONT_BYTES: usize = 256 * GLYPH_LINES * GROUP_BYTES;
 pub(crate) const MAX_CELLS: u32 = 16_000;
 /// VGA's own address space in VRAM bytes: four planes of 64 KiB.
 pub(crate) const VGA_BYTES: u32 = 256 << 10;
-
-/// Width and height in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Size {
-    /// Pixels in a line.
-    pub width: u32,
-    /// Lines.
-    pub height: u32,
-}
-
-impl Size {
-    /// Width times height.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "a product of two 32-bit numbers"
-    )]
-    pub fn pixels(&self) -> u64 {
-        u64::from(self.width) * u64::from(self.height)
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
-    }
-}
 
 /// What the screen shows: a small copy of all that the picture depends on, but VRAM.
 ///

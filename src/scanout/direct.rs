@@ -4,8 +4,8 @@
 
 use vm_memory::bitmap::Bitmap;
 
-use super::{GraphicsMode, Mode, Scanout, Size};
-use crate::damage::Damage;
+use super::{GraphicsMode, Mode, Scanout};
+use crate::damage::{Damage, Size};
 use crate::dirty::{BAND, any_dirty, check_words};
 use crate::error::BitmapLengthError;
 use crate::vram::Vram;

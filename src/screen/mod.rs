@@ -14,10 +14,10 @@ use std::time::Duration;
 use vm_memory::bitmap::Bitmap;
 
 use self::kernels::Tier;
-use crate::damage::Damage;
+use crate::damage::{Damage, Size};
 use crate::dirty::Dirty;
 use crate::error::RefreshError;
-use crate::scanout::{GraphicsMode, Mode, Scanout, Size};
+use crate::scanout::{GraphicsMode, Mode, Scanout};
 use crate::text::lies_in;
 use crate::vram::Vram;
 

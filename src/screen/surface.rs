@@ -2,8 +2,8 @@
 
 //! Where pictures are drawn.
 
+use crate::damage::Size;
 use crate::error::SurfaceError;
-use crate::scanout::Size;
 
 /// Where a picture is drawn: the caller's memory, 0x00RRGGBB in a 32-bit pixel (DRM's `XRGB8888` on a
 /// little-endian host).

@@ -13,10 +13,10 @@ use self::copy::PageCopy;
 use self::marks::Marks;
 use super::Frame;
 use super::kernels::Glyph;
-use crate::damage::{Damage, Rect};
+use crate::damage::{Damage, Rect, Size};
 use crate::dirty::Dirty;
 use crate::planes::Group;
-use crate::scanout::{Cursor, FONT_BYTES, GLYPH_LINES, Size, TextMode};
+use crate::scanout::{Cursor, FONT_BYTES, GLYPH_LINES, TextMode};
 use crate::text;
 use crate::vram::Vram;
 

@@ -239,7 +239,8 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scanout::{Layout, Size};
+    use crate::damage::Size;
+    use crate::scanout::Layout;
 
     fn mode(height: u32, row_repeat: u32) -> GraphicsMode {
         GraphicsMode {
