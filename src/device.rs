@@ -96,7 +96,7 @@ impl StdVga {
     }
 }
 
-impl<B: Bitmap> StdVga<B> {
+impl<B: Bitmap + 'static> StdVga<B> {
     /// Builds a device on the caller's memory: a memfd shared with another process, say, or a region
     /// of a guest's memory.
     ///

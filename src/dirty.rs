@@ -2,6 +2,7 @@
 
 //! Which pages of VRAM were written, and where that is known from.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -95,8 +96,16 @@ pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {
 
 /// Which pages were written since the marks were last drained: one bit a page, bit 0 of word 0 first.
 ///
-/// This is the layout of KVM's dirty log, so that both can be collected in one slice. Marking a page
-/// that is marked already costs a load and no atomic read-modify-write.
+/// # Who may mark
+///
+/// Anyone, on any thread and at any time: the device, clones of its [`Vram`](crate::Vram), and other
+/// devices' DMA into a region that [`StdVga::with_vram`](crate::StdVga::with_vram) took. A write whose
+/// bytes [`StdVga::drain_dirty`](crate::StdVga::drain_dirty) came too early for is marked when that
+/// returns, or later: no mark is lost. A mark costs an atomic read-modify-write.
+///
+/// The device itself pays less. It marks with a load first, and leaves a page alone that is marked
+/// already. That is safe because the marks are drained through the device alone, as `&mut`: it can't
+/// write meanwhile. Therefore one bitmap must not serve two devices.
 #[derive(Debug, Default)]
 pub struct DirtyBitmap {
     words: Box<[AtomicU64]>,
@@ -112,9 +121,18 @@ impl DirtyBitmap {
         len.div_ceil(Self::PAGE_SIZE).div_ceil(Self::PAGES_PER_WORD)
     }
 
-    /// Marks a page, where there's one of that number.
+    /// Marks a page, if there's one of that number, while others may mark and drain.
     #[inline]
     fn mark(&self, page: usize) {
+        if let Some(word) = self.words.get(page / Self::PAGES_PER_WORD) {
+            word.fetch_or(1 << (page % Self::PAGES_PER_WORD), Ordering::Release);
+        }
+    }
+
+    /// Marks the page at byte `offset`, if there's one there, while nobody drains.
+    #[inline]
+    fn mark_undrained(&self, offset: usize) {
+        let page = offset / Self::PAGE_SIZE;
         if let Some(word) = self.words.get(page / Self::PAGES_PER_WORD) {
             let mark = 1 << (page % Self::PAGES_PER_WORD);
             if word.load(Ordering::Relaxed) & mark == 0 {
@@ -125,8 +143,8 @@ impl DirtyBitmap {
 
     /// Moves the marks into `words`: ORs them in, and clears them here.
     ///
-    /// Only for where nobody writes meanwhile: a write that runs at the same time may find its page still
-    /// marked, and leave no mark of its own.
+    /// The device must not write meanwhile: it may find its page still marked, and leave no mark of its
+    /// own.
     pub(crate) fn drain_into(&self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
         check_words(words, self.words.len())?;
         for (word, marks) in words.iter_mut().zip(&self.words) {
@@ -136,6 +154,15 @@ impl DirtyBitmap {
             }
         }
         Ok(())
+    }
+}
+
+/// Marks a page that the device wrote, at byte `offset`: with a load first, where the device alone drains.
+#[inline]
+pub(crate) fn mark_by_device<B: Bitmap + 'static>(bitmap: &B, offset: usize, len: usize) {
+    match (bitmap as &dyn Any).downcast_ref::<DirtyBitmap>() {
+        Some(bitmap) => bitmap.mark_undrained(offset),
+        None => bitmap.mark_dirty(offset, len),
     }
 }
 

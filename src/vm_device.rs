@@ -55,7 +55,7 @@ pub struct BusVga<B: Bitmap = DirtyBitmap> {
     effects: Effects,
 }
 
-impl<B: Bitmap> BusVga<B> {
+impl<B: Bitmap + 'static> BusVga<B> {
     /// Puts a device on buses.
     pub fn new(vga: StdVga<B>) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl<B: Bitmap> BusVga<B> {
     }
 }
 
-impl<B: Bitmap> MutDevicePio for BusVga<B> {
+impl<B: Bitmap + 'static> MutDevicePio for BusVga<B> {
     fn pio_read(&mut self, base: PioAddress, offset: PioAddressOffset, data: &mut [u8]) {
         self.vga.port_read(base.0.wrapping_add(offset), data);
     }
@@ -83,7 +83,7 @@ impl<B: Bitmap> MutDevicePio for BusVga<B> {
     }
 }
 
-impl<B: Bitmap> MutDeviceMmio for BusVga<B> {
+impl<B: Bitmap + 'static> MutDeviceMmio for BusVga<B> {
     fn mmio_read(&mut self, base: MmioAddress, offset: MmioAddressOffset, data: &mut [u8]) {
         self.vga.memory_read(address(base, offset), data);
     }

@@ -6,12 +6,13 @@
 //! address*.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use vm_memory::bitmap::{BS, Bitmap};
 use vm_memory::{MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::config::{MAX_VRAM_MIB, MIB};
-use crate::dirty::DirtyBitmap;
+use crate::dirty::{DirtyBitmap, mark_by_device};
 use crate::error::ConfigError;
 
 /// The framebuffer (VRAM): a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
@@ -105,7 +106,10 @@ impl<B: Bitmap> Vram<B> {
         }
     }
 
-    /// Writes from byte `offset` on. What lies behind the end is ignored.
+    /// Writes from byte `offset` on. What lies past the end is ignored.
+    ///
+    /// The pages are marked after they were written, so that whoever drains the marks sees the bytes. No
+    /// mark is lost, whatever else writes or drains at the same time ([`DirtyBitmap`]).
     pub fn write(&self, offset: u64, data: &[u8]) {
         let (inside, _) = data.split_at(self.bytes_inside(offset, data.len()));
         if let Some(slice) = self.slice(offset, inside.len()) {
@@ -145,42 +149,57 @@ impl<B: Bitmap> Vram<B> {
         byte.map_or(0xff, |byte| byte.load())
     }
 
-    /// Stores the byte at `address`, which wraps at the end.
-    #[inline]
-    pub(crate) fn set_byte(&self, address: u32, value: u8) {
-        if let Ok(byte) = self.region.get_ref::<u8>((address & self.mask) as usize) {
-            byte.store(value);
-        }
-    }
-
-    /// The group at planar address `address`, plane 0 in the low byte, where it's inside.
+    /// The group at planar address `address`, plane 0 in the low byte, if it's inside.
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window behind it"
+        reason = "a planar address lies in VRAM or one window past it, times four at most"
     )]
     pub(crate) fn group(&self, address: u32) -> Option<u32> {
         let planes = self.region.get_ref::<u32>(address as usize * 4).ok()?;
         Some(u32::from_le(planes.load()))
     }
 
-    /// Replaces the group at planar address `address`, where it's inside.
+    /// How many of `len` bytes from `offset` on lie inside.
+    fn bytes_inside(&self, offset: u64, len: usize) -> usize {
+        let left = self.len().saturating_sub(offset);
+        usize::try_from(left).map_or(len, |left| left.min(len))
+    }
+}
+
+/// What only the device writes by: it must be held exclusively. The marks rely on that
+/// ([`DirtyBitmap`]).
+impl<B: Bitmap + 'static> Vram<B> {
+    /// Stores the byte at `address`, which wraps at the end.
     #[inline]
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window behind it"
-    )]
-    pub(crate) fn update_group(&self, address: u32, update: impl FnOnce(u32) -> u32) {
-        if let Ok(planes) = self.region.get_ref::<u32>(address as usize * 4) {
-            planes.store(update(u32::from_le(planes.load())).to_le());
+    pub(crate) fn set_byte(&self, address: u32, value: u8) {
+        let offset = (address & self.mask) as usize;
+        if let Ok(byte) = self.region.get_atomic_ref::<AtomicU8>(offset) {
+            byte.store(value, Ordering::Relaxed);
+            mark_by_device(self.region.bitmap(), offset, 1);
         }
     }
 
-    /// Replaces the groups at `N` planar addresses from `address` on, where all of them are inside.
+    /// Replaces the group at planar address `address`, if it's inside.
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window behind it"
+        reason = "a planar address lies in VRAM or one window past it, times four at most"
+    )]
+    pub(crate) fn update_group(&self, address: u32, update: impl FnOnce(u32) -> u32) {
+        let offset = address as usize * 4;
+        if let Ok(planes) = self.region.get_atomic_ref::<AtomicU32>(offset) {
+            let old = u32::from_le(planes.load(Ordering::Relaxed));
+            planes.store(update(old).to_le(), Ordering::Relaxed);
+            mark_by_device(self.region.bitmap(), offset, 4);
+        }
+    }
+
+    /// Replaces the groups at `N` planar addresses from `address` on, if all of them are inside.
+    #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a planar address lies in VRAM or one window past it, times four at most"
     )]
     pub(crate) fn update_groups<const N: usize>(
         &self,
@@ -193,12 +212,6 @@ impl<B: Bitmap> Vram<B> {
             update(&mut planes);
             slice.copy_from(planes.as_flattened());
         }
-    }
-
-    /// How many of `len` bytes from `offset` on lie inside.
-    fn bytes_inside(&self, offset: u64, len: usize) -> usize {
-        let left = self.len().saturating_sub(offset);
-        usize::try_from(left).map_or(len, |left| left.min(len))
     }
 }
 

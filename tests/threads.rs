@@ -6,13 +6,16 @@ mod driver;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{env, thread};
 
 use driver::*;
 use rand::prelude::*;
-use stdvga::{Dirty, Screen, Surface, Variant, Vram};
-use vm_memory::{Bytes, VolatileMemory};
+use stdvga::{Config, Dirty, DirtyBitmap, Screen, StdVga, Surface, Variant, Vram};
+use vm_memory::{
+    Address, Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestRegionMmap,
+    VolatileMemory,
+};
 
 /// The largest picture that a mode of the test has.
 const MOST_PIXELS: u64 = 1024 * 768;
@@ -148,4 +151,91 @@ fn an_event_loop_that_waits_for_the_mode_event_sees_the_last_mode() {
             "graphics 1024x768, 32 bpp"
         );
     });
+}
+
+/// Pages that are written before what was marked is compared with what was written.
+const PAGES: u64 = 4096;
+/// Writes to a page in a row. The second one finds the first one's mark, unless that is drained meanwhile.
+const BURST: u64 = 4;
+
+/// The page's first bytes, as a number.
+fn value(vram: &Vram, page: u64) -> u64 {
+    let mut bytes = [0; 8];
+    vram.read(page * DirtyBitmap::PAGE_SIZE as u64, &mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// In how many pages the last write was never marked. A thread writes by `write(page, value)`; meanwhile
+/// the marks are drained, and the pages that they name are looked at.
+///
+/// `STDVGA_WRITES` in the environment is the number of writes.
+fn lost_marks(mut vga: StdVga, write: impl Fn(u64, u64) + Sync) -> usize {
+    let writes = match env::var("STDVGA_WRITES") {
+        Ok(writes) => writes.parse().expect("STDVGA_WRITES is a number"),
+        Err(_) => 200_000,
+    };
+    let vram = vga.vram().clone();
+    let mut words = vec![0; vram.dirty_words()];
+    let mut copy = vec![0; PAGES as usize];
+    let mut lost = 0;
+    for round in 1..=(writes / (PAGES * BURST)).max(1) {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for page in 0..PAGES {
+                    (1..=BURST).for_each(|write_no| write(page, round * BURST + write_no));
+                }
+                done.store(true, Ordering::Release);
+            });
+            let mut was_done = false;
+            while !was_done {
+                was_done = done.load(Ordering::Acquire);
+                vga.drain_dirty(&mut words).expect("as many words");
+                for (word, marks) in words
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(_, marks)| **marks != 0)
+                {
+                    let pages = (0..64).filter(|page| *marks >> page & 1 != 0);
+                    for page in pages.map(|page| word as u64 * 64 + page) {
+                        copy[page as usize] = value(&vram, page);
+                    }
+                    *marks = 0;
+                }
+            }
+        });
+        let pages = (0..PAGES).zip(&copy);
+        lost += pages
+            .filter(|(page, copied)| value(&vram, *page) != **copied)
+            .count();
+    }
+    lost
+}
+
+#[test]
+fn no_mark_of_a_write_through_a_clone_of_the_vram_is_lost() {
+    let vga = StdVga::new(Config::default()).expect("a valid configuration");
+    let vram = vga.vram().clone();
+    let write = |page, value: u64| {
+        vram.write(page * DirtyBitmap::PAGE_SIZE as u64, &value.to_le_bytes());
+    };
+    assert_eq!(lost_marks(vga, write), 0, "pages whose last mark was lost");
+}
+
+#[test]
+fn no_mark_of_another_devices_dma_into_the_vram_is_lost() {
+    const BASE: GuestAddress = GuestAddress(0xe000_0000);
+    let ranges = [(BASE, PAGES as usize * DirtyBitmap::PAGE_SIZE)];
+    let memory: GuestMemoryMmap<DirtyBitmap> =
+        GuestMemoryMmap::from_ranges(&ranges).expect("guest memory");
+    let region = memory.find_region(BASE).map(GuestRegionMmap::get_mmap);
+    let region = region.expect("the region of the framebuffer");
+    let vga = StdVga::with_vram(Config::default(), region).expect("a valid configuration");
+    let write = |page, value: u64| {
+        let address = BASE.unchecked_add(page * DirtyBitmap::PAGE_SIZE as u64);
+        memory
+            .write_slice(&value.to_le_bytes(), address)
+            .expect("the framebuffer can be written");
+    };
+    assert_eq!(lost_marks(vga, write), 0, "pages whose last mark was lost");
 }

@@ -12,7 +12,7 @@ use crate::effects::Effects;
 use crate::pci::{Bar, PciConfig};
 use crate::regs::Touched;
 
-impl<B: Bitmap> StdVga<B> {
+impl<B: Bitmap + 'static> StdVga<B> {
     /// The BARs that the device has, ascending: what a VMM allocates addresses for. None on `isa-vga`.
     ///
     /// Where they are at the moment, [`StdVga::mappings`] tells.

@@ -19,7 +19,7 @@ enum Door {
     Rom(u64),
 }
 
-impl<B: Bitmap> StdVga<B> {
+impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads from the guest physical address `address`: from the 0xa0000 window, BAR2, BAR0 or the ROM,
     /// wherever they are at the moment ([`StdVga::mappings`]).
     ///

@@ -50,7 +50,7 @@ fn put(values: impl IntoIterator<Item = u8>, data: &mut [u8]) {
     }
 }
 
-impl<B: Bitmap> StdVga<B> {
+impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads from BAR2 at `offset` bytes from its start.
     ///
     /// | offset | what is there |

@@ -80,7 +80,7 @@ impl Variant {
     }
 }
 
-impl<B: Bitmap> StdVga<B> {
+impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads one access of 1, 2 or 4 bytes at I/O port `port`.
     ///
     /// Ports that the device doesn't have read all ones, and so do all ports of `secondary-vga`, and

@@ -38,7 +38,7 @@ impl StdVga {
     }
 }
 
-impl<B: Bitmap> StdVga<B> {
+impl<B: Bitmap + 'static> StdVga<B> {
     /// Builds a device from a saved state on the caller's memory, whose contents stay: the region that
     /// the guest's memory was restored to, say.
     ///

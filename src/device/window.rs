@@ -8,7 +8,7 @@ use super::StdVga;
 use crate::counters::count;
 use crate::window::{self, Routes};
 
-impl<B: Bitmap> StdVga<B> {
+impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads from the 0xa0000 window at `offset` bytes from its start.
     ///
     /// Any length goes: the bytes are read one after the other, ascending. All ones behind the

@@ -112,7 +112,13 @@ impl Routes {
 
     /// Reads from `offset` in the window, byte by byte. A read of the planes loads `latches`, the latches.
     #[inline]
-    pub fn read<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+    pub fn read<B: Bitmap + 'static>(
+        &self,
+        latches: &mut u32,
+        vram: &Vram<B>,
+        offset: u64,
+        data: &mut [u8],
+    ) {
         match data {
             [byte] => *byte = self.read_byte(latches, vram, offset),
             _ => self.read_run(latches, vram, offset, data),
@@ -121,7 +127,13 @@ impl Routes {
 
     /// Writes from `offset` in the window on, byte by byte. `latches` is what the latches hold.
     #[inline]
-    pub fn write<B: Bitmap>(&self, latches: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+    pub fn write<B: Bitmap + 'static>(
+        &self,
+        latches: u32,
+        vram: &Vram<B>,
+        offset: u64,
+        data: &[u8],
+    ) {
         match data {
             [value] => self.write_byte(&self.alu.with_latches(latches), vram, offset, *value),
             _ => self.write_run(latches, vram, offset, data),
@@ -135,7 +147,7 @@ impl Routes {
         clippy::cast_possible_truncation,
         reason = "there are four planes of eight bits"
     )]
-    fn read_byte<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
+    fn read_byte<B: Bitmap + 'static>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64) -> u8 {
         if let Some(address) = self.ram.address(offset) {
             return vram.byte(address);
         }
@@ -157,7 +169,13 @@ impl Routes {
 
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "there are four planes")]
-    fn write_byte<B: Bitmap>(&self, alu: &Latched, vram: &Vram<B>, offset: u64, value: u8) {
+    fn write_byte<B: Bitmap + 'static>(
+        &self,
+        alu: &Latched,
+        vram: &Vram<B>,
+        offset: u64,
+        value: u8,
+    ) {
         if let Some(address) = self.ram.address(offset) {
             return vram.set_byte(address, value);
         }
@@ -173,7 +191,13 @@ impl Routes {
     }
 
     #[inline(never)]
-    fn read_run<B: Bitmap>(&self, latches: &mut u32, vram: &Vram<B>, offset: u64, data: &mut [u8]) {
+    fn read_run<B: Bitmap + 'static>(
+        &self,
+        latches: &mut u32,
+        vram: &Vram<B>,
+        offset: u64,
+        data: &mut [u8],
+    ) {
         if let Some(address) = self.ram.address_of_run(offset, data.len()) {
             return vram.read(address.into(), data);
         }
@@ -185,7 +209,13 @@ impl Routes {
     }
 
     #[inline(never)]
-    fn write_run<B: Bitmap>(&self, latches: u32, vram: &Vram<B>, offset: u64, data: &[u8]) {
+    fn write_run<B: Bitmap + 'static>(
+        &self,
+        latches: u32,
+        vram: &Vram<B>,
+        offset: u64,
+        data: &[u8],
+    ) {
         let alu = &self.alu.with_latches(latches);
         if let Some(address) = self.ram.address_of_run(offset, data.len()) {
             vram.write(address.into(), data);
@@ -209,7 +239,13 @@ impl Routes {
         clippy::cast_possible_truncation,
         reason = "the address of a byte behind the run, which lies in the window"
     )]
-    fn write_sequence<B: Bitmap>(&self, alu: &Latched, vram: &Vram<B>, first: u32, data: &[u8]) {
+    fn write_sequence<B: Bitmap + 'static>(
+        &self,
+        alu: &Latched,
+        vram: &Vram<B>,
+        first: u32,
+        data: &[u8],
+    ) {
         let mask = self.write_masks[0];
         let update = |old, value| old ^ ((old ^ alu.planes(value)) & mask);
         let (blocks, rest) = data.as_chunks::<BLOCK>();
