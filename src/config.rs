@@ -27,27 +27,81 @@ pub enum ByteOrder {
     Big,
 }
 
-/// The monitor that the EDID blob describes.
+/// The monitor that the EDID blob describes: 1280x800 at 75 Hz by default, as QEMU's.
 ///
-/// A zero stands for QEMU's default, as it does in QEMU's own properties. The values shape the
-/// EDID only: they don't limit the modes that a guest can set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// The values shape the EDID only: they don't limit the modes that a guest can set. Take a width that is
+/// a multiple of 8: DISPI rounds others down, and Linux' bochs-drm, which believes the EDID, then shows
+/// sheared stripes (1366 becomes 1360).
+///
+/// ```
+/// use stdvga::Monitor;
+///
+/// let monitor = Monitor::new(1920, 1080).refresh_rate(60_000);
+/// assert_eq!((monitor.xres, monitor.refresh_rate), (1920, 60_000));
+/// assert_eq!(Monitor::default(), Monitor::new(1280, 800));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(deny_unknown_fields)
 )]
+#[non_exhaustive]
 pub struct Monitor {
-    /// Preferred width in pixels; 0 is 1280.
+    /// Preferred width in pixels. 0 stands for 1280, as in QEMU's own properties.
     pub xres: u32,
-    /// Preferred height in pixels; 0 is 800.
+    /// Preferred height in pixels. 0 stands for 800.
     pub yres: u32,
-    /// Modes wider than this many pixels aren't listed; 0 is no limit.
+    /// Modes wider than this many pixels aren't listed. 0 is no limit, the default.
     pub xmax: u32,
-    /// Modes higher than this many pixels aren't listed; 0 is no limit.
+    /// Modes higher than this many pixels aren't listed. 0 is no limit, the default.
     pub ymax: u32,
-    /// Refresh rate of the preferred mode in millihertz; 0 is 75000.
+    /// Refresh rate of the preferred mode in millihertz. 0 stands for 75000.
     pub refresh_rate: u32,
+}
+
+impl Monitor {
+    /// A monitor that prefers `xres` x `yres` pixels, at 75 Hz, and lists modes of all sizes.
+    pub const fn new(xres: u32, yres: u32) -> Self {
+        Self {
+            xres,
+            yres,
+            xmax: 0,
+            ymax: 0,
+            refresh_rate: 75_000,
+        }
+    }
+
+    /// With modes listed up to this size only, in pixels. 0 is no limit.
+    pub const fn limit(self, xmax: u32, ymax: u32) -> Self {
+        Self { xmax, ymax, ..self }
+    }
+
+    /// With another refresh rate of the preferred mode, in millihertz.
+    pub const fn refresh_rate(self, refresh_rate: u32) -> Self {
+        Self {
+            refresh_rate,
+            ..self
+        }
+    }
+
+    /// The same with defaults in the place of zeros: what the EDID says.
+    pub(crate) fn with_defaults(self) -> Self {
+        let default = Self::default();
+        let or = |value, default| if value == 0 { default } else { value };
+        Self {
+            xres: or(self.xres, default.xres),
+            yres: or(self.yres, default.yres),
+            refresh_rate: or(self.refresh_rate, default.refresh_rate),
+            ..self
+        }
+    }
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self::new(1280, 800)
+    }
 }
 
 /// The guest's time, as the embedder counts it.
@@ -78,8 +132,9 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// How Input Status Register 1 (ports 0x3ba and 0x3da) tells of the retrace.
+/// How Input Status Register 1 (ports 0x3ba and 0x3da) reports the retrace.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Retrace {
     /// The retrace bits toggle at every read. Guests that wait for either edge go on at once.
     #[default]
@@ -90,28 +145,39 @@ pub enum Retrace {
 
 /// What a [`StdVga`](crate::StdVga) is built from.
 ///
-/// Write one with `..Config::default()`: a later version may have more options.
+/// [`Config::new`] is QEMU's `-device` of that name on an x86 machine, but for the option ROM, which it
+/// lacks, and `text_blink`, which follows QEMU 11.1. A method for each option changes it.
 ///
-/// The default is QEMU's `-device VGA` on an x86 machine, but for the option ROM, which it lacks, and
-/// `text_blink`, which follows QEMU 11.1.
+/// ```
+/// use stdvga::{Config, Monitor, Variant};
 ///
-/// Options that only some variants have are refused with [`ConfigError::NotForVariant`] when they
-/// differ from their default on a variant that lacks them: also where they'd switch off what isn't
+/// let config = Config::new(Variant::SecondaryVga)
+///     .vram_mib(64)
+///     .monitor(Monitor::new(1920, 1080));
+/// assert_eq!(config.vram_bytes().unwrap(), 64 << 20);
+/// ```
+///
+/// Options that only some variants have are refused with [`ConfigError::NotForVariant`] if they
+/// differ from their default on a variant that lacks them: also if they'd switch off what isn't
 /// there, for then the variant is hardly the one that was meant.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// Which device this is.
     pub variant: Variant,
-    /// Size of the framebuffer in MiB. `None` is 16, and 8 for `isa-vga`. A value is clamped to
-    /// 1-512 and rounded up to a power of two, as QEMU does with `vgamem_mb`.
+    /// Size of the framebuffer in MiB, 1 to 512, rounded up to a power of two. `None` is 16, and 8 for
+    /// `isa-vga`.
+    ///
+    /// It must hold as many pictures as the guest's compositor has in flight, two or three: take 64 for
+    /// 1920x1080 with 32 bits a pixel, where one takes 8 MiB. With 16, Linux' page flips fail with ENOMEM.
     pub vram_mib: Option<u32>,
-    /// Whether BAR2 holds an EDID blob (PCI variants only). Without effect where there's no BAR2.
+    /// Whether BAR2 holds an EDID blob (PCI variants only). Without effect if there's no BAR2.
     pub edid: bool,
     /// The monitor that the EDID blob describes (PCI variants only).
     pub monitor: Monitor,
     /// Whether there's a BAR2 at all (`VGA` only; `secondary-vga` always has one).
     pub mmio: bool,
-    /// Whether BAR2 holds QEMU's extended registers at 0x600 (PCI variants only). Without effect where
+    /// Whether BAR2 holds QEMU's extended registers at 0x600 (PCI variants only). Without effect if
     /// there's no BAR2.
     pub qemu_extended_regs: bool,
     /// Byte order of the framebuffer's direct-colour pixels at creation. A guest changes it through
@@ -131,8 +197,15 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        Self::new(Variant::default())
+    }
+}
+
+impl Config {
+    /// The options of QEMU's device of that name.
+    pub fn new(variant: Variant) -> Self {
         Self {
-            variant: Variant::default(),
+            variant,
             vram_mib: None,
             edid: true,
             monitor: Monitor::default(),
@@ -145,24 +218,90 @@ impl Default for Config {
             rom: None,
         }
     }
-}
 
-impl Config {
-    /// The framebuffer's size in bytes, clamped and rounded: a power of two from 1 to 512 MiB.
-    pub fn vram_bytes(&self) -> u64 {
-        let mib = self
-            .vram_mib
-            .unwrap_or(self.variant.default_vram_mib())
-            .clamp(1, MAX_VRAM_MIB)
-            .next_power_of_two();
-        u64::from(mib) * MIB
+    /// With another [`Config::vram_mib`]: a size in MiB, or `None` for the variant's own.
+    pub fn vram_mib(mut self, mib: impl Into<Option<u32>>) -> Self {
+        self.vram_mib = mib.into();
+        self
+    }
+
+    /// With another [`Config::edid`].
+    pub fn edid(mut self, edid: bool) -> Self {
+        self.edid = edid;
+        self
+    }
+
+    /// With another [`Config::monitor`].
+    pub fn monitor(mut self, monitor: Monitor) -> Self {
+        self.monitor = monitor;
+        self
+    }
+
+    /// With another [`Config::mmio`].
+    pub fn mmio(mut self, mmio: bool) -> Self {
+        self.mmio = mmio;
+        self
+    }
+
+    /// With another [`Config::qemu_extended_regs`].
+    pub fn qemu_extended_regs(mut self, qemu_extended_regs: bool) -> Self {
+        self.qemu_extended_regs = qemu_extended_regs;
+        self
+    }
+
+    /// With another [`Config::byte_order`].
+    pub fn byte_order(mut self, byte_order: ByteOrder) -> Self {
+        self.byte_order = byte_order;
+        self
+    }
+
+    /// With another [`Config::dispi_data_port_1cf`].
+    pub fn dispi_data_port_1cf(mut self, dispi_data_port_1cf: bool) -> Self {
+        self.dispi_data_port_1cf = dispi_data_port_1cf;
+        self
+    }
+
+    /// With another [`Config::text_blink`].
+    pub fn text_blink(mut self, text_blink: bool) -> Self {
+        self.text_blink = text_blink;
+        self
+    }
+
+    /// With another [`Config::retrace`].
+    pub fn retrace(mut self, retrace: Retrace) -> Self {
+        self.retrace = retrace;
+        self
+    }
+
+    /// With another [`Config::rom`]: an option ROM's contents, or `None` for no ROM.
+    pub fn rom(mut self, rom: impl Into<Option<Vec<u8>>>) -> Self {
+        self.rom = rom.into();
+        self
+    }
+
+    /// The framebuffer's size in bytes: a power of two from 1 to 512 MiB.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::VramSize`] if [`Config::vram_mib`] is 0 or more than 512.
+    pub fn vram_bytes(&self) -> Result<u64, ConfigError> {
+        let mib = self.vram_mib.unwrap_or(self.variant.default_vram_mib());
+        if (1..=MAX_VRAM_MIB).contains(&mib) {
+            Ok(u64::from(mib.next_power_of_two()) * MIB)
+        } else {
+            let max = MAX_VRAM_MIB;
+            Err(ConfigError::VramSize { mib, max })
+        }
     }
 
     /// Refuses options that the variant doesn't have, and a ROM that no BAR can hold.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let pci_only = [
             ("edid", !self.edid),
-            ("monitor", self.monitor != Monitor::default()),
+            (
+                "monitor",
+                self.monitor.with_defaults() != Monitor::default(),
+            ),
             ("qemu_extended_regs", !self.qemu_extended_regs),
             ("rom", self.rom.is_some()),
         ];
@@ -182,6 +321,7 @@ impl Config {
                 variant: self.variant,
             });
         }
+        self.vram_bytes()?;
         match &self.rom {
             Some(rom) if rom.is_empty() || rom.len() > MAX_ROM_BYTES => Err(ConfigError::RomSize {
                 bytes: rom.len(),
@@ -196,91 +336,58 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn vram_mib(variant: Variant, vram_mib: Option<u32>) -> u64 {
-        Config {
-            variant,
-            vram_mib,
-            ..Config::default()
+    #[test]
+    fn vram_sizes_are_rounded_up() {
+        for (given, rounded) in [(1, 1), (3, 4), (16, 16), (257, 512), (512, 512)] {
+            let bytes = Config::new(Variant::Vga).vram_mib(given).vram_bytes();
+            assert_eq!(bytes.unwrap(), rounded * MIB, "vram_mib {given}");
         }
-        .vram_bytes()
-            / MIB
+        for (variant, mib) in [(Variant::SecondaryVga, 16), (Variant::IsaVga, 8)] {
+            let bytes = Config::new(variant).vram_bytes().unwrap();
+            assert_eq!(bytes, mib * MIB, "{variant}");
+        }
     }
 
     #[test]
-    fn vram_sizes_are_clamped_and_rounded_up() {
-        for (given, rounded) in [
-            (0, 1),
-            (1, 1),
-            (3, 4),
-            (16, 16),
-            (257, 512),
-            (1000, 512),
-            (u32::MAX, 512),
-        ] {
+    fn vram_of_no_size_or_too_large_a_size_is_refused() {
+        for mib in [0, 513, u32::MAX] {
+            let error = Config::default().vram_mib(mib).check().unwrap_err();
             assert_eq!(
-                vram_mib(Variant::Vga, Some(given)),
-                rounded,
-                "vram_mib {given}"
+                error.to_string(),
+                format!("vram_mib is {mib}: 1 to 512 MiB of VRAM are allowed")
             );
         }
-        assert_eq!(vram_mib(Variant::SecondaryVga, None), 16);
-        assert_eq!(vram_mib(Variant::IsaVga, None), 8);
+    }
+
+    #[test]
+    fn zeros_of_a_monitor_stand_for_qemus_defaults() {
+        let zeros = Monitor::new(0, 0).refresh_rate(0);
+        assert_eq!(zeros.with_defaults(), Monitor::default());
+        let isa = Config::new(Variant::IsaVga).monitor(zeros);
+        assert!(isa.check().is_ok(), "it's the default");
     }
 
     #[test]
     fn options_that_a_variant_lacks_are_refused() {
-        let isa = Config {
-            variant: Variant::IsaVga,
-            ..Config::default()
-        };
-        let secondary = Config {
-            variant: Variant::SecondaryVga,
-            ..Config::default()
-        };
+        let isa = Config::new(Variant::IsaVga);
+        let secondary = Config::new(Variant::SecondaryVga);
         let refused = [
             (
-                Config {
-                    mmio: false,
-                    ..secondary.clone()
-                },
+                secondary.clone().mmio(false),
                 "secondary-vga has no option `mmio`",
             ),
+            (isa.clone().mmio(false), "isa-vga has no option `mmio`"),
+            (isa.clone().edid(false), "isa-vga has no option `edid`"),
             (
-                Config {
-                    mmio: false,
-                    ..isa.clone()
-                },
-                "isa-vga has no option `mmio`",
-            ),
-            (
-                Config {
-                    edid: false,
-                    ..isa.clone()
-                },
-                "isa-vga has no option `edid`",
-            ),
-            (
-                Config {
-                    qemu_extended_regs: false,
-                    ..isa.clone()
-                },
+                isa.clone().qemu_extended_regs(false),
                 "isa-vga has no option `qemu_extended_regs`",
             ),
+            (isa.clone().rom(vec![0]), "isa-vga has no option `rom`"),
             (
-                Config {
-                    rom: Some(vec![0]),
-                    ..isa.clone()
-                },
-                "isa-vga has no option `rom`",
-            ),
-            (
-                Config {
-                    monitor: Monitor {
-                        xres: 800,
-                        ..Monitor::default()
-                    },
-                    ..isa.clone()
-                },
+                isa.clone().monitor(Monitor {
+                    xres: 800,
+                    ..Monitor::default()
+                }),
                 "isa-vga has no option `monitor`",
             ),
         ];
@@ -294,12 +401,7 @@ mod tests {
     #[test]
     fn a_rom_that_no_bar_can_hold_is_refused() {
         for bytes in [0, MAX_ROM_BYTES + 1] {
-            let error = Config {
-                rom: Some(vec![0; bytes]),
-                ..Config::default()
-            }
-            .check()
-            .unwrap_err();
+            let error = Config::default().rom(vec![0; bytes]).check().unwrap_err();
             assert!(
                 matches!(error, ConfigError::RomSize { bytes: given, .. } if given == bytes),
                 "{error}"

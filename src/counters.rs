@@ -20,7 +20,7 @@ pub struct Counters {
     pub window: Accesses,
     /// Reads from the option ROM. Where it's mapped, the device sees none.
     pub rom_reads: u64,
-    /// Those of the above that start behind the end of their space, have a length that isn't an access's,
+    /// Those of the above that start past the end of their space, have a length that isn't an access's,
     /// or are to a space that the variant lacks. Ports that aren't the device's, and holes between
     /// registers, don't count.
     pub invalid: u64,
@@ -34,6 +34,7 @@ pub struct Counters {
 
 /// How often a space was accessed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Accesses {
     /// Reads.
     pub reads: u64,

@@ -25,10 +25,9 @@ use crate::edid::Edid;
 use crate::effects::Effects;
 use crate::error::{BitmapLengthError, ConfigError, NoEdidError};
 use crate::mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings};
-#[cfg(target_os = "linux")]
-use crate::mode_event::ModeEvent;
 use crate::pci::PciConfig;
 use crate::regs::{Registers, Touched};
+use crate::rom::Rom;
 use crate::scanout::{self, Scanout, Shape};
 use crate::variant::Variant;
 use crate::vram::Vram;
@@ -51,8 +50,7 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     /// `None` on `isa-vga`.
     pci: Option<PciConfig>,
     edid: Option<Box<Edid>>,
-    /// Padded with zeros to the length of its BAR.
-    rom: Option<Vec<u8>>,
+    rom: Option<Rom>,
     registers: Registers,
     /// Where the window leads; `None` after any write that may have changed it.
     routes: Option<Routes>,
@@ -64,7 +62,7 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     /// What the embedder knows of the mode.
     shape: Shape,
     #[cfg(target_os = "linux")]
-    mode_event: ModeEvent,
+    mode_event: Option<EventFd>,
 }
 
 impl StdVga {
@@ -75,7 +73,7 @@ impl StdVga {
     /// [`ConfigError`] where an option doesn't fit the variant, or the memory can't be had.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let vram = Vram::allocate(config.vram_bytes())?;
+        let vram = Vram::allocate(config.vram_bytes()?)?;
         Ok(Self::build(config, vram))
     }
 
@@ -125,8 +123,8 @@ impl<B: Bitmap + 'static> StdVga<B> {
     pub fn with_vram(config: Config, region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
         config.check()?;
         let vram = Vram::new(region)?;
-        if config.vram_mib.is_some() && config.vram_bytes() != vram.len() {
-            let configured = config.vram_bytes();
+        let configured = config.vram_bytes()?;
+        if config.vram_mib.is_some() && configured != vram.len() {
             return Err(ConfigError::VramSizeMismatch {
                 configured,
                 bytes: vram.len(),
@@ -136,14 +134,11 @@ impl<B: Bitmap + 'static> StdVga<B> {
     }
 
     /// Puts a device together from a configuration that was checked.
-    fn build(mut config: Config, vram: Vram<B>) -> Self {
+    fn build(config: Config, vram: Vram<B>) -> Self {
         let variant = config.variant;
         let is_pci = variant.is_pci();
         let has_mmio = is_pci && config.mmio;
-        let rom = config.rom.take().map(|mut rom| {
-            rom.resize(rom.len().next_power_of_two(), 0);
-            rom
-        });
+        let rom = config.rom.as_deref().map(Rom::new);
         let rom_len = rom.as_ref().map(|rom| rom.len() as u64);
         let pci = is_pci.then(|| PciConfig::new(&config, vram.len(), rom_len));
         let edid = (has_mmio && config.edid).then(|| Box::new(Edid::new(config.monitor)));
@@ -172,7 +167,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
             counters: Counters::default(),
             mappings: Mappings::default(),
             #[cfg(target_os = "linux")]
-            mode_event: ModeEvent::default(),
+            mode_event: None,
         };
         device.mappings = device.decode_mappings();
         device
@@ -188,10 +183,10 @@ impl<B: Bitmap + 'static> StdVga<B> {
         &self.vram
     }
 
-    /// The option ROM, padded with zeros to the length of its BAR, which is a power of two. `None`
-    /// where the device has none.
-    pub fn rom(&self) -> Option<&[u8]> {
-        self.rom.as_deref()
+    /// The option ROM: its bytes, in memory that can be mapped into a guest as it is. `None` if the device
+    /// has none.
+    pub fn rom(&self) -> Option<&Rom> {
+        self.rom.as_ref()
     }
 
     /// The monitor that the EDID blob describes; `None` where the device has no blob.
@@ -228,23 +223,24 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// What the screen shows at the moment.
     ///
-    /// Taking it makes the mode event ready to be signalled again. This is all that a display thread
-    /// needs the device for: drawing takes the value returned and [`StdVga::vram`].
+    /// This is all that a display thread needs the device for: drawing takes the value returned and
+    /// [`StdVga::vram`]. It has no side effects.
     pub fn scanout(&self) -> Scanout {
-        #[cfg(target_os = "linux")]
-        {
-            self.mode_event.rearm();
-        }
         Scanout::new(&self.registers, self.text_blink, self.resets)
     }
 
-    /// Sets the event that is signalled once when the picture's kind, size or pixel format changes,
-    /// and again only after [`StdVga::scanout`] was called. `None` signals nothing.
+    /// Sets the event that is signalled whenever the picture's kind, size or pixel format changes. `None`
+    /// signals nothing.
     ///
-    /// It's written inside an access, so it should be non-blocking (`EFD_NONBLOCK`).
+    /// Signals add up in the eventfd until it's read, so there's nothing to arm again. Read the event first,
+    /// and take the scanout then: that one is as new as the last signal that was read, or newer. The other
+    /// way round, a change in between is read away, and isn't seen before the next one.
+    ///
+    /// It's written inside an access, so create it with `EFD_NONBLOCK`: a full one then drops the signal
+    /// instead of making the vCPU wait, and loses nothing, since it's readable anyway.
     #[cfg(target_os = "linux")]
     pub fn set_mode_event(&mut self, event: Option<EventFd>) {
-        self.mode_event = ModeEvent::new(event);
+        self.mode_event = event;
     }
 
     /// Resets the device as a system reset does.
@@ -334,7 +330,10 @@ impl<B: Bitmap + 'static> StdVga<B> {
         self.shape = shape;
         count(&mut self.counters.mode_changes);
         #[cfg(target_os = "linux")]
-        self.mode_event.signal();
+        if let Some(event) = &self.mode_event {
+            // It fails only if the counter is full, and then the event loop is awake already.
+            let _ = event.write(1);
+        }
         Effects::MODE
     }
 }

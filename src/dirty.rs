@@ -13,6 +13,7 @@ use crate::error::BitmapLengthError;
 /// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen), and so how a
 /// refresh finds what to draw.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Dirty<'a> {
     /// Anything: the whole picture is drawn. For a surface that doesn't hold the picture before.
     All,

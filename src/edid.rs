@@ -98,10 +98,9 @@ struct Timing {
 impl Timing {
     #[expect(clippy::arithmetic_side_effects, reason = "divisors are constants")]
     fn new(monitor: &Monitor) -> Self {
-        let or_default = |value, default| if value == 0 { default } else { value };
-        let width = or_default(monitor.xres, 1280);
-        let height = or_default(monitor.yres, 800);
-        let refresh_rate = or_default(monitor.refresh_rate, 75_000);
+        let width = monitor.xres;
+        let height = monitor.yres;
+        let refresh_rate = monitor.refresh_rate;
         let part = |of: u32, factor: u32, divisor: u32| of.wrapping_mul(factor) / divisor;
         // 100 dots an inch.
         let millimetres = |dots: u32| part(dots, 254, 10) / 100;
@@ -339,6 +338,7 @@ pub(crate) struct Edid {
 
 impl Edid {
     pub fn new(monitor: Monitor) -> Self {
+        let monitor = monitor.with_defaults();
         Self {
             blob: build(&monitor),
             monitor,

@@ -18,7 +18,7 @@ bitflags! {
         /// changed that the picture depends on. Writes to VRAM don't report it.
         const SCANOUT = 1 << 1;
         /// The picture's kind, size or pixel format changed. [`StdVga::scanout`](crate::StdVga::scanout)
-        /// has the new one; taking it also makes the mode event ready to be signalled again.
+        /// has the new one.
         const MODE = 1 << 2;
     }
 }

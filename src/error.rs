@@ -22,6 +22,14 @@ pub enum ConfigError {
         /// The variant that lacks it.
         variant: Variant,
     },
+    /// [`Config::vram_mib`](crate::Config::vram_mib) is no size that the device can have.
+    #[error("vram_mib is {mib}: 1 to {max} MiB of VRAM are allowed")]
+    VramSize {
+        /// The size given, in MiB.
+        mib: u32,
+        /// The largest size allowed, in MiB.
+        max: u32,
+    },
     /// The option ROM is empty or too large.
     #[error("an option ROM of {bytes} bytes was given: 1 to {max} are allowed")]
     RomSize {
@@ -158,6 +166,7 @@ pub enum StateError {
 
 /// What a field of a saved state may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Allowed {
     /// Values from the first to the last.
     Range(RangeInclusive<u64>),
@@ -178,6 +187,32 @@ impl fmt::Display for Allowed {
             Self::Value(value) => write!(f, "a device would have {value:#x} there"),
         }
     }
+}
+
+/// Why a BAR can't be placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PlaceBarError {
+    /// The device has no such BAR.
+    #[error("the device has no BAR {index} of {len} bytes")]
+    Missing {
+        /// The BAR's number.
+        index: usize,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// The BAR can't lie at that address.
+    #[error(
+        "BAR {index} can't lie at {address:#x}: it takes a multiple of {len:#x} above 0 that ends below 0xffffffff"
+    )]
+    Address {
+        /// The BAR's number.
+        index: usize,
+        /// The address given.
+        address: u64,
+        /// The BAR's length in bytes.
+        len: u64,
+    },
 }
 
 /// The device has no EDID blob, and so no monitor to describe.

@@ -23,10 +23,10 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use stdvga::{Config, Dirty, Effects, Screen, StdVga, Surface};
+//! use stdvga::{Config, Dirty, Effects, Screen, StdVga, Surface, Variant};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut vga = StdVga::new(Config { vram_mib: Some(16), ..Config::default() })?;
+//! let mut vga = StdVga::new(Config::new(Variant::Vga).vram_mib(16))?;
 //!
 //! // The vCPU thread hands accesses over. COMMAND and BAR0 come from the firmware:
 //! let mut effects = vga.config_write(0x10, &0xfd00_0000_u32.to_le_bytes());
@@ -100,11 +100,10 @@ mod edid;
 mod effects;
 mod error;
 mod mappings;
-#[cfg(target_os = "linux")]
-mod mode_event;
 mod pci;
 mod planes;
 mod regs;
+mod rom;
 mod scanout;
 mod screen;
 pub mod state;
@@ -122,10 +121,12 @@ pub use device::StdVga;
 pub use dirty::{Dirty, DirtyBitmap};
 pub use effects::Effects;
 pub use error::{
-    BitmapLengthError, ConfigError, NoEdidError, RefreshError, StateError, SurfaceError,
+    BitmapLengthError, ConfigError, NoEdidError, PlaceBarError, RefreshError, StateError,
+    SurfaceError,
 };
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
-pub use pci::{BAR2_BYTES, Bar};
+pub use pci::{BAR2_BYTES, Bar, config_offset};
+pub use rom::Rom;
 pub use scanout::{Cursor, DirectScanout, Format, GraphicsMode, Layout, Mode, Scanout, TextMode};
 pub use screen::{Kernels, Screen, Surface};
 pub use state::State;
@@ -134,6 +135,13 @@ pub use variant::Variant;
 #[cfg(feature = "vm-device")]
 pub use vm_device::BusVga;
 pub use vram::Vram;
+
+/// The crate whose types are in this one's API: [`MmapRegion`](vm_memory::MmapRegion),
+/// [`GuestAddress`](vm_memory::GuestAddress), [`FileOffset`](vm_memory::FileOffset).
+pub use vm_memory;
+/// The crate of the mode event's [`EventFd`](vmm_sys_util::eventfd::EventFd).
+#[cfg(target_os = "linux")]
+pub use vmm_sys_util;
 
 /// Runs the README's examples as tests.
 #[cfg(doctest)]

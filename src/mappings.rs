@@ -6,6 +6,13 @@ use std::ops::Range;
 
 use vm_memory::{Address, GuestAddress};
 
+/// The number of the BAR that VRAM is.
+pub(crate) const BAR0_INDEX: usize = 0;
+/// The number of the BAR that holds registers.
+pub(crate) const BAR2_INDEX: usize = 2;
+/// The number that the expansion ROM BAR goes by.
+pub(crate) const ROM_INDEX: usize = 6;
+
 /// The legacy window in guest physical memory, 0xa0000-0xbffff.
 ///
 /// Accesses to it go to [`StdVga::window_read`](crate::StdVga::window_read) and
@@ -13,6 +20,9 @@ use vm_memory::{Address, GuestAddress};
 pub const WINDOW: Range<u64> = 0xa_0000..0xc_0000;
 
 /// Where `isa-vga` has its framebuffer in guest physical memory.
+///
+/// More than 256 MiB of VRAM there reach over the IOAPIC, the local APICs and the firmware's flash below
+/// 4 GiB. In QEMU these lie on top. An embedder that maps VRAM as a slot must see to that itself.
 pub const ISA_FRAMEBUFFER: GuestAddress = GuestAddress(0xe000_0000);
 
 /// A range of guest physical addresses that the device answers.
@@ -25,6 +35,11 @@ pub struct MappedRange {
 }
 
 impl MappedRange {
+    /// `len` bytes from `base` on.
+    pub const fn new(base: GuestAddress, len: u64) -> Self {
+        Self { base, len }
+    }
+
     /// The offset of `address` from the range's start, where the range contains it.
     pub fn offset_of(&self, address: GuestAddress) -> Option<u64> {
         address
@@ -107,6 +122,7 @@ impl WindowRam {
 /// [`Effects::MAPPINGS`](crate::Effects::MAPPINGS). The legacy ports and the 0xa0000 window aren't
 /// listed: for variants that have them they are always decoded, whatever the COMMAND register says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mappings {
     /// VRAM as RAM: BAR0, or the fixed framebuffer of `isa-vga`.
     pub framebuffer: Option<MappedRange>,
@@ -119,6 +135,19 @@ pub struct Mappings {
     /// and DISPI modes of 8 bits a pixel and more have them; another DISPI bank is another part of VRAM.
     /// Mapping it is an optimisation: accesses that trap are answered just the same.
     pub window: Option<WindowRam>,
+}
+
+impl Mappings {
+    /// Where the BAR of that number ([`Bar::index`](crate::Bar::index)) answers at the moment: 0, 2, or 6
+    /// for the option ROM. The framebuffer of `isa-vga` is no BAR, but found as 0.
+    pub fn bar(&self, index: usize) -> Option<MappedRange> {
+        match index {
+            BAR0_INDEX => self.framebuffer,
+            BAR2_INDEX => self.mmio,
+            ROM_INDEX => self.rom,
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

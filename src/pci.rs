@@ -7,7 +7,8 @@ use std::iter;
 use vm_memory::GuestAddress;
 
 use crate::config::Config;
-use crate::mappings::MappedRange;
+use crate::error::PlaceBarError;
+use crate::mappings::{BAR0_INDEX, BAR2_INDEX, MappedRange, ROM_INDEX};
 use crate::variant::Variant;
 
 /// Length of BAR2, in bytes.
@@ -38,8 +39,6 @@ const COMMAND_MEMORY: u16 = 1 << 1;
 const COMMAND_WRITABLE: u16 = 0x0507;
 /// BAR type: 32-bit prefetchable memory.
 const BAR_PREFETCHABLE: u32 = 0x8;
-/// The number that the expansion ROM BAR goes by.
-const ROM_INDEX: usize = 6;
 /// Expansion ROM BAR: the ROM answers.
 const ROM_ENABLE: u32 = 1;
 
@@ -52,6 +51,9 @@ pub struct Bar {
     pub index: usize,
     /// Offset of its register in the configuration space, in bytes.
     pub register: u16,
+    /// The address that its register holds, whether or not it answers there at the moment: 0 until one is
+    /// programmed. [`Mappings::bar`](crate::Mappings::bar) has where it answers.
+    pub address: GuestAddress,
     /// Length in bytes, a power of two.
     pub len: u64,
     /// Whether reads have no side effects and writes may be merged.
@@ -126,12 +128,14 @@ impl PciConfig {
         let bar = |index, register: usize, len, prefetchable| Bar {
             index,
             register: register as u16,
+            address: GuestAddress(u64::from(self.dword(register) & address_bits(len))),
             len,
             prefetchable,
         };
         [
-            Some(bar(0, BAR0, self.vram_len, true)),
-            self.has_mmio.then(|| bar(2, BAR2, BAR2_BYTES, false)),
+            Some(bar(BAR0_INDEX, BAR0, self.vram_len, true)),
+            self.has_mmio
+                .then(|| bar(BAR2_INDEX, BAR2, BAR2_BYTES, false)),
             self.rom_len.map(|len| bar(ROM_INDEX, ROM_BAR, len, false)),
         ]
     }
@@ -165,6 +169,30 @@ impl PciConfig {
         }
     }
 
+    /// Writes the address of a BAR into its register.
+    pub fn place(&mut self, bar: &Bar, address: GuestAddress) -> Result<(), PlaceBarError> {
+        let Bar { index, len, .. } = *bar;
+        let is_own = |own: &Bar| (own.index, own.register, own.len) == (index, bar.register, len);
+        let bars = self.bars();
+        let Some(own) = bars.iter().flatten().find(|own| is_own(own)) else {
+            return Err(PlaceBarError::Missing { index, len });
+        };
+        let register = usize::from(own.register);
+        let enable = self.dword(register) & ROM_ENABLE;
+        match u32::try_from(address.0) {
+            Ok(base) if range(base, len).is_some_and(|range| range.base == address) => {
+                // The ROM stays as enabled as it is. In other BARs the bit can't be written.
+                self.write(register, &(base | enable).to_le_bytes());
+                Ok(())
+            }
+            _ => Err(PlaceBarError::Address {
+                index,
+                address: address.0,
+                len,
+            }),
+        }
+    }
+
     /// Whether `offset` lies in the configuration space.
     pub fn contains(offset: usize) -> bool {
         offset < CONFIG_BYTES
@@ -194,19 +222,14 @@ impl PciConfig {
         }
     }
 
-    /// The range that a memory BAR decodes: none while COMMAND disables memory, at address 0, or where
-    /// it would reach the last byte below 4 GiB. As in QEMU, a range of a single byte never answers.
+    /// The range that a memory BAR decodes: none while COMMAND disables memory.
     fn decode(&self, bar: u32, len: u64) -> Option<MappedRange> {
         let command = u16::from(self.bytes[COMMAND]);
-        let base = u64::from(bar & address_bits(len));
-        let decodes = command & COMMAND_MEMORY != 0
-            && base != 0
-            && len > 1
-            && base.saturating_add(len) <= u64::from(u32::MAX);
-        decodes.then_some(MappedRange {
-            base: GuestAddress(base),
-            len,
-        })
+        if command & COMMAND_MEMORY != 0 {
+            range(bar, len)
+        } else {
+            None
+        }
     }
 
     fn dword(&self, offset: usize) -> u32 {
@@ -214,6 +237,25 @@ impl PciConfig {
         self.read(offset, &mut bytes);
         u32::from_le_bytes(bytes)
     }
+}
+
+/// The range that a BAR's register stands for: none at address 0, or if it would reach the last byte below
+/// 4 GiB. As in QEMU, a range of a single byte never answers.
+fn range(bar: u32, len: u64) -> Option<MappedRange> {
+    let base = u64::from(bar & address_bits(len));
+    let answers = base != 0 && len > 1 && base.saturating_add(len) <= u64::from(u32::MAX);
+    answers.then_some(MappedRange::new(GuestAddress(base), len))
+}
+
+/// The offset in the configuration space of a byte that a VMM names by its register of four bytes, for VMMs
+/// that count them so. What lies past the end of the space stays past it, and so does nothing.
+///
+/// ```
+/// assert_eq!(stdvga::config_offset(4, 2), 0x12);
+/// ```
+pub fn config_offset(register: usize, byte: u64) -> u16 {
+    let offset = (register as u64).saturating_mul(4).saturating_add(byte);
+    u16::try_from(offset).unwrap_or(u16::MAX)
 }
 
 /// The bits of a BAR that hold an address, for a length that is a power of two.

@@ -39,6 +39,7 @@ pub struct Scanout {
 
 /// The kind of picture, and its geometry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mode {
     /// The palette is switched off (bit 5 of the Attribute Controller's index): black, in the size of
     /// the last picture, or after a reset that picture itself.
@@ -108,6 +109,7 @@ pub struct GraphicsMode {
 
 /// Where rows lie in VRAM: rows of cells in text modes, and of pixels in graphics modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Layout {
     /// The byte of VRAM that the first row starts at: four times the Start Address (CRTC 0x0c and 0x0d), or
     /// where DISPI's offsets lead.
@@ -121,6 +123,7 @@ pub struct Layout {
 
 /// A text cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cursor {
     /// The byte of VRAM that its cell starts at: four times the Cursor Location (CRTC 0x0e and 0x0f).
     pub address: u32,
@@ -132,6 +135,7 @@ pub struct Cursor {
 
 /// How bytes of VRAM become pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// 16 colours: a bit of each of four planes. Also DISPI's 4 bits a pixel.
     Planar {

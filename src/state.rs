@@ -24,7 +24,7 @@
 //! use stdvga::{Config, StdVga};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = Config { vram_mib: Some(1), ..Config::default() };
+//! let config = Config::default().vram_mib(1);
 //! let vga = StdVga::new(config.clone())?;
 //! vga.vram().write(0x100, b"a picture");
 //!

@@ -35,6 +35,7 @@ const CODE_PAGE_437: [char; 256] = [
 
 /// A character cell, as the guest wrote it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Cell {
     /// The character's number in the font that the guest loaded.
     pub character: u8,

@@ -7,6 +7,7 @@ use std::fmt;
 /// Which of QEMU's three standard VGA devices this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Variant {
     /// `VGA`: a PCI device of class 0x030000 with the legacy ports and the 0xa0000 window.
     #[default]

@@ -167,10 +167,7 @@ fn ovmf_sets_a_mode_by_bar2_or_by_ports() {
     let mut by_bar2 = Guest::new(Variant::SecondaryVga);
     bochs_drm_mode(&mut by_bar2, 800, 600);
 
-    let mut by_ports = Guest::with(Config {
-        mmio: false,
-        ..Config::default()
-    });
+    let mut by_ports = Guest::with(Config::default().mmio(false));
     // Without BAR2, the revision says so.
     by_ports.expect_config(REVISION_ID, [0x00]);
     by_ports.vbe_mode(800, 600, 32);

@@ -57,15 +57,8 @@ const COMPLAINTS: [&str; 9] = [
 
 /// The EDID that a guest reads from a device whose monitor prefers a size.
 fn edid(xres: u32, yres: u32) -> Vec<u8> {
-    let monitor = Monitor {
-        xres,
-        yres,
-        ..Monitor::default()
-    };
-    let vga = StdVga::new(Config {
-        monitor,
-        ..Config::default()
-    });
+    let monitor = Monitor::new(xres, yres);
+    let vga = StdVga::new(Config::default().monitor(monitor));
     let mut blob = vec![0; EDID_BYTES];
     vga.expect("a device").mmio_read(0, &mut blob);
     blob

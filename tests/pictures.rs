@@ -70,10 +70,7 @@ fn the_cursor_covers_its_lines_and_blinks_every_266_ms() {
 #[test]
 fn text_blinks_as_on_hardware_unless_told_otherwise() {
     for text_blink in [true, false] {
-        let mut guest = text_guest(Config {
-            text_blink,
-            ..Config::default()
-        });
+        let mut guest = text_guest(Config::default().text_blink(text_blink));
         guest.attribute(ATTRIBUTE_MODE_CONTROL, BLINK);
         guest.unblank();
         guest.write_cell(0, 0, BLOCK, 0xaf);
@@ -169,10 +166,7 @@ fn an_old_picture_in_direct_colours_goes_on_to_follow_vram() {
 
 #[test]
 fn cells_behind_the_end_of_vram_keep_the_picture_before() {
-    let mut guest = text_guest(Config {
-        vram_mib: Some(1),
-        ..Config::default()
-    });
+    let mut guest = text_guest(Config::default().vram_mib(1));
     // Two columns of 1024 rows, one line each, 2040 bytes apart: they pass 1 MiB.
     for (index, value) in [
         (HORIZONTAL_DISPLAY_END, 1),

@@ -105,11 +105,7 @@ fn drawing_and_colours_change_no_mapping() {
 
 #[test]
 fn counters_tell_accesses_by_space() {
-    let mut vga = StdVga::new(Config {
-        rom: Some(vec![0x55; 512]),
-        ..Config::default()
-    })
-    .unwrap();
+    let mut vga = StdVga::new(Config::default().rom(vec![0x55; 512])).unwrap();
     let mut data = [0; 2];
     vga.config_read(0, &mut data);
     let _ = vga.config_write(4, &[3]);

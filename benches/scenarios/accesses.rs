@@ -97,10 +97,7 @@ fn planar() -> StdVga {
 fn with_precise_retrace() -> StdVga {
     let time = AtomicU64::new(0);
     let clock = Clock::new(move || Duration::from_nanos(time.fetch_add(1000, Ordering::Relaxed)));
-    let mut guest = Guest::with(Config {
-        retrace: Retrace::Precise(clock),
-        ..Config::default()
-    });
+    let mut guest = Guest::with(Config::default().retrace(Retrace::Precise(clock)));
     guest.misc_output(COLOR_ADDRESSES);
     guest.vga
 }

@@ -353,12 +353,10 @@ fn board(
     rom: Option<Vec<u8>>,
     files: Vec<(String, Vec<u8>)>,
 ) -> Result<Board> {
-    let config = Config {
-        vram_mib: Some(args.vgamem),
-        text_blink: args.text_blink == Switch::On,
-        rom,
-        ..Config::default()
-    };
+    let config = Config::default()
+        .vram_mib(args.vgamem)
+        .text_blink(args.text_blink == Switch::On)
+        .rom(rom);
     let vga = StdVga::new(config).context("the VGA can't be built")?;
     let cmos = Cmos::new(u64::from(args.memory) * MIB);
     Ok(Board::new(

@@ -156,15 +156,12 @@ impl Options {
             }
             _ => {}
         }
-        let mut config = Config {
-            variant,
-            text_blink: self.text_blink == Switch::On,
-            retrace: match self.retrace {
+        let mut config = Config::new(variant)
+            .text_blink(self.text_blink == Switch::On)
+            .retrace(match self.retrace {
                 RetraceMethod::Dumb => Retrace::Dumb,
                 RetraceMethod::Precise => Retrace::Precise(clock),
-            },
-            ..Config::default()
-        };
+            });
         let mut has_default_rom = variant == Variant::Vga;
         for property in properties
             .split(',')

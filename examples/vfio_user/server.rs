@@ -112,20 +112,16 @@ fn config(args: &Args) -> Result<Config> {
         .romfile
         .as_ref()
         .map(|path| fs::read(path).with_context(|| format!("{} can't be read", path.display())));
-    Ok(Config {
-        variant: match args.device {
-            Class::SecondaryVga => Variant::SecondaryVga,
-            Class::Vga => Variant::Vga,
-        },
-        vram_mib: Some(args.vgamem),
-        monitor: Monitor {
-            xres: args.xres.unwrap_or_default(),
-            yres: args.yres.unwrap_or_default(),
-            ..Monitor::default()
-        },
-        rom: rom.transpose()?,
-        ..Config::default()
+    Ok(Config::new(match args.device {
+        Class::SecondaryVga => Variant::SecondaryVga,
+        Class::Vga => Variant::Vga,
     })
+    .vram_mib(args.vgamem)
+    .monitor(Monitor::new(
+        args.xres.unwrap_or_default(),
+        args.yres.unwrap_or_default(),
+    ))
+    .rom(rom.transpose()?))
 }
 
 struct Server {

@@ -4,21 +4,66 @@
 
 use std::iter;
 
+use vm_memory::GuestAddress;
 use vm_memory::bitmap::Bitmap;
 
 use super::StdVga;
 use crate::counters::count;
 use crate::effects::Effects;
+use crate::error::PlaceBarError;
 use crate::pci::{Bar, PciConfig};
 use crate::regs::Touched;
 
 impl<B: Bitmap + 'static> StdVga<B> {
     /// The BARs that the device has, ascending: what a VMM allocates addresses for. None on `isa-vga`.
     ///
-    /// Where they are at the moment, [`StdVga::mappings`] tells.
+    /// Asking for them isn't an access of the guest's: it has no side effects, and isn't counted.
     pub fn bars(&self) -> impl Iterator<Item = Bar> + use<B> {
         let bars = self.pci.as_ref().map(PciConfig::bars);
         bars.into_iter().flatten().flatten()
+    }
+
+    /// The BAR of that number ([`Bar::index`]), if the device has it.
+    pub fn bar(&self, index: usize) -> Option<Bar> {
+        self.bars().find(|bar| bar.index == index)
+    }
+
+    /// Writes an address into a BAR's register as firmware does, for VMMs that choose the addresses
+    /// themselves. `bar` is one of [`StdVga::bars`].
+    ///
+    /// The BAR answers there once bit 1 (memory) of COMMAND is set, too, and the ROM once bit 0 of its
+    /// register is. This isn't an access of the guest's, and isn't counted.
+    ///
+    /// ```
+    /// use stdvga::{Config, StdVga};
+    /// use stdvga::vm_memory::GuestAddress;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut vga = StdVga::new(Config::default())?;
+    /// let mut effects = stdvga::Effects::empty();
+    /// for (bar, address) in vga.bars().zip([0xe000_0000, 0xe100_0000]) {
+    ///     effects |= vga.place_bar(&bar, GuestAddress(address))?;
+    /// }
+    /// assert_eq!(vga.bar(2).map(|bar| bar.address), Some(GuestAddress(0xe100_0000)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PlaceBarError`] if the device has no such BAR, or the BAR can't answer at that address: a multiple of
+    /// its length above 0, with all of the BAR below 0xffffffff. Nothing is changed then.
+    pub fn place_bar(
+        &mut self,
+        bar: &Bar,
+        address: GuestAddress,
+    ) -> Result<Effects, PlaceBarError> {
+        let Some(pci) = &mut self.pci else {
+            let Bar { index, len, .. } = *bar;
+            return Err(PlaceBarError::Missing { index, len });
+        };
+        pci.place(bar, address)?;
+        Ok(self.settle(Touched::MAPPINGS))
     }
 
     /// Reads one access of 1, 2 or 4 bytes to the PCI configuration space.
@@ -50,11 +95,11 @@ impl<B: Bitmap + 'static> StdVga<B> {
         self.settle(Touched::MAPPINGS)
     }
 
-    /// Reads from the option ROM at `offset` bytes from its start. What lies behind its end reads as
+    /// Reads from the option ROM at `offset` bytes from its start. What lies past its end reads as
     /// all ones.
     pub fn rom_read(&mut self, offset: u64, data: &mut [u8]) {
         count(&mut self.counters.rom_reads);
-        let rom = self.rom.as_deref().unwrap_or_default();
+        let rom: &[u8] = self.rom.as_deref().unwrap_or_default();
         if offset >= rom.len() as u64 {
             count(&mut self.counters.invalid);
         }

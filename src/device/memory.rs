@@ -87,12 +87,7 @@ mod tests {
 
     fn vga(variant: Variant) -> StdVga {
         let rom = Some(vec![0x55; 4096]);
-        let mut vga = StdVga::new(Config {
-            variant,
-            rom,
-            ..Config::default()
-        })
-        .unwrap();
+        let mut vga = StdVga::new(Config::new(variant).rom(rom)).unwrap();
         for (bar, value) in [(0x10, BAR0), (0x18, BAR2), (0x30, ROM | 1), (0x04, 2)] {
             let _ = vga.config_write(bar, &value.to_le_bytes());
         }

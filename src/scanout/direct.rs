@@ -40,6 +40,7 @@ use crate::vram::Vram;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DirectScanout {
     /// The byte of VRAM that the first pixel starts at, a multiple of four.
     pub offset: u32,

@@ -43,10 +43,7 @@ pub struct Guest {
 
 impl Guest {
     pub fn new(variant: Variant) -> Self {
-        Self::with(Config {
-            variant,
-            ..Config::default()
-        })
+        Self::with(Config::new(variant))
     }
 
     pub fn with(config: Config) -> Self {
@@ -60,10 +57,7 @@ impl Guest {
 
     /// A VGA with this much VRAM.
     pub fn with_vram(mib: u32) -> Self {
-        Self::with(Config {
-            vram_mib: Some(mib),
-            ..Config::default()
-        })
+        Self::with(Config::default().vram_mib(mib))
     }
 
     /// A VGA whose CRTC and Input Status 1 answer at the colour addresses.

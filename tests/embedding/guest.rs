@@ -55,10 +55,7 @@ pub fn vga() -> (StdVga, File) {
     file.set_len(2 * MIB).expect("a file of 2 MiB");
     let clone = file.try_clone().expect("another descriptor");
     let region = MmapRegion::from_file(FileOffset::new(clone, 0), 2 << 20).expect("a mapping");
-    let config = Config {
-        rom: Some(vec![0x55; 4096]),
-        ..Config::default()
-    };
+    let config = Config::default().rom(vec![0x55; 4096]);
     let vga = StdVga::with_vram(config, Arc::new(region)).expect("a valid configuration");
     (vga, file)
 }

@@ -86,21 +86,19 @@ fn shape(mode: &Mode) -> (Option<Size>, Option<Format>) {
 
 /// The configuration of a machine that programs for `setup` are about.
 fn config(setup: &Setup) -> Config {
-    Config {
-        variant: match setup.name() {
-            "VGA" => Variant::Vga,
-            "secondary-vga" => Variant::SecondaryVga,
-            _ => Variant::IsaVga,
-        },
-        vram_mib: Some((setup.vram_len() >> 20) as u32),
-        mmio: setup.has_mmio() || !setup.is_pci(),
-        rom: setup
+    Config::new(match setup.name() {
+        "VGA" => Variant::Vga,
+        "secondary-vga" => Variant::SecondaryVga,
+        _ => Variant::IsaVga,
+    })
+    .vram_mib((setup.vram_len() >> 20) as u32)
+    .mmio(setup.has_mmio() || !setup.is_pci())
+    .rom(
+        setup
             .has_rom()
             .then(|| (0..=255).cycle().take(40_000).collect()),
-        // The guest's setting must win, not this one.
-        byte_order: ByteOrder::Big,
-        ..Config::default()
-    }
+    )
+    .byte_order(ByteOrder::Big)
 }
 
 impl Machine {
@@ -149,11 +147,7 @@ impl Machine {
             }
             Action::SaveAndRestore => self.save_and_restore(),
             Action::SetMonitor { xres, yres } => {
-                let monitor = Monitor {
-                    xres: *xres,
-                    yres: *yres,
-                    ..Monitor::default()
-                };
+                let monitor = Monitor::new(*xres, *yres);
                 // Only devices with EDID have one.
                 let _ = self.guest.vga.set_monitor(monitor);
             }

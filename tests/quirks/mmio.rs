@@ -123,10 +123,7 @@ fn behind_bar2_nothing_answers_however_far() {
 
 #[test]
 fn without_mmio_all_of_bar2_is_a_hole() {
-    let mut guest = Guest::with(Config {
-        mmio: false,
-        ..Config::default()
-    });
+    let mut guest = Guest::with(Config::default().mmio(false));
     for offset in [0, bar2_port(ATTRIBUTE), bar2_dispi(ID), EXTENDED_SIZE] {
         guest.mmio_write(offset, &[1; 4]);
         guest.expect_mmio(offset, [0xff; 4]);
@@ -141,11 +138,7 @@ fn isa_vga_has_no_bar2() {
 
 #[test]
 fn what_is_switched_off_leaves_a_hole() {
-    let mut guest = Guest::with(Config {
-        edid: false,
-        qemu_extended_regs: false,
-        ..Config::default()
-    });
+    let mut guest = Guest::with(Config::default().edid(false).qemu_extended_regs(false));
     guest.expect_mmio(0x000, [0xff; 8]);
     guest.expect_mmio(EXTENDED_SIZE, [0xff; 8]);
     guest.expect_mmio(bar2_dispi(ID), [0xc5, 0xb0]);
@@ -184,10 +177,7 @@ fn wide_accesses_reach_several_remapped_ports() {
 
 /// The EDID blob of a device with this monitor.
 fn edid(monitor: Monitor) -> [u8; 0x180] {
-    let mut guest = Guest::with(Config {
-        monitor,
-        ..Config::default()
-    });
+    let mut guest = Guest::with(Config::default().monitor(monitor));
     guest.mmio_read(0)
 }
 
@@ -206,11 +196,7 @@ fn the_edid_cannot_be_written() {
 
 #[test]
 fn every_edid_block_sums_to_zero() {
-    let large = Monitor {
-        xres: 5120,
-        yres: 2880,
-        ..Monitor::default()
-    };
+    let large = Monitor::new(5120, 2880);
     for monitor in [Monitor::default(), large] {
         for (number, block) in edid(monitor).chunks(0x80).enumerate() {
             let sum = block.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
@@ -228,12 +214,7 @@ fn the_edid_prefers_the_configured_mode() {
         0x00, 0x00, 0x18,
     ];
     assert_eq!(blob[DESCRIPTORS[0].clone()], descriptor);
-    let blob = edid(Monitor {
-        xres: 1920,
-        yres: 1080,
-        refresh_rate: 60_000,
-        ..Monitor::default()
-    });
+    let blob = edid(Monitor::new(1920, 1080).refresh_rate(60_000));
     let [width, height] = [2, 5].map(|at| {
         let high = u16::from(blob[0x36 + at + 2] >> 4);
         high << 8 | u16::from(blob[0x36 + at])
@@ -243,12 +224,7 @@ fn the_edid_prefers_the_configured_mode() {
 
 #[test]
 fn a_large_mode_has_no_detailed_timing_but_is_called_preferred() {
-    let blob = edid(Monitor {
-        xres: 5120,
-        yres: 2880,
-        refresh_rate: 60_000,
-        ..Monitor::default()
-    });
+    let blob = edid(Monitor::new(5120, 2880).refresh_rate(60_000));
     assert_eq!(
         blob[DESCRIPTORS[0].clone()][..5],
         [0, 0, 0, 0xf7, 0],

@@ -62,10 +62,7 @@ fn vga_is_a_vga_compatible_controller_with_two_bars() {
 
 #[test]
 fn secondary_vga_is_a_display_controller_of_another_kind() {
-    let config = Config {
-        variant: Variant::SecondaryVga,
-        ..Config::default()
-    };
+    let config = Config::new(Variant::SecondaryVga);
     let header = Header {
         subclass: 0x80,
         ..VGA
@@ -75,10 +72,7 @@ fn secondary_vga_is_a_display_controller_of_another_kind() {
 
 #[test]
 fn without_mmio_there_is_no_bar2_and_the_revision_is_0() {
-    let config = Config {
-        mmio: false,
-        ..Config::default()
-    };
+    let config = Config::default().mmio(false);
     let header = Header {
         revision: 0,
         bar2: 0,
@@ -90,11 +84,7 @@ fn without_mmio_there_is_no_bar2_and_the_revision_is_0() {
 #[test]
 fn without_extended_registers_the_revision_is_0() {
     for (variant, subclass) in [(Variant::Vga, 0x00), (Variant::SecondaryVga, 0x80)] {
-        let config = Config {
-            variant,
-            qemu_extended_regs: false,
-            ..Config::default()
-        };
+        let config = Config::new(variant).qemu_extended_regs(false);
         let header = Header {
             revision: 0,
             subclass,
@@ -106,10 +96,7 @@ fn without_extended_registers_the_revision_is_0() {
 
 #[test]
 fn without_edid_the_header_is_the_same() {
-    let config = Config {
-        edid: false,
-        ..Config::default()
-    };
+    let config = Config::default().edid(false);
     expect_header(config, VGA);
 }
 
@@ -120,10 +107,7 @@ fn the_rom_bar_is_as_large_as_the_rom_rounded_up() {
         (39936, 0xffff_0001),
         (65536, 0xffff_0001),
     ] {
-        let config = Config {
-            rom: Some(vec![0; bytes]),
-            ..Config::default()
-        };
+        let config = Config::default().rom(vec![0; bytes]);
         expect_header(config, Header { rom, ..VGA });
     }
 }
@@ -156,15 +140,9 @@ fn expect_bars(config: Config, indices: &[usize]) {
 fn the_bars_listed_are_those_that_firmware_finds() {
     let rom = Some(vec![0; 5000]);
     expect_bars(Config::default(), &[0, 2]);
-    let with_rom = Config {
-        rom,
-        ..Config::default()
-    };
+    let with_rom = Config::default().rom(rom);
     expect_bars(with_rom.clone(), &[0, 2, 6]);
-    let without_mmio = Config {
-        mmio: false,
-        ..with_rom
-    };
+    let without_mmio = with_rom.mmio(false);
     expect_bars(without_mmio, &[0, 6]);
     let isa = Guest::new(Variant::IsaVga);
     assert_eq!(isa.vga.bars().count(), 0, "isa-vga");
@@ -265,10 +243,7 @@ fn the_legacy_ports_and_the_window_ignore_command() {
 
 #[test]
 fn bars_and_rom_answer_where_the_guest_put_them_while_command_says_so() {
-    let mut guest = Guest::with(Config {
-        rom: Some(vec![0x55; 0x8000]),
-        ..Config::default()
-    });
+    let mut guest = Guest::with(Config::default().rom(vec![0x55; 0x8000]));
     guest.config_write(BAR0, &0xfd00_0000_u32.to_le_bytes());
     guest.config_write(BAR2, &0xfebf_0000_u32.to_le_bytes());
     guest.config_write(ROM_BAR, &0xfeb0_0001_u32.to_le_bytes());
@@ -316,10 +291,7 @@ fn moving_a_bar_is_told_once_and_only_while_it_is_decoded() {
 fn a_rom_of_one_byte_never_answers() {
     for (rom, answers) in [(vec![0x55], false), (vec![0x55, 0xaa], true)] {
         let bytes = rom.len();
-        let mut guest = Guest::with(Config {
-            rom: Some(rom),
-            ..Config::default()
-        });
+        let mut guest = Guest::with(Config::default().rom(rom));
         guest.config_write(ROM_BAR, &0xfeb0_0001_u32.to_le_bytes());
         guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
         let mapped = guest.vga.mappings().rom.is_some();

@@ -168,10 +168,7 @@ fn a_byte_at_dispi_is_void() {
 #[test]
 fn dispi_data_has_two_ports_on_x86_machines() {
     for (dispi_data_port_1cf, answer) in [(true, 0xb0c5), (false, 0xffff)] {
-        let mut guest = Guest::with(Config {
-            dispi_data_port_1cf,
-            ..Config::default()
-        });
+        let mut guest = Guest::with(Config::default().dispi_data_port_1cf(dispi_data_port_1cf));
         guest.expect_inw(DISPI_DATA_X86, answer);
         guest.expect_inw(DISPI_DATA, 0xb0c5);
     }

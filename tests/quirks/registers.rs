@@ -215,10 +215,8 @@ fn input_status_1_toggles_at_every_read() {
 
 #[test]
 fn the_precise_retrace_takes_some_registers_in_with_others() {
-    let mut guest = Guest::with(Config {
-        retrace: Retrace::Precise(Clock::new(|| Duration::ZERO)),
-        ..Config::default()
-    });
+    let mut guest =
+        Guest::with(Config::default().retrace(Retrace::Precise(Clock::new(|| Duration::ZERO))));
     guest.misc_output(COLOR_ADDRESSES);
     for (index, value) in [
         (VERTICAL_TOTAL, 200),
@@ -248,10 +246,7 @@ fn the_precise_retrace_takes_the_character_width_from_misc_output() {
         let now = Arc::clone(&now);
         move || Duration::from_nanos(now.load(Ordering::Relaxed))
     });
-    let mut guest = Guest::with(Config {
-        retrace: Retrace::Precise(clock),
-        ..Config::default()
-    });
+    let mut guest = Guest::with(Config::default().retrace(Retrace::Precise(clock)));
     guest.misc_output(COLOR_ADDRESSES);
     for (index, value) in [
         (HORIZONTAL_TOTAL, 95),

@@ -382,10 +382,7 @@ fn rows_side_by_side_are_drawn_as_each_by_itself() {
         // 300 lines of 256 pixels, from VRAM's first byte on, and up to its last line.
         let lines = (1_u32 << 20) / (256 * bytes);
         for first_line in [0, lines as u16 - 300] {
-            let mut guest = Guest::with(Config {
-                vram_mib: Some(1),
-                ..Config::default()
-            });
+            let mut guest = Guest::with(Config::default().vram_mib(1));
             guest.vbe_mode(256, 300, bpp);
             guest.dispi(Y_OFFSET, first_line);
             guest.expect_dispi(Y_OFFSET, first_line);

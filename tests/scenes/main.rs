@@ -76,12 +76,7 @@ fn expect_picture_on(device: (Variant, u32), name: &str, parts: &[Part]) {
 
 /// A guest of a device that blinks text no more than QEMU 10.0 does.
 fn new_guest((variant, vram_mib): (Variant, u32)) -> Guest {
-    Guest::with(Config {
-        variant,
-        vram_mib: Some(vram_mib),
-        text_blink: false,
-        ..Config::default()
-    })
+    Guest::with(Config::new(variant).vram_mib(vram_mib).text_blink(false))
 }
 
 /// Puts the scene to QEMU.

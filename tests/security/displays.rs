@@ -195,10 +195,7 @@ fn cve_2026_17516_a_panned_picture_follows_text_of_as_many_cells_as_it_has_pixel
 #[test]
 fn a_blank_screen_leaves_vram_alone() {
     for variant in [Variant::Vga, Variant::SecondaryVga, Variant::IsaVga] {
-        let (canary, mut guest) = Canary::guest(Config {
-            variant,
-            ..Config::default()
-        });
+        let (canary, mut guest) = Canary::guest(Config::new(variant));
         let set = |guest: &mut Guest, register, value| match variant {
             Variant::SecondaryVga => guest.mmio_dispi(register, value),
             _ => guest.dispi(register, value),

@@ -22,10 +22,7 @@ fn blob(vga: &mut StdVga) -> [u8; 384] {
 
 /// The blob of a device that had the monitor from the start.
 fn blob_of(monitor: Monitor) -> [u8; 384] {
-    let config = Config {
-        monitor,
-        ..Config::default()
-    };
+    let config = Config::default().monitor(monitor);
     blob(&mut Guest::with(config).vga)
 }
 
@@ -59,18 +56,9 @@ fn a_new_monitor_leaves_the_mode_as_it_is() {
 
 #[test]
 fn a_device_without_edid_has_no_monitor() {
-    let isa = Config {
-        variant: Variant::IsaVga,
-        ..Config::default()
-    };
-    let without_edid = Config {
-        edid: false,
-        ..Config::default()
-    };
-    let without_mmio = Config {
-        mmio: false,
-        ..Config::default()
-    };
+    let isa = Config::new(Variant::IsaVga);
+    let without_edid = Config::default().edid(false);
+    let without_mmio = Config::default().mmio(false);
     for (config, message) in [
         (isa, "this isa-vga was built without EDID"),
         (without_edid, "this VGA was built without EDID"),

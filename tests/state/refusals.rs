@@ -17,11 +17,7 @@ const MIB: usize = 1 << 20;
 type Change = fn(&mut State);
 
 fn config() -> Config {
-    Config {
-        vram_mib: Some(1),
-        rom: Some(vec![0x55; 3000]),
-        ..Config::default()
-    }
+    Config::default().vram_mib(1).rom(vec![0x55; 3000])
 }
 
 /// The state of a device in a DISPI mode: 640x480 in 256 colours.
@@ -113,10 +109,7 @@ fn a_state_without_a_part_of_the_device_is_refused() {
 
 #[test]
 fn a_configuration_that_is_wrong_by_itself_is_refused_as_ever() {
-    let config = Config {
-        rom: Some(Vec::new()),
-        ..config()
-    };
+    let config = config().rom(Vec::new());
     let message = "an option ROM of 0 bytes was given: 1 to 16777216 are allowed";
     expect_refusal(config, &state(), message);
 }
@@ -124,10 +117,7 @@ fn a_configuration_that_is_wrong_by_itself_is_refused_as_ever() {
 #[test]
 fn a_region_of_another_length_is_refused() {
     let region = Arc::new(MmapRegion::<()>::new(2 * MIB).expect("2 MiB"));
-    let config = Config {
-        vram_mib: None,
-        ..config()
-    };
+    let config = config().vram_mib(None);
     let error = StdVga::from_state_with_vram(config, &state(), region).map(|_| ());
     let message =
         "the state was saved with `vram_bytes` = 1048576, but the configuration has 2097152";
@@ -239,10 +229,7 @@ fn a_retrace_that_no_registers_make_is_refused() {
             "horizontal_retrace.end` is 0xffffffffffffffff in the state: 0x1 to 0x122 are allowed",
         ),
     ];
-    let config = Config {
-        retrace: precise_retrace().1,
-        ..config()
-    };
+    let config = config().retrace(precise_retrace().1);
     let mut guest = Guest::with(config.clone());
     guest.mode_03h();
     for (change, message) in refusals {
@@ -254,10 +241,7 @@ fn a_retrace_that_no_registers_make_is_refused() {
 
 #[test]
 fn timing_is_refused_where_no_retrace_follows_it() {
-    let mut guest = Guest::with(Config {
-        retrace: precise_retrace().1,
-        ..config()
-    });
+    let mut guest = Guest::with(config().retrace(precise_retrace().1));
     guest.mode_03h();
     let mut saved = state();
     saved.misc.timing = guest.vga.state().misc.timing;
@@ -374,10 +358,7 @@ fn a_part_of_the_window_that_no_memory_map_has_is_refused() {
             "`window_ram` is 0x20000 bytes at 0x0 in the state, with VRAM from 0x10000 on: no memory map of the device has that",
         ),
     ]);
-    let config = Config {
-        variant: Variant::SecondaryVga,
-        ..Config::default()
-    };
+    let config = Config::new(Variant::SecondaryVga);
     let mut state = Guest::with(config.clone()).vga.state();
     state.window_ram = Some(BANK_1);
     expect_refusal(

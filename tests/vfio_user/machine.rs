@@ -62,10 +62,7 @@ impl Machine {
         Self {
             vram: map_vram(&client),
             client,
-            ours: Guest::with(Config {
-                variant: Variant::SecondaryVga,
-                ..Config::default()
-            }),
+            ours: Guest::with(Config::new(Variant::SecondaryVga)),
             monitor: Monitor::default(),
         }
     }

@@ -133,15 +133,8 @@ fn the_rom_is_the_file_and_zeros_up_to_its_size() {
 #[test]
 fn bar2_has_the_edid_of_the_monitor_that_was_asked_for() {
     let server = Server::start(&["--xres", "1600", "--yres", "900"]);
-    let mut guest = Guest::with(Config {
-        variant: Variant::SecondaryVga,
-        monitor: Monitor {
-            xres: 1600,
-            yres: 900,
-            ..Monitor::default()
-        },
-        ..Config::default()
-    });
+    let mut guest =
+        Guest::with(Config::new(Variant::SecondaryVga).monitor(Monitor::new(1600, 900)));
     let edid: [u8; 256] = read(&mut server.connect(), BAR2, 0);
     guest.expect_mmio(0, edid);
 }

@@ -132,10 +132,7 @@ fn redrawing_machine(
     height: u16,
     dirty_log: bool,
 ) -> Result<(Machine, Vcpu)> {
-    let config = Config {
-        vram_mib: Some(16),
-        ..Config::default()
-    };
+    let config = Config::default().vram_mib(16);
     let ram = ram(2 * MIB)?;
     const USER: u64 = 1 << 2;
     write_page_tables(&ram, GuestAddress(PAGE_TABLES), USER | PRESENT | WRITABLE)?;

@@ -22,6 +22,7 @@ pub(super) use plain::GROUP_PIXELS;
 ///
 /// All draw the same pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kernels {
     /// Those that are fastest on this CPU, of which the features are looked up once.
     #[default]

@@ -144,10 +144,7 @@ fn strings_of_a_kvm_guest_are_split_its_memory_is_mapped_and_its_screen_is_drawn
         Ok(kvm) => kvm,
         Err(error) => return skip(&format!("KVM gives no machine: {error}")),
     };
-    let config = Config {
-        rom: Some(vec![0x55; 4096]),
-        ..Config::default()
-    };
+    let config = Config::default().rom(vec![0x55; 4096]);
     let (sender, frames) = mpsc::channel();
     let show = move |_: &Display, _: &Damage| {
         let _ = sender.send(());
