@@ -157,7 +157,7 @@ impl<B: Bitmap> Vram<B> {
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window behind it"
+        reason = "a planar address is less than VRAM's length and a window's: four times that fits in 32 bits"
     )]
     pub(crate) fn group(&self, address: u32) -> Option<u32> {
         let planes = self.region.get_ref::<u32>(address as usize * 4).ok()?;
@@ -168,7 +168,7 @@ impl<B: Bitmap> Vram<B> {
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window behind it"
+        reason = "a planar address is less than VRAM's length and a window's: four times that fits in 32 bits"
     )]
     pub(crate) fn update_group(&self, address: u32, update: impl FnOnce(u32) -> u32) {
         if let Ok(planes) = self.region.get_ref::<u32>(address as usize * 4) {
@@ -180,7 +180,7 @@ impl<B: Bitmap> Vram<B> {
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window behind it"
+        reason = "a planar address is less than VRAM's length and a window's: four times that fits in 32 bits"
     )]
     pub(crate) fn update_groups<const N: usize>(
         &self,
