@@ -44,6 +44,28 @@ pub enum ConfigError {
         /// Length of the region given, in bytes.
         bytes: u64,
     },
+    /// The caller's VRAM region isn't mapped for reading and writing. The device would crash the VMM.
+    #[error("the VRAM region given is mapped without {missing}: the device reads and writes it")]
+    VramProtection {
+        /// The flags of `mmap` that `MmapRegion::prot` lacks.
+        missing: &'static str,
+    },
+    /// The file given for VRAM is too short.
+    #[error("the file given for VRAM has {file_bytes} bytes, but VRAM has {bytes}")]
+    VramFileLength {
+        /// Length of VRAM, in bytes.
+        bytes: u64,
+        /// Length of the file, in bytes: 0 for what has no length, such as a device.
+        file_bytes: u64,
+    },
+    /// The file given for VRAM can't be mapped for reading and writing.
+    #[error("the file given for VRAM can't be mapped, for {bytes} bytes")]
+    VramMapping {
+        /// Length of VRAM, in bytes.
+        bytes: u64,
+        /// What the host said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The host didn't give the memory for VRAM.
     #[error("{bytes} bytes of VRAM can't be allocated")]
     VramAllocation {

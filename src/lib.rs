@@ -75,6 +75,7 @@
 //!
 //! # Features
 //!
+//! - `memfd`: `StdVga::with_sealed_memfd`, for VRAM that other processes can map (Linux).
 //! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).
 //! - `vm-device`: `BusVga`, the device on the port and MMIO buses of rust-vmm's `vm-device`.
 

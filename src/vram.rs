@@ -5,6 +5,9 @@
 //! A *group* is four bytes side by side, at a multiple of four: one of each plane. Its number is its *planar
 //! address*.
 
+#[cfg(unix)]
+mod file;
+
 use std::sync::Arc;
 
 use vm_memory::bitmap::{BS, Bitmap};
@@ -51,12 +54,14 @@ impl Vram {
 }
 
 impl<B: Bitmap> Vram<B> {
-    /// Takes a region, where its length is one that the device can have.
+    /// Takes a region, if its length is one that the device can have, and it can be read and written.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a power of two is 1 or more"
     )]
     pub(crate) fn new(region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
+        #[cfg(unix)]
+        check_protection(region.prot())?;
         let bytes = region.size() as u64;
         match u32::try_from(bytes) {
             Ok(len)
@@ -200,6 +205,22 @@ impl<B: Bitmap> Vram<B> {
         let left = self.len().saturating_sub(offset);
         usize::try_from(left).map_or(len, |left| left.min(len))
     }
+}
+
+/// Refuses the `prot` of a mapping by which the device couldn't read and write.
+#[cfg(unix)]
+fn check_protection(prot: i32) -> Result<(), ConfigError> {
+    /// The flags of `mmap`, which have these values on all Unixes.
+    const PROT_READ: i32 = 1;
+    const PROT_WRITE: i32 = 2;
+
+    let missing = match (prot & PROT_READ != 0, prot & PROT_WRITE != 0) {
+        (true, true) => return Ok(()),
+        (true, false) => "PROT_WRITE",
+        (false, true) => "PROT_READ",
+        (false, false) => "PROT_READ | PROT_WRITE",
+    };
+    Err(ConfigError::VramProtection { missing })
 }
 
 #[cfg(test)]
