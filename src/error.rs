@@ -122,6 +122,36 @@ pub struct BitmapLengthError {
     pub needed: usize,
 }
 
+/// Why pages can't be restored to a [`Vram`](crate::Vram). It's left as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum VramPageError {
+    /// VRAM has no page of that number.
+    #[error("page {number} was given, but this VRAM has pages 0 to {last} only")]
+    Number {
+        /// The number given.
+        number: u64,
+        /// The number of VRAM's last page.
+        last: u64,
+    },
+    /// A page was given more than once.
+    #[error("page {number} was given twice: once is allowed")]
+    Twice {
+        /// The page's number.
+        number: u64,
+    },
+    /// What was given isn't as long as a page.
+    #[error("page {number} was given with {bytes} bytes, but a page has {needed}")]
+    Length {
+        /// The page's number.
+        number: u64,
+        /// How many bytes were given.
+        bytes: usize,
+        /// How many bytes a page has: [`DirtyBitmap::PAGE_SIZE`](crate::DirtyBitmap::PAGE_SIZE).
+        needed: usize,
+    },
+}
+
 /// Why a device can't be made from a saved [`State`](crate::State).
 #[derive(Debug, Error)]
 #[non_exhaustive]

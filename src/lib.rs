@@ -124,6 +124,7 @@ pub use dirty::{Dirty, DirtyBitmap};
 pub use effects::Effects;
 pub use error::{
     BitmapLengthError, ConfigError, NoEdidError, RefreshError, StateError, SurfaceError,
+    VramPageError,
 };
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
 pub use pci::{BAR2_BYTES, Bar};

@@ -7,6 +7,7 @@
 
 #[cfg(unix)]
 mod file;
+mod pages;
 
 use std::sync::Arc;
 
