@@ -11,6 +11,8 @@ mod state;
 mod tests;
 mod window;
 
+#[cfg(unix)]
+use std::fs::File;
 use std::sync::Arc;
 
 use vm_memory::MmapRegion;
@@ -77,6 +79,58 @@ impl StdVga {
         Ok(Self::build(config, vram))
     }
 
+    /// Builds a device on a file that other processes can map, from its first byte on: a memfd of the VMM's,
+    /// or what crosvm's `SharedMemory` or OpenVMM's `alloc_shared_memory` made, say.
+    ///
+    /// VRAM has [`Config::vram_bytes`]; the file may be longer. Its contents stay, and what the device writes
+    /// goes to the file. `vga.vram().region().file_offset()` gives the file back.
+    ///
+    /// Nobody may cut the file short as long as the device or a clone of its [`Vram`] is there: an access to
+    /// what was cut off ends the VMM by SIGBUS. Where another process has the file, seal it first
+    /// (`F_SEAL_SHRINK`), or let `StdVga::with_sealed_memfd` make it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if an option doesn't fit the variant, if the file is shorter than VRAM, or if it can't
+    /// be mapped for reading and writing.
+    #[cfg(unix)]
+    pub fn with_vram_file(config: Config, file: File) -> Result<Self, ConfigError> {
+        config.check()?;
+        let vram = Vram::map(file, config.vram_bytes()?)?;
+        Ok(Self::build(config, vram))
+    }
+
+    /// Builds a device with zeroed VRAM in a memfd of its own, for other processes to map. It's sealed: they
+    /// can write it, but nobody can change its length, and so none of them can end the VMM by SIGBUS.
+    ///
+    /// Send the descriptor to the other process over a Unix socket (`SCM_RIGHTS`), or let it be inherited.
+    /// Who has it can read and write VRAM.
+    ///
+    /// ```
+    /// use std::os::fd::{AsFd, BorrowedFd};
+    /// use stdvga::{Config, StdVga};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let vga = StdVga::with_sealed_memfd(Config::default())?;
+    /// let mapped = vga.vram().region().file_offset().ok_or("VRAM has no file")?;
+    /// // To be mapped from its start on, shared, for `vga.vram().len()` bytes.
+    /// let descriptor: BorrowedFd = mapped.file().as_fd();
+    /// # let _ = descriptor;
+    /// assert!(mapped.file().set_len(0).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if an option doesn't fit the variant, or the memory can't be had.
+    #[cfg(all(target_os = "linux", feature = "memfd"))]
+    pub fn with_sealed_memfd(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let vram = Vram::map_sealed(config.vram_bytes()?)?;
+        Ok(Self::build(config, vram))
+    }
+
     /// Moves the marks of the pages that the device wrote into `words`: ORs them in, and clears them.
     ///
     /// A mark is given out once. Where there are several readers (a screen and a migration), each has
@@ -95,10 +149,9 @@ impl StdVga {
 }
 
 impl<B: Bitmap + 'static> StdVga<B> {
-    /// Builds a device on the caller's memory: a memfd shared with another process, say, or a region
-    /// of a guest's memory.
+    /// Builds a device on the caller's memory: a region of a guest's memory, say.
     ///
-    /// The region's contents stay. Its length must be a power of two from 1 to 512 MiB, and what
+    /// The region must be mapped for reading and writing. Its contents stay. Its length must be a power of two from 1 to 512 MiB, and what
     /// [`Config::vram_mib`] comes to, unless that's `None`. What the device writes is marked in the
     /// region's bitmap. `GuestRegionMmap::get_mmap` gives the region of a guest's memory in this form.
     ///
@@ -117,9 +170,16 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// # }
     /// ```
     ///
+    /// # Files
+    ///
+    /// A region may be a file's, shared with another process. If that process can cut the file short, it can
+    /// end the VMM: touching what was cut off raises SIGBUS. Use a memfd that's sealed against it
+    /// (`F_SEAL_SHRINK`), as `StdVga::with_sealed_memfd` makes it.
+    ///
     /// # Errors
     ///
-    /// [`ConfigError`] where an option doesn't fit the variant, or the region's length is none of those.
+    /// [`ConfigError`] where an option doesn't fit the variant, the region's length is none of those, or, on
+    /// Unix, it isn't mapped for both reading and writing.
     pub fn with_vram(config: Config, region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
         config.check()?;
         let vram = Vram::new(region)?;

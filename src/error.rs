@@ -52,6 +52,28 @@ pub enum ConfigError {
         /// Length of the region given, in bytes.
         bytes: u64,
     },
+    /// The caller's VRAM region isn't mapped for reading and writing. The device would crash the VMM.
+    #[error("the VRAM region given is mapped without {missing}: the device reads and writes it")]
+    VramProtection {
+        /// The flags of `mmap` that `MmapRegion::prot` lacks.
+        missing: &'static str,
+    },
+    /// The file given for VRAM is too short.
+    #[error("the file given for VRAM has {file_bytes} bytes, but VRAM has {bytes}")]
+    VramFileLength {
+        /// Length of VRAM, in bytes.
+        bytes: u64,
+        /// Length of the file, in bytes: 0 for what has no length, such as a device.
+        file_bytes: u64,
+    },
+    /// The file given for VRAM can't be mapped for reading and writing.
+    #[error("the file given for VRAM can't be mapped, for {bytes} bytes")]
+    VramMapping {
+        /// Length of VRAM, in bytes.
+        bytes: u64,
+        /// What the host said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The host didn't give the memory for VRAM.
     #[error("{bytes} bytes of VRAM can't be allocated")]
     VramAllocation {
@@ -106,6 +128,36 @@ pub struct BitmapLengthError {
     pub given: usize,
     /// Length needed, in 64-bit words.
     pub needed: usize,
+}
+
+/// Why pages can't be restored to a [`Vram`](crate::Vram). It's left as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum VramPageError {
+    /// VRAM has no page of that number.
+    #[error("page {number} was given, but this VRAM has pages 0 to {last} only")]
+    Number {
+        /// The number given.
+        number: u64,
+        /// The number of VRAM's last page.
+        last: u64,
+    },
+    /// A page was given more than once.
+    #[error("page {number} was given twice: once is allowed")]
+    Twice {
+        /// The page's number.
+        number: u64,
+    },
+    /// What was given isn't as long as a page.
+    #[error("page {number} was given with {bytes} bytes, but a page has {needed}")]
+    Length {
+        /// The page's number.
+        number: u64,
+        /// How many bytes were given.
+        bytes: usize,
+        /// How many bytes a page has: [`DirtyBitmap::PAGE_SIZE`](crate::DirtyBitmap::PAGE_SIZE).
+        needed: usize,
+    },
 }
 
 /// Why a device can't be made from a saved [`State`](crate::State).

@@ -75,6 +75,7 @@
 //!
 //! # Features
 //!
+//! - `memfd`: `StdVga::with_sealed_memfd`, for VRAM that other processes can map (Linux).
 //! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).
 //! - `vm-device`: `BusVga`, the device on the port and MMIO buses of rust-vmm's `vm-device`.
 
@@ -98,6 +99,7 @@ mod device;
 mod dirty;
 mod edid;
 mod effects;
+pub mod embedding;
 mod error;
 mod mappings;
 mod pci;
@@ -109,8 +111,6 @@ mod screen;
 pub mod state;
 mod text;
 mod variant;
-#[cfg(feature = "vm-device")]
-mod vm_device;
 mod vram;
 mod window;
 
@@ -122,7 +122,7 @@ pub use dirty::{Dirty, DirtyBitmap};
 pub use effects::Effects;
 pub use error::{
     BitmapLengthError, ConfigError, NoEdidError, PlaceBarError, RefreshError, StateError,
-    SurfaceError,
+    SurfaceError, VramPageError,
 };
 pub use mappings::{ISA_FRAMEBUFFER, MappedRange, Mappings, WINDOW, WindowRam};
 pub use pci::{BAR2_BYTES, Bar, config_offset};
@@ -132,8 +132,6 @@ pub use screen::{Kernels, Screen, Surface};
 pub use state::State;
 pub use text::{Cell, TextScreen};
 pub use variant::Variant;
-#[cfg(feature = "vm-device")]
-pub use vm_device::BusVga;
 pub use vram::Vram;
 
 /// The crate whose types are in this one's API: [`MmapRegion`](vm_memory::MmapRegion),

@@ -5,22 +5,25 @@
 //! [`StdVga::state`] takes it, and [`StdVga::from_state`] makes a device of it. It's plain data: a field for
 //! each register or file of registers, a struct for each block of the chip. What follows from other fields
 //! (the picture, mappings, the pitch of a DISPI mode) isn't in it. VRAM is guest memory, and travels as
-//! such; the option ROM's bytes are the embedder's.
+//! such, or as [`VramPages`]; the option ROM's bytes are the embedder's.
 //!
 //! # Saving and restoring
 //!
 //! 1. Pause the vCPUs, and let the device have the writes that the hypervisor still holds back (KVM's
 //!    coalesced ones).
-//! 2. Take [`StdVga::state`], and VRAM with the rest of the guest's memory. Where memory was copied while
+//! 2. Take [`StdVga::state`], and VRAM with the rest of the guest's memory. If the VMM's snapshots cover RAM
+//!    alone, take VRAM with the device, as [`VramPages`]. Where memory was copied while
 //!    the guest ran, the pages that the device wrote meanwhile are marked in VRAM's bitmap, not in the
 //!    hypervisor's log: see [`DirtyBitmap`](crate::DirtyBitmap).
-//! 3. Restore memory, and the device on its region: [`StdVga::from_state_with_vram`]. The clock of
+//! 3. Restore memory, and the device on its region: [`StdVga::from_state_with_vram`]. Or restore the device,
+//!    and then its [`VramPages`]. The clock of
 //!    [`Retrace::Precise`](crate::Retrace::Precise) must go on with the guest's time.
 //! 4. Map [`StdVga::mappings`], set the mode event anew, and draw with a new
 //!    [`Screen`](crate::Screen): its first refresh draws all. A picture that stayed on the old surface
 //!    while the screen was blank doesn't come back.
 //!
 //! ```
+//! use stdvga::state::VramPages;
 //! use stdvga::{Config, StdVga};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,13 +32,13 @@
 //! vga.vram().write(0x100, b"a picture");
 //!
 //! let state = vga.state();
-//! let mut memory = vec![0; vga.vram().len() as usize];
-//! vga.vram().read(0, &mut memory);
+//! let pages = VramPages::save(vga.vram());
 //!
 //! let restored = StdVga::from_state(config, &state)?;
-//! restored.vram().write(0, &memory);
+//! pages.restore(restored.vram())?;
 //! assert_eq!(restored.state(), state);
 //! assert_eq!(restored.mappings(), vga.mappings());
+//! assert_eq!(VramPages::save(restored.vram()), pages);
 //! # Ok(())
 //! # }
 //! ```
@@ -62,6 +65,7 @@
 mod blocks;
 #[cfg(feature = "serde")]
 mod serialize;
+mod vram;
 
 use std::ops::RangeInclusive;
 
@@ -72,6 +76,7 @@ use crate::variant::Variant;
 
 pub use crate::error::Allowed;
 pub(crate) use blocks::{check_forced, check_window_ram};
+pub use vram::{VramPage, VramPages};
 
 /// The saved state of a [`StdVga`](crate::StdVga).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,10 @@
 //! A *group* is four bytes side by side, at a multiple of four: one of each plane. Its number is its *planar
 //! address*.
 
+#[cfg(unix)]
+mod file;
+mod pages;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
@@ -52,12 +56,14 @@ impl Vram {
 }
 
 impl<B: Bitmap> Vram<B> {
-    /// Takes a region, where its length is one that the device can have.
+    /// Takes a region, if its length is one that the device can have, and it can be read and written.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a power of two is 1 or more"
     )]
     pub(crate) fn new(region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
+        #[cfg(unix)]
+        check_protection(region.prot())?;
         let bytes = region.size() as u64;
         match u32::try_from(bytes) {
             Ok(len)
@@ -153,7 +159,7 @@ impl<B: Bitmap> Vram<B> {
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window past it, times four at most"
+        reason = "a planar address is less than VRAM's length and a window's: four times that fits in 32 bits"
     )]
     pub(crate) fn group(&self, address: u32) -> Option<u32> {
         let planes = self.region.get_ref::<u32>(address as usize * 4).ok()?;
@@ -184,7 +190,7 @@ impl<B: Bitmap + 'static> Vram<B> {
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window past it, times four at most"
+        reason = "a planar address is less than VRAM's length and a window's: four times that fits in 32 bits"
     )]
     pub(crate) fn update_group(&self, address: u32, update: impl FnOnce(u32) -> u32) {
         let offset = address as usize * 4;
@@ -199,7 +205,7 @@ impl<B: Bitmap + 'static> Vram<B> {
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a planar address lies in VRAM or one window past it, times four at most"
+        reason = "a planar address is less than VRAM's length and a window's: four times that fits in 32 bits"
     )]
     pub(crate) fn update_groups<const N: usize>(
         &self,
@@ -213,6 +219,22 @@ impl<B: Bitmap + 'static> Vram<B> {
             slice.copy_from(planes.as_flattened());
         }
     }
+}
+
+/// Refuses the `prot` of a mapping by which the device couldn't read and write.
+#[cfg(unix)]
+fn check_protection(prot: i32) -> Result<(), ConfigError> {
+    /// The flags of `mmap`, which have these values on all Unixes.
+    const PROT_READ: i32 = 1;
+    const PROT_WRITE: i32 = 2;
+
+    let missing = match (prot & PROT_READ != 0, prot & PROT_WRITE != 0) {
+        (true, true) => return Ok(()),
+        (true, false) => "PROT_WRITE",
+        (false, true) => "PROT_READ",
+        (false, false) => "PROT_READ | PROT_WRITE",
+    };
+    Err(ConfigError::VramProtection { missing })
 }
 
 #[cfg(test)]

@@ -117,17 +117,11 @@ fn counters_tell_accesses_by_space() {
     vga.window_read(0, &mut data);
     vga.rom_read(0, &mut data);
     let _ = vga.reset();
-    let one = Accesses {
-        reads: 1,
-        writes: 1,
-    };
-    let two_writes = Accesses {
-        reads: 1,
-        writes: 2,
-    };
     let counters = vga.counters();
-    assert_eq!([counters.config, counters.ports, counters.mmio], [one; 3]);
-    assert_eq!(counters.window, two_writes);
+    let counts = |accesses: Accesses| (accesses.reads, accesses.writes);
+    let spaces = [counters.config, counters.ports, counters.mmio];
+    assert_eq!(spaces.map(counts), [(1, 1); 3]);
+    assert_eq!(counts(counters.window), (1, 2));
     assert_eq!((counters.rom_reads, counters.invalid), (1, 0));
     assert_eq!((counters.mapping_changes, counters.mode_changes), (0, 2));
     assert_eq!(counters.resets, 1);

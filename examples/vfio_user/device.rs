@@ -8,8 +8,7 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use rustix::fs::{MemfdFlags, SealFlags};
-use stdvga::{Config, DirtyBitmap, StdVga, Vram};
+use stdvga::{Config, StdVga, Vram};
 use vfio_bindings::bindings::vfio::{
     VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
     VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_PCI_ROM_REGION_INDEX, VFIO_REGION_INFO_FLAG_MMAP,
@@ -17,7 +16,6 @@ use vfio_bindings::bindings::vfio::{
     vfio_region_sparse_mmap_area,
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, ServerBackend, ServerRegion, SparseArea};
-use vm_memory::{FileOffset, MmapRegion};
 
 const CONFIG_BYTES: u64 = 256;
 /// The most that the server lets a client read at once: what the crate tells clients.
@@ -28,10 +26,9 @@ const MOST_READ: usize = 1 << 20;
 pub struct Device(Arc<Mutex<StdVga>>);
 
 impl Device {
-    /// A device whose VRAM other processes can map.
+    /// A device whose VRAM clients can map, but not cut short.
     pub fn new(config: Config) -> Result<Self> {
-        let vram = shared_memory(config.vram_bytes())?;
-        let vga = StdVga::with_vram(config, Arc::new(vram)).context("the VGA can't be built")?;
+        let vga = StdVga::with_sealed_memfd(config).context("the VGA can't be built")?;
         Ok(Self(Arc::new(Mutex::new(vga))))
     }
 
@@ -70,18 +67,6 @@ impl Device {
         };
         (0..VFIO_PCI_NUM_IRQS).map(none).collect()
     }
-}
-
-/// Zeroed memory in a memfd.
-fn shared_memory(bytes: u64) -> Result<MmapRegion<DirtyBitmap>> {
-    let failed = || format!("no shared memory of {bytes} bytes for VRAM");
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let file = File::from(rustix::fs::memfd_create("vram", flags).with_context(failed)?);
-    file.set_len(bytes).with_context(failed)?;
-    // A client could cut it short, and the server would crash where it reads behind the end.
-    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals).with_context(failed)?;
-    MmapRegion::from_file(FileOffset::new(file, 0), bytes as usize).with_context(failed)
 }
 
 /// BAR0: VRAM, all of which clients can map.

@@ -222,7 +222,7 @@ impl Look {
     /// What a cell shows.
     #[expect(
         clippy::indexing_slicing,
-        reason = "there are 16 colours, and 256 glyphs from where a font starts, each with more lines than a cell"
+        reason = "there are 16 colours, and 256 glyphs from where a font starts, each with as many lines as a cell or more"
     )]
     fn glyph<'a>(&self, fonts: [&'a [Group]; 2], cell: Group, text_visible: bool) -> Glyph<'a> {
         let [character, attribute, ..] = cell;

@@ -42,3 +42,51 @@ pub(super) mod array {
         })
     }
 }
+
+/// Bytes of a fixed number, as a byte string. Formats without those make a sequence of it, which is read as well.
+pub(super) mod bytes {
+    use std::fmt;
+
+    use serde::de::{Error, SeqAccess, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer, const N: usize>(
+        bytes: &[u8; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<Box<[u8; N]>, D::Error> {
+        deserializer.deserialize_bytes(Bytes::<N>)
+    }
+
+    struct Bytes<const N: usize>;
+
+    impl<'de, const N: usize> Visitor<'de> for Bytes<N> {
+        type Value = Box<[u8; N]>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{N} bytes")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+            Box::<[u8]>::from(bytes)
+                .try_into()
+                .map_err(|_| E::invalid_length(bytes.len(), &self))
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+            let mut bytes = Vec::with_capacity(N);
+            while let Some(byte) = elements.next_element()? {
+                if bytes.len() == N {
+                    return Err(A::Error::custom(format_args!("more than {N} bytes")));
+                }
+                bytes.push(byte);
+            }
+            self.visit_bytes(&bytes)
+        }
+    }
+}

@@ -237,7 +237,7 @@ impl Routes {
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
-        reason = "the address of a byte behind the run, which lies in the window"
+        reason = "a run is no longer than the window, and no planar address is near 2^32"
     )]
     fn write_sequence<B: Bitmap + 'static>(
         &self,

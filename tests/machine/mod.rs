@@ -78,9 +78,9 @@ impl Seen {
 /// A mode's kind, size and pixel format: what [`Effects::MODE`] is about.
 fn shape(mode: &Mode) -> (Option<Size>, Option<Format>) {
     match mode {
-        Mode::Blank => (None, None),
         Mode::Text(mode) => (Some(mode.size()), None),
         Mode::Graphics(mode) => (Some(mode.size), Some(mode.format)),
+        _ => (None, None),
     }
 }
 

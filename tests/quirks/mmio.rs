@@ -244,11 +244,7 @@ fn modes_with_no_standard_aspect_vanish_from_the_edid() {
     let blob = edid(Monitor::default());
     assert_eq!(additional(&blob), [0x00, 0x40, 0x82, 0x00, 0x28, 0x20]);
     // Here they'd be standard timings, and can't be.
-    let blob = edid(Monitor {
-        xmax: 1360,
-        ymax: 768,
-        ..Monitor::default()
-    });
+    let blob = edid(Monitor::default().limit(1360, 768));
     assert_eq!(additional(&blob), [0; 6]);
     assert_eq!(blob[STANDARD_TIMINGS], [0x01; 16]);
 }

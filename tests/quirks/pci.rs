@@ -2,7 +2,7 @@
 
 //! Configuration space, and what it has no say in.
 
-use stdvga::{Config, Effects, MappedRange, Mappings, Variant};
+use stdvga::{Bar, Config, Effects, MappedRange, Mappings, PlaceBarError, Variant, config_offset};
 use vm_memory::GuestAddress;
 
 use crate::driver::*;
@@ -27,8 +27,15 @@ const VGA: Header = Header {
 };
 
 fn range(base: u64, len: u64) -> Option<MappedRange> {
-    let base = GuestAddress(base);
-    Some(MappedRange { base, len })
+    Some(MappedRange::new(GuestAddress(base), len))
+}
+
+/// Looks at where BAR0, BAR2 and the ROM answer.
+fn expect_mappings(guest: &Guest, bars: [Option<MappedRange>; 3]) {
+    let mappings = guest.vga.mappings();
+    assert_eq!([0, 2, 6].map(|index| mappings.bar(index)), bars);
+    let named = [mappings.framebuffer, mappings.mmio, mappings.rom];
+    assert_eq!((named, mappings.window), (bars, None));
 }
 
 fn expect_header(config: Config, header: Header) {
@@ -151,11 +158,7 @@ fn the_bars_listed_are_those_that_firmware_finds() {
 #[test]
 fn isa_vga_has_no_configuration_space_but_8_mib_at_a_fixed_address() {
     let mut guest = Guest::new(Variant::IsaVga);
-    let mappings = Mappings {
-        framebuffer: range(0xe000_0000, 8 << 20),
-        ..Mappings::default()
-    };
-    assert_eq!(guest.vga.mappings(), mappings);
+    expect_mappings(&guest, [range(0xe000_0000, 8 << 20), None, None]);
     guest.expect_dispi(VIDEO_MEMORY_64K, 0x80);
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
     guest.expect_effects(Effects::empty());
@@ -252,19 +255,15 @@ fn bars_and_rom_answer_where_the_guest_put_them_while_command_says_so() {
 
     guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
     guest.expect_effects(Effects::MAPPINGS);
-    let all = Mappings {
-        framebuffer: range(0xfd00_0000, 16 << 20),
-        mmio: range(0xfebf_0000, 0x1000),
-        rom: range(0xfeb0_0000, 0x8000),
-        ..Mappings::default()
-    };
-    assert_eq!(guest.vga.mappings(), all);
+    let (bar0, bar2) = (range(0xfd00_0000, 16 << 20), range(0xfebf_0000, 0x1000));
+    let rom = range(0xfeb0_0000, 0x8000);
+    expect_mappings(&guest, [bar0, bar2, rom]);
 
     // The ROM has a bit of its own.
-    for (rom_bar, rom) in [(0xfeb0_0000_u32, None), (0xfeb0_0001, all.rom)] {
+    for (rom_bar, rom) in [(0xfeb0_0000_u32, None), (0xfeb0_0001, rom)] {
         guest.config_write(ROM_BAR, &rom_bar.to_le_bytes());
         guest.expect_effects(Effects::MAPPINGS);
-        assert_eq!(guest.vga.mappings(), Mappings { rom, ..all });
+        expect_mappings(&guest, [bar0, bar2, rom]);
     }
 }
 
@@ -322,4 +321,67 @@ fn bars_do_not_answer_at_address_0_or_at_the_end_of_4_gib() {
         let mmio = guest.vga.mappings().mmio;
         assert_eq!(mmio.is_some(), answers, "BAR2 at {bar2:#x}");
     }
+}
+
+#[test]
+fn a_placed_bar_reads_as_placed_and_answers_once_memory_is_enabled() {
+    let mut guest = Guest::with(Config::default().rom(vec![0x55; 0x8000]));
+    let places = [(0, 0xfd00_0000), (2, 0xfebf_0000), (6, 0xfeb0_0000)];
+    for (index, address) in places {
+        let bar = guest.vga.bar(index).expect("a BAR");
+        assert_eq!(bar.address, GuestAddress(0), "BAR {index}");
+        let effects = guest.vga.place_bar(&bar, GuestAddress(address));
+        assert_eq!(effects, Ok(Effects::empty()), "BAR {index}");
+        let placed = guest.vga.bar(index).map(|bar| bar.address);
+        assert_eq!(placed, Some(GuestAddress(address)), "BAR {index}");
+    }
+    assert_eq!(guest.vga.counters().config.writes, 0, "not the guest's");
+    guest.expect_config(ROM_BAR, 0xfeb0_0000_u32.to_le_bytes());
+    guest.config_write(ROM_BAR, &[1]);
+    guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
+    let ranges = [
+        range(0xfd00_0000, 16 << 20),
+        range(0xfebf_0000, 0x1000),
+        range(0xfeb0_0000, 0x8000),
+    ];
+    expect_mappings(&guest, ranges);
+
+    // The ROM stays enabled where it's moved to.
+    let rom = guest.vga.bar(6).expect("a ROM BAR");
+    let moved = guest.vga.place_bar(&rom, GuestAddress(0xfea0_0000));
+    assert_eq!(moved, Ok(Effects::MAPPINGS));
+    expect_mappings(&guest, [ranges[0], ranges[1], range(0xfea0_0000, 0x8000)]);
+}
+
+#[test]
+fn a_bar_cant_be_placed_where_it_would_never_answer() {
+    let mut guest = Guest::new(Variant::Vga);
+    let bar0 = guest.vga.bar(0).expect("BAR0");
+    for address in [0, 0xfd00_1000, 0xff00_0000, 1 << 32, u64::MAX] {
+        let error = guest.vga.place_bar(&bar0, GuestAddress(address));
+        let (index, len) = (0, 16 << 20);
+        assert_eq!(
+            error,
+            Err(PlaceBarError::Address {
+                index,
+                address,
+                len
+            })
+        );
+    }
+    guest.expect_config(BAR0, [0x08, 0, 0, 0]);
+    let isa = |bar: &Bar| {
+        Guest::new(Variant::IsaVga)
+            .vga
+            .place_bar(bar, GuestAddress(1 << 24))
+    };
+    let (index, len) = (0, 16 << 20);
+    assert_eq!(isa(&bar0), Err(PlaceBarError::Missing { index, len }));
+}
+
+#[test]
+fn registers_past_configuration_space_stay_past_it() {
+    assert_eq!(config_offset(1, 0), COMMAND);
+    assert_eq!(config_offset(64, 0), 256);
+    assert_eq!(config_offset(usize::MAX, u64::MAX), u16::MAX);
 }

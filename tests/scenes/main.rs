@@ -85,7 +85,7 @@ fn qemus_picture((variant, vram_mib): (Variant, u32), parts: &[Part]) -> Picture
     let (machine, name) = match variant {
         Variant::Vga => ("pc", "VGA"),
         Variant::SecondaryVga => ("pc", "secondary-vga"),
-        Variant::IsaVga => ("isapc", "isa-vga"),
+        _ => ("isapc", "isa-vga"),
     };
     let directory = tempfile::tempdir().expect("a temporary directory");
     let dump = directory.path().join("dump.ppm");

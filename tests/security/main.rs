@@ -13,6 +13,7 @@ mod driver;
 mod canary;
 mod displays;
 mod inputs;
+mod shared_memory;
 mod window;
 
 use canary::Canary;

@@ -6,6 +6,7 @@
 //! - `refusals.rs`: states that no device can have are refused, by the name of the field
 //! - `untrusted.rs`: whatever a state holds, restoring doesn't panic, nor does what follows
 //! - `recorded.rs`: states that earlier versions wrote are read, and mean what they meant
+//! - `vram.rs`: VRAM's pages are saved and restored, and memory that's unused stays so
 //! - `monitor.rs`: the EDID blob follows the monitor
 //!
 //! Some need the feature `serde`: run them all with `cargo test --all-features --test state`.
@@ -25,3 +26,4 @@ mod refusals;
 mod twins;
 #[cfg(feature = "serde")]
 mod untrusted;
+mod vram;

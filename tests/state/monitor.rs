@@ -6,13 +6,7 @@ use stdvga::{Config, Monitor, StdVga, Variant};
 
 use crate::driver::Guest;
 
-const MONITOR_1080P: Monitor = Monitor {
-    xres: 1920,
-    yres: 1080,
-    xmax: 0,
-    ymax: 0,
-    refresh_rate: 60_000,
-};
+const MONITOR_1080P: Monitor = Monitor::new(1920, 1080).refresh_rate(60_000);
 
 fn blob(vga: &mut StdVga) -> [u8; 384] {
     let mut data = [0; 384];

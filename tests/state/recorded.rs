@@ -96,13 +96,9 @@ fn drive(guest: &mut Guest) {
     guest.outb(CRTC, 0xa0);
     guest.unblank();
     guest.outw(DISPI_INDEX, 0x1234);
-    let monitor = Monitor {
-        xres: 1920,
-        yres: 1080,
-        xmax: 2560,
-        ymax: 1600,
-        refresh_rate: 60_000,
-    };
+    let monitor = Monitor::new(1920, 1080)
+        .limit(2560, 1600)
+        .refresh_rate(60_000);
     let monitor = guest.vga.set_monitor(monitor);
     assert_eq!(monitor, Ok(()));
 }

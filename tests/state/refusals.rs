@@ -371,10 +371,7 @@ fn a_part_of_the_window_that_no_memory_map_has_is_refused() {
 #[test]
 fn the_state_decides_on_the_monitor_and_the_byte_order() {
     let mut state = state();
-    state.monitor = Some(Monitor {
-        xres: 1920,
-        ..Monitor::default()
-    });
+    state.monitor = Some(Monitor::new(1920, 1080));
     let vga = StdVga::from_state(config(), &state).expect("a state that a device can have");
     assert_eq!(vga.state(), state);
 }

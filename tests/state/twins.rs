@@ -43,10 +43,7 @@ fn go_on_alike(setup: &Setup) {
             if setup.has_mmio() && rng.random_ratio(1, 500) {
                 let xres = rng.random_range(0..5000);
                 for twin in &mut twins {
-                    let monitor = Monitor {
-                        xres,
-                        ..Monitor::default()
-                    };
+                    let monitor = Monitor::new(xres, 0);
                     twin.guest.vga.set_monitor(monitor).expect("there's EDID");
                 }
             }
