@@ -58,6 +58,8 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     routes: Option<Routes>,
     vram: Vram<B>,
     resets: u64,
+    /// How often the device was restored in place: a screen's sign that all is new.
+    restores: u64,
     counters: Counters,
     /// What the embedder knows of the mappings.
     mappings: Mappings,
@@ -169,6 +171,7 @@ impl<B: Bitmap> StdVga<B> {
             routes: None,
             vram,
             resets: 0,
+            restores: 0,
             counters: Counters::default(),
             mappings: Mappings::default(),
             #[cfg(target_os = "linux")]
@@ -235,7 +238,7 @@ impl<B: Bitmap> StdVga<B> {
         {
             self.mode_event.rearm();
         }
-        Scanout::new(&self.registers, self.text_blink, self.resets)
+        Scanout::new(&self.registers, self.text_blink, self.resets, self.restores)
     }
 
     /// Sets the event that is signalled once when the picture's kind, size or pixel format changes,
@@ -290,7 +293,7 @@ impl<B: Bitmap> StdVga<B> {
         touched
     }
 
-    /// Ends a write, or a reset, with what came of all that it touched.
+    /// Ends a write, a reset or a restore with what came of all that it touched.
     #[inline]
     fn settle(&mut self, touched: Touched) -> Effects {
         self.routes = None;

@@ -42,13 +42,13 @@ pub struct Machine {
 }
 
 /// What effects are about.
-struct Seen {
+pub struct Seen {
     mappings: Mappings,
     scanout: Scanout,
 }
 
 impl Seen {
-    fn of(guest: &Guest) -> Self {
+    pub fn of(guest: &Guest) -> Self {
         Self {
             mappings: guest.vga.mappings(),
             scanout: guest.vga.scanout(),
@@ -56,7 +56,7 @@ impl Seen {
     }
 
     /// Tells what is wrong with effects that were reported of changes from this to `now`.
-    fn expect_effects(&self, now: &Self, effects: Effects) -> Result<(), String> {
+    pub fn expect_effects(&self, now: &Self, effects: Effects) -> Result<(), String> {
         let (before, after) = (self.mappings, now.mappings);
         if effects.contains(Effects::MAPPINGS) != (before != after) {
             return Err(format!("{effects:?} for mappings {before:?} and {after:?}"));

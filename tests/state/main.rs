@@ -3,6 +3,7 @@
 //! Saved state, and the monitor that can be changed at run time.
 //!
 //! - `twins.rs`: a device that is saved and restored goes on like one that isn't, whatever a guest does
+//! - `in_place.rs`: a device that is restored in place goes on like one built from the state
 //! - `refusals.rs`: states that no device can have are refused, by the name of the field
 //! - `untrusted.rs`: whatever a state holds, restoring doesn't panic, nor does what follows
 //! - `recorded.rs`: states that earlier versions wrote are read, and mean what they meant
@@ -18,6 +19,7 @@ mod driver;
 #[path = "../machine/mod.rs"]
 mod machine;
 
+mod in_place;
 mod monitor;
 #[cfg(feature = "serde")]
 mod recorded;
