@@ -5,7 +5,8 @@
 /// What a [`StdVga`](crate::StdVga) was asked for and what came of it, since it was built.
 ///
 /// For metrics: an embedder takes them now and then, and reports differences. A guest can drive them as
-/// fast as it likes; they wrap at the end. They aren't part of the saved state, and a reset keeps them.
+/// fast as it likes; they wrap at the end. They aren't part of the saved state. A reset keeps them,
+/// and so does [`StdVga::restore`](crate::StdVga::restore).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {

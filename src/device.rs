@@ -58,6 +58,8 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     routes: Option<Routes>,
     vram: Vram<B>,
     resets: u64,
+    /// How often the device was restored in place: a screen's sign that all is new.
+    restores: u64,
     counters: Counters,
     /// What the embedder knows of the mappings.
     mappings: Mappings,
@@ -224,6 +226,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
             routes: None,
             vram,
             resets: 0,
+            restores: 0,
             counters: Counters::default(),
             mappings: Mappings::default(),
             #[cfg(target_os = "linux")]
@@ -286,7 +289,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// This is all that a display thread needs the device for: drawing takes the value returned and
     /// [`StdVga::vram`]. It has no side effects.
     pub fn scanout(&self) -> Scanout {
-        Scanout::new(&self.registers, self.text_blink, self.resets)
+        Scanout::new(&self.registers, self.text_blink, self.resets, self.restores)
     }
 
     /// Sets the event that is signalled whenever the picture's kind, size or pixel format changes. `None`
@@ -346,7 +349,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         touched
     }
 
-    /// Ends a write, or a reset, with what came of all that it touched.
+    /// Ends a write, a reset or a restore with what came of all that it touched.
     #[inline]
     fn settle(&mut self, touched: Touched) -> Effects {
         self.routes = None;

@@ -5,10 +5,10 @@
 use bitflags::bitflags;
 
 bitflags! {
-    /// What a write, or a reset, changed for the embedder.
+    /// What a write, a reset or a restore changed for the embedder.
     ///
     /// Rewriting a register with the value it has reports nothing. A reset always reports
-    /// [`Effects::SCANOUT`].
+    /// [`Effects::SCANOUT`], and so does [`StdVga::restore`](crate::StdVga::restore).
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[must_use = "the embedder must follow changed mappings"]
     pub struct Effects: u8 {

@@ -160,7 +160,7 @@ pub enum VramPageError {
     },
 }
 
-/// Why a device can't be made from a saved [`State`](crate::State).
+/// Why a saved [`State`](crate::State) is refused: by the device that's to have it, or as bytes.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -213,6 +213,42 @@ pub enum StateError {
     WindowRam {
         /// What the state has there.
         given: WindowRam,
+    },
+    /// The bytes aren't those of a saved state.
+    #[error("the bytes begin with {found:02x?}, but a saved state with {expected:02x?}")]
+    Magic {
+        /// The first bytes.
+        found: [u8; 8],
+        /// What [`State::to_bytes`](crate::State::to_bytes) begins with.
+        expected: [u8; 8],
+    },
+    /// The bytes end before the state does.
+    #[error("{needed} more bytes are needed at offset {offset:#x}, but {left} are left")]
+    Truncated {
+        /// Where a value is missing, as an offset from the first byte.
+        offset: usize,
+        /// Length of the value, in bytes.
+        needed: usize,
+        /// How many bytes are left there.
+        left: usize,
+    },
+    /// The bytes go on after the state.
+    #[error("the state ends at offset {end:#x}, but {len:#x} bytes were given")]
+    Trailing {
+        /// Length of the state, in bytes.
+        end: usize,
+        /// How many bytes were given.
+        len: usize,
+    },
+    /// A tag (a bool, an option's, an enum's) has a value that no state has there.
+    #[error("the tag at offset {offset:#x} is {value:#x}: {allowed}")]
+    Tag {
+        /// Where the tag is, as an offset from the first byte.
+        offset: usize,
+        /// What is there.
+        value: u8,
+        /// What would do.
+        allowed: Allowed,
     },
 }
 

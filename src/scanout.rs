@@ -33,6 +33,8 @@ pub(crate) const VGA_BYTES: u32 = 256 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scanout {
     pub(crate) resets: u64,
+    /// How often the device was restored in place.
+    pub(crate) restores: u64,
     pub(crate) mode: Mode,
     pub(crate) palette: [u32; 256],
 }

@@ -2,67 +2,107 @@
 
 //! A device's saved state: all that a guest can see of it, now or later, but VRAM.
 //!
-//! [`StdVga::state`] takes it, and [`StdVga::from_state`] makes a device of it. It's plain data: a field for
-//! each register or file of registers, a struct for each block of the chip. What follows from other fields
-//! (the picture, mappings, the pitch of a DISPI mode) isn't in it. VRAM is guest memory, and travels as
-//! such, or as [`VramPages`]; the option ROM's bytes are the embedder's.
+//! [`StdVga::state`] takes it. [`StdVga::from_state`] builds a device from it, and [`StdVga::restore`] brings
+//! a device to it that exists. It's plain data: a field for each register or file of registers, a struct for
+//! each block of the chip. What follows from other fields (the picture, mappings, the pitch of a DISPI mode)
+//! isn't in it. VRAM is memory, and is saved as such, or as [`VramPages`]; the option ROM's bytes are the
+//! embedder's.
 //!
 //! # Saving and restoring
 //!
+//! To save:
+//!
 //! 1. Pause the vCPUs, and let the device have the writes that the hypervisor still holds back (KVM's
 //!    coalesced ones).
-//! 2. Take [`StdVga::state`], and VRAM with the rest of the guest's memory. If the VMM's snapshots cover RAM
-//!    alone, take VRAM with the device, as [`VramPages`]. Where memory was copied while
-//!    the guest ran, the pages that the device wrote meanwhile are marked in VRAM's bitmap, not in the
-//!    hypervisor's log: see [`DirtyBitmap`](crate::DirtyBitmap).
-//! 3. Restore memory, and the device on its region: [`StdVga::from_state_with_vram`]. Or restore the device,
-//!    and then its [`VramPages`]. The clock of
-//!    [`Retrace::Precise`](crate::Retrace::Precise) must go on with the guest's time.
-//! 4. Map [`StdVga::mappings`], set the mode event anew, and draw with a new
-//!    [`Screen`](crate::Screen): its first refresh draws all. A picture that stayed on the old surface
-//!    while the screen was blank doesn't come back.
+//! 2. Take [`StdVga::state`]. [Formats](#formats) lists the ways to store it.
+//! 3. Save VRAM. If its region is part of the memory that your VMM's snapshot covers, that's done with the
+//!    rest. Many snapshots cover RAM regions only, those of crosvm, Cloud Hypervisor and OpenVMM among them:
+//!    save VRAM's pages with the device then. [`VramPages`] holds them, or use
+//!    [`Vram::nonzero_pages`] and [`Vram::restore_pages`] as they are. If memory was copied while the guest ran, the pages that the device wrote meanwhile are
+//!    marked in VRAM's bitmap, not in the hypervisor's log: see [`DirtyBitmap`](crate::DirtyBitmap).
+//!
+//! To restore, do one of two. Either way, no vCPU runs meanwhile, and the clock of
+//! [`Retrace::Precise`](crate::Retrace::Precise) must go on with the guest's time.
+//!
+//! **Build a new device,** when the VMM starts with the saved guest:
+//!
+//! 1. Build it by [`StdVga::from_state`], or on the region that the guest's memory was restored to by
+//!    [`StdVga::from_state_with_vram`]. If VRAM's pages were saved with the device, put them back.
+//! 2. Make all of its [`StdVga::mappings`], and set the mode event.
+//! 3. Draw with a new [`Screen`](crate::Screen): its first refresh draws all.
+//!
+//! **Restore the device in place,** when buses and threads hold it already: it was built before its state
+//! came, as in many VMMs, or a running guest goes back to a snapshot.
+//!
+//! 1. Bring it to the state by [`StdVga::restore`], and put VRAM's contents back. Keep other threads from the
+//!    device until both are done: a [`Screen`](crate::Screen) draws all of the first scanout that it gets
+//!    after a restore, so VRAM must be complete by then.
+//! 2. If the effects contain [`Effects::MAPPINGS`](crate::Effects::MAPPINGS), follow the new mappings. The
+//!    mode event and the screen stay.
+//!
+//! A picture that stayed on the old surface while the screen was blank comes back in neither way.
 //!
 //! ```
 //! use stdvga::state::VramPages;
-//! use stdvga::{Config, StdVga};
+//! use stdvga::{Config, Effects, StdVga};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = Config::default().vram_mib(1);
-//! let vga = StdVga::new(config.clone())?;
+//! let mut vga = StdVga::new(config.clone())?;
 //! vga.vram().write(0x100, b"a picture");
 //!
 //! let state = vga.state();
 //! let pages = VramPages::save(vga.vram());
 //!
+//! // Later, or elsewhere:
 //! let restored = StdVga::from_state(config, &state)?;
 //! pages.restore(restored.vram())?;
 //! assert_eq!(restored.state(), state);
 //! assert_eq!(restored.mappings(), vga.mappings());
 //! assert_eq!(VramPages::save(restored.vram()), pages);
+//!
+//! // Or the same device goes back to it:
+//! let _ = vga.port_write(0x3c0, &[0x20]);
+//! let effects = vga.restore(&state)?;
+//! pages.restore(vga.vram())?;
+//! assert!(!effects.contains(Effects::MAPPINGS));
+//! assert_eq!(vga.state(), state);
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! # Formats
+//!
+//! - [`State::to_bytes`] and [`State::from_bytes`] need no feature, and fit everywhere: into a file of
+//!   your own, say, or into a field of bytes of the protobufs that OpenVMM saves.
+//! - With the feature `serde`, a state can be part of a larger document. The format must have names of
+//!   fields, and tell `None` from a field that's missing: JSON and CBOR do. TOML leaves `None` out when it
+//!   writes, so a state that it wrote can't be read back. Formats that don't name fields (bincode, postcard)
+//!   can't read the states of earlier versions. For all of these, use [`State::to_bytes`].
+//!
 //! # Trust
 //!
-//! A saved state comes from outside, so each field is checked when a device is made of it: the error
-//! names the first that's wrong, its value, and what is allowed. What passes may still be something that no
-//! guest could bring about. The device is as bounded with it as with any other.
+//! A saved state comes from outside, so each field is checked when a device is made of it or brought to it:
+//! the error names the first that's wrong, its value, and what is allowed. What passes may still be
+//! something that no guest could bring about. The device is as bounded with it as with any other.
 //!
 //! # Versions
 //!
-//! With the feature `serde`, states are serialized in any format. [`State::version`] comes first; it rises
-//! whenever a field is added, dropped, or comes to mean something else. Older versions are read: a field
-//! that version 1 lacks may be missing, and gets the value that devices had in effect then. (Formats without names of fields can't
-//! tell that one is missing: JSON and CBOR can, say.) Newer versions are refused, and so are fields that
-//! aren't known, for a guest mustn't run on with half of its state.
+//! [`State::version`] comes first in every format; it rises whenever a field is added, dropped, or comes to
+//! mean something else. Older versions are read: a field that they lack gets the value that devices had in
+//! effect then. Newer versions are refused, and so are fields that aren't known, for a guest mustn't run on
+//! with half of its state.
 //!
 //! [`StdVga::state`]: crate::StdVga::state
 //! [`StdVga::from_state`]: crate::StdVga::from_state
 //! [`StdVga::from_state_with_vram`]: crate::StdVga::from_state_with_vram
+//! [`StdVga::restore`]: crate::StdVga::restore
 //! [`StdVga::mappings`]: crate::StdVga::mappings
+//! [`Vram::nonzero_pages`]: crate::Vram::nonzero_pages
+//! [`Vram::restore_pages`]: crate::Vram::restore_pages
 
 mod blocks;
+mod bytes;
 #[cfg(feature = "serde")]
 mod serialize;
 mod vram;

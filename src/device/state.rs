@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Saving a device's state, and making a device of it.
+//! Saving a device's state, making a device of it, and bringing a device to it.
 
 use std::sync::Arc;
 
@@ -9,10 +9,12 @@ use vm_memory::bitmap::Bitmap;
 
 use super::StdVga;
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::edid::Edid;
+use crate::effects::Effects;
 use crate::error::StateError;
-use crate::regs::Registers;
-use crate::scanout;
+use crate::pci::PciConfig;
+use crate::regs::{Registers, Touched};
 use crate::state::{
     AttributeState, CrtcState, DacState, DispiState, GraphicsState, Hardware, MiscState, PciState,
     SequencerState, State, check_forced, check_window_ram,
@@ -72,6 +74,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
             resets,
             // The host's.
             text_blink: _,
+            restores: _,
             counters: _,
             #[cfg(target_os = "linux")]
                 mode_event: _,
@@ -122,8 +125,64 @@ impl<B: Bitmap + 'static> StdVga<B> {
         }
     }
 
-    /// Brings a device at power-on to a saved state.
+    /// Brings the device to a saved state, in place: the buses and threads that hold it go on with it.
+    ///
+    /// All that a guest can see becomes what `state` says, but VRAM, whose contents stay. What the
+    /// embedder gave stays, too: the configuration with the ROM and the clock of
+    /// [`Retrace::Precise`](crate::Retrace::Precise), and the mode event. The counters go on.
+    ///
+    /// The effects say what changed: [`Effects::MAPPINGS`] and [`Effects::MODE`] as for a write, and
+    /// [`Effects::SCANOUT`] always. A changed mode signals the mode event. A [`Screen`](crate::Screen)
+    /// sees by the next scanout that the device was restored, and draws all of the picture as a new one
+    /// would, whatever pages are marked. If you show VRAM itself ([`Scanout::direct`](crate::Scanout::direct)),
+    /// show all of it anew. [`state`](crate::state) says what else there is to do.
+    ///
+    /// ```
+    /// use stdvga::{Config, Effects, StdVga};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut vga = StdVga::new(Config::default())?;
+    /// let blank = vga.state();
+    /// // The guest switches the palette on, and so has a text mode:
+    /// let _ = vga.port_write(0x3c0, &[0x20]);
+    ///
+    /// let effects = vga.restore(&blank)?;
+    /// assert_eq!(effects, Effects::SCANOUT | Effects::MODE);
+    /// assert_eq!(vga.state(), blank);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if the device was built as something else than what was saved, or if a field of the
+    /// state has a value that no device can have. The device is as it was then.
+    pub fn restore(&mut self, state: &State) -> Result<Effects, StateError> {
+        let Parts {
+            pci,
+            edid,
+            registers,
+            resets,
+        } = self.parts_of(state)?;
+        self.pci = pci;
+        self.edid = edid;
+        self.registers = registers;
+        self.resets = resets;
+        self.restores = self.restores.wrapping_add(1);
+        Ok(self.settle(Touched::SHAPE | Touched::MAPPINGS))
+    }
+
+    /// Brings a device that was just built to a saved state.
     fn restored(mut self, state: &State) -> Result<Self, StateError> {
+        // Nobody knew the device before, so nothing changed for anyone.
+        let _ = self.restore(state)?;
+        self.counters = Counters::default();
+        self.restores = 0;
+        Ok(self)
+    }
+
+    /// What the device has once it's brought to a saved state: checked, and not taken yet.
+    fn parts_of(&self, state: &State) -> Result<Parts, StateError> {
         let State {
             version,
             hardware,
@@ -142,14 +201,16 @@ impl<B: Bitmap + 'static> StdVga<B> {
         } = state;
         State::check_version(*version)?;
         hardware.check(&self.hardware())?;
-        if let Some((saved, pci)) = both("pci", pci, &mut self.pci)? {
-            saved.restore(pci)?;
-        }
-        if let Some((saved, edid)) = both("monitor", monitor, &mut self.edid)? {
-            **edid = Edid::new(*saved);
-        }
+        let pci = both("pci", pci, &self.pci)?
+            .map(|(saved, own)| {
+                let mut pci = own.clone();
+                saved.restore(&mut pci).map(|()| pci)
+            })
+            .transpose()?;
+        let edid =
+            both("monitor", monitor, &self.edid)?.map(|(saved, _)| Box::new(Edid::new(*saved)));
 
-        let registers = &mut self.registers;
+        let mut registers = self.registers.clone();
         misc.restore(&mut registers.misc)?;
         sequencer.restore(&mut registers.sequencer)?;
         crtc.restore(&mut registers.crtc);
@@ -157,27 +218,36 @@ impl<B: Bitmap + 'static> StdVga<B> {
         attribute.restore(&mut registers.attribute)?;
         dac.restore(&mut registers.dac)?;
         dispi.restore(&mut registers.dispi)?;
-        check_forced(registers)?;
-        check_window_ram(*window_ram, registers)?;
+        check_forced(&mut registers)?;
+        check_window_ram(*window_ram, &registers)?;
         registers.byte_order = *byte_order;
         registers.window_ram = *window_ram;
-        self.resets = *resets;
-
-        self.mappings = self.decode_mappings();
-        self.shape = scanout::shape(&self.registers);
-        Ok(self)
+        Ok(Parts {
+            pci,
+            edid,
+            registers,
+            resets: *resets,
+        })
     }
+}
+
+/// What a saved state brings to a device.
+struct Parts {
+    pci: Option<PciConfig>,
+    edid: Option<Box<Edid>>,
+    registers: Registers,
+    resets: u64,
 }
 
 /// A part as it was saved, and as the device has it: that must be both or none.
 fn both<'a, S, T>(
     part: &'static str,
     saved: &'a Option<S>,
-    own: &'a mut Option<T>,
-) -> Result<Option<(&'a S, &'a mut T)>, StateError> {
+    own: &'a Option<T>,
+) -> Result<Option<(&'a S, &'a T)>, StateError> {
     let given = saved.is_some();
     if given != own.is_some() {
         return Err(StateError::Part { part, given });
     }
-    Ok(saved.as_ref().zip(own.as_mut()))
+    Ok(saved.as_ref().zip(own.as_ref()))
 }

@@ -10,10 +10,11 @@ use crate::regs::{Registers, attribute, crtc, dispi, graphics, sequencer};
 
 impl Scanout {
     /// What `regs` make the screen show.
-    pub(crate) fn new(regs: &Registers, text_blink: bool, resets: u64) -> Self {
+    pub(crate) fn new(regs: &Registers, text_blink: bool, resets: u64, restores: u64) -> Self {
         let mode = decode(regs, text_blink);
         Self {
             resets,
+            restores,
             mode,
             palette: palette(regs, &mode),
         }
@@ -268,7 +269,7 @@ mod tests {
     }
 
     fn mode(regs: &Registers) -> Mode {
-        Scanout::new(regs, true, 0).mode
+        Scanout::new(regs, true, 0, 0).mode
     }
 
     #[test]
@@ -417,14 +418,14 @@ mod tests {
         regs.attribute.data[1] = 0x3f;
         regs.dac.entries[0x3f] = [63, 0, 1];
         regs.dac.entries[1] = [9, 9, 9];
-        assert_eq!(Scanout::new(&regs, true, 0).palette()[1], 0xff_00_07);
+        assert_eq!(Scanout::new(&regs, true, 0, 0).palette()[1], 0xff_00_07);
     }
 
     #[test]
     fn text_blinks_where_it_may_and_the_register_says_so() {
         let mut regs = registers();
         regs.attribute.data[attribute::MODE_CONTROL] = attribute::BLINK;
-        let blinks = |text_blink| match Scanout::new(&regs, text_blink, 0).mode {
+        let blinks = |text_blink| match Scanout::new(&regs, text_blink, 0, 0).mode {
             Mode::Text(text) => text.blink,
             _ => panic!("not text"),
         };

@@ -93,8 +93,9 @@ impl DirectScanout {
     /// [`Dirty::Pages`](crate::Dirty::Pages).
     ///
     /// That's all that changed as long as the `DirectScanout` is equal to the one before. After a page flip,
-    /// or another mode, everything did. A [`Screen`](crate::Screen) that is to draw again later doesn't
-    /// know of these marks: its next refresh needs [`Dirty::All`](crate::Dirty::All).
+    /// another mode, or [`StdVga::restore`](crate::StdVga::restore), everything did. A
+    /// [`Screen`](crate::Screen) that is to draw again later doesn't know of these marks: its next refresh
+    /// needs [`Dirty::All`](crate::Dirty::All).
     ///
     /// # Errors
     ///
@@ -173,6 +174,7 @@ mod tests {
         change(&mut mode);
         Scanout {
             resets: 0,
+            restores: 0,
             mode: Mode::Graphics(mode),
             palette: [0; 256],
         }

@@ -111,6 +111,8 @@ pub struct Screen {
     tier: Tier,
     /// What the last refresh found: how many resets there were, and the kind of screen.
     seen: Option<(u64, Discriminant<Mode>)>,
+    /// How often the device had been restored in place by then.
+    restores: u64,
     /// The picture's size at the last refresh; `None` until there was one.
     drawn: Option<Size>,
     /// Whether what's on the surface was drawn since the device's last reset. If not, it stays while the
@@ -140,6 +142,7 @@ impl Screen {
         Self {
             tier: Tier::new(kernels),
             seen: None,
+            restores: 0,
             drawn: None,
             current: false,
             text: text::Renderer::default(),
@@ -158,13 +161,14 @@ impl Screen {
     /// The size of the picture that a refresh with `scanout` leaves on the surface.
     ///
     /// A blank screen, and a text screen of fewer than 2 or more than 16000 cells, keep the size of the
-    /// picture before, as in QEMU; 640x480 before any.
+    /// picture before, as in QEMU; 640x480 before any, and after [`StdVga::restore`](crate::StdVga::restore).
     ///
     /// A guest chooses it: up to 16000x12000 in DISPI modes, with at most two pixels for every byte of
     /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
     /// may want to refuse the largest.
     pub fn size(&self, scanout: &Scanout) -> Size {
-        let kept = self.drawn.unwrap_or(INITIAL_SIZE);
+        let drawn = self.drawn.filter(|_| self.restores == scanout.restores);
+        let kept = drawn.unwrap_or(INITIAL_SIZE);
         match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => mode.size(),
             Mode::Blank | Mode::Text(_) => kept,
@@ -271,6 +275,15 @@ impl Screen {
     /// Takes note of what kind of screen it is, and whether there was a reset. Tells whether the kind is
     /// another than at the last refresh.
     fn notice(&mut self, scanout: &Scanout, now: Duration) -> bool {
+        if self.restores != scanout.restores {
+            // What's on the surface is of before: begin again as a new screen does.
+            *self = Self {
+                tier: self.tier,
+                restores: scanout.restores,
+                refreshes: self.refreshes,
+                ..Self::default()
+            };
+        }
         let seen = (scanout.resets, discriminant(&scanout.mode));
         if self.seen == Some(seen) {
             return false;

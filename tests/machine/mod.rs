@@ -42,13 +42,13 @@ pub struct Machine {
 }
 
 /// What effects are about.
-struct Seen {
+pub struct Seen {
     mappings: Mappings,
     scanout: Scanout,
 }
 
 impl Seen {
-    fn of(guest: &Guest) -> Self {
+    pub fn of(guest: &Guest) -> Self {
         Self {
             mappings: guest.vga.mappings(),
             scanout: guest.vga.scanout(),
@@ -56,7 +56,7 @@ impl Seen {
     }
 
     /// Tells what is wrong with effects that were reported of changes from this to `now`.
-    fn expect_effects(&self, now: &Self, effects: Effects) -> Result<(), String> {
+    pub fn expect_effects(&self, now: &Self, effects: Effects) -> Result<(), String> {
         let (before, after) = (self.mappings, now.mappings);
         if effects.contains(Effects::MAPPINGS) != (before != after) {
             return Err(format!("{effects:?} for mappings {before:?} and {after:?}"));
@@ -253,7 +253,7 @@ impl Machine {
 
     /// Saves the device, and goes on with one that is restored on the same VRAM.
     pub fn save_and_restore(&mut self) {
-        let state = through_serde(self.guest.vga.state());
+        let state = through_formats(self.guest.vga.state());
         let vram = Arc::clone(self.guest.vga.vram().region());
         self.guest.vga = StdVga::from_state_with_vram(self.config.clone(), &state, vram)
             .expect("a state that a device had");
@@ -274,8 +274,11 @@ impl Machine {
     }
 }
 
-/// The state, once it was seen to survive being written and read, where that can be done.
-fn through_serde(state: State) -> State {
+/// The state, once it was seen to survive being written and read.
+fn through_formats(state: State) -> State {
+    let bytes = state.to_bytes();
+    let read = State::from_bytes(&bytes).expect("a state that can be read");
+    assert_eq!(read, state, "what was read of {bytes:02x?}");
     #[cfg(feature = "serde")]
     {
         let json = serde_json::to_string(&state).expect("a state that can be written");

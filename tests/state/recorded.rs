@@ -3,9 +3,9 @@
 //! States that were written by earlier versions of the crate, and by this one: they are read, and the
 //! device answers as it did then.
 //!
-//! `tests/data/state` has a state for each version that changed the format, as JSON, and beside it what a
-//! guest then did and was answered: lines of the qtest protocol, and behind ` -> ` the bytes read. They
-//! are never written again: what a version wrote must be readable for ever. A version that changes the
+//! `tests/data/state` has a state for each version that changed the format, as JSON and as bytes (`.bin`), and
+//! beside it what a guest then did and was answered: lines of the qtest protocol, and behind ` -> ` the bytes
+//! read. They are never written again: what a version wrote must be readable for ever. A version that changes the
 //! format adds its own, once its number is in `Cargo.toml`, by
 //!
 //! ```sh
@@ -168,12 +168,20 @@ fn answer(machine: &mut Machine, line: &str) -> String {
     data.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Records what isn't recorded yet.
 fn record(version: &str) {
+    let write = |extension: &str, contents: &[u8]| {
+        let path = path(&format!("{version}.{extension}"));
+        if !path.exists() {
+            fs::write(path, contents).expect("a file for what is recorded");
+        }
+    };
     let mut machine = machine();
     drive(&mut machine.guest);
     let state = machine.guest.vga.state();
     let json = serde_json::to_string(&state).expect("a state that can be written");
-    fs::write(path(&format!("{version}.json")), json + "\n").expect("a file for the state");
+    write("json", (json + "\n").as_bytes());
+    write("bin", &state.to_bytes());
     machine.guest.vga =
         StdVga::from_state(machine.config.clone(), &state).expect("a state that a device had");
     let text: String = lines()
@@ -183,7 +191,7 @@ fn record(version: &str) {
             answer => format!("{line} -> {answer}\n"),
         })
         .collect();
-    fs::write(path(&format!("{version}.txt")), text).expect("a file for the answers");
+    write("txt", text.as_bytes());
 }
 
 /// Fails unless `state` holds all that was `recorded`, but for the version.
@@ -200,10 +208,8 @@ fn expect_all_of(recorded: &Value, state: &Value, name: &str) {
 
 #[test]
 fn recorded_states_are_read_and_answer_as_they_did() {
-    let version = env!("CARGO_PKG_VERSION");
-    let is_recorded = path(&format!("{version}.json")).exists();
-    if std::env::var_os("STDVGA_RECORD").is_some() && !is_recorded {
-        record(version);
+    if std::env::var_os("STDVGA_RECORD").is_some() {
+        record(env!("CARGO_PKG_VERSION"));
     }
     let mut names: Vec<PathBuf> = fs::read_dir(path(""))
         .expect("the recorded states")
@@ -219,6 +225,10 @@ fn recorded_states_are_read_and_answer_as_they_did() {
         let json = fs::read_to_string(&name).expect("a recorded state");
         let state: State = serde_json::from_str(&json)
             .unwrap_or_else(|error| panic!("{} can't be read: {error}", name.display()));
+        let bytes = fs::read(name.with_extension("bin")).expect("the recorded state's bytes");
+        let from_bytes = State::from_bytes(&bytes)
+            .unwrap_or_else(|error| panic!("the bytes of {}: {error}", name.display()));
+        assert_eq!(from_bytes, state, "the bytes of {}", name.display());
         let mut machine = machine();
         machine.guest.vga = StdVga::from_state(machine.config.clone(), &state)
             .unwrap_or_else(|error| panic!("{} is refused: {error}", name.display()));

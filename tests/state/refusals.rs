@@ -8,7 +8,7 @@ use stdvga::state::RetraceTiming;
 use stdvga::{Config, Monitor, State, StdVga, Variant, WindowRam};
 use vm_memory::MmapRegion;
 
-use crate::driver::Guest;
+use crate::driver::{BAR0, COMMAND, COMMAND_MEMORY, Guest};
 use crate::machine::precise_retrace;
 
 const MIB: usize = 1 << 20;
@@ -30,10 +30,33 @@ fn state() -> State {
 /// Fails unless a device with this configuration refuses the state, and says why.
 #[track_caller]
 fn expect_refusal(config: Config, state: &State, message: &str) {
-    match StdVga::from_state(config, state) {
+    match StdVga::from_state(config.clone(), state) {
         Ok(_) => panic!("expected a refusal: {message}"),
         Err(error) => assert_eq!(error.to_string(), message, "the refusal"),
     }
+    if StdVga::new(config.clone()).is_ok() {
+        expect_refusal_in_place(Guest::with(config), state, message);
+    }
+}
+
+/// Fails unless a device refuses to be brought to the state, says why, and is as it was.
+#[track_caller]
+fn expect_refusal_in_place(mut guest: Guest, state: &State, message: &str) {
+    guest.mode_03h();
+    guest.reset();
+    guest.config_write(BAR0, &0xe000_0000_u32.to_le_bytes());
+    guest.config_write(COMMAND, &COMMAND_MEMORY.to_le_bytes());
+    guest.planar_mode(320, 200);
+    let seen = |guest: &Guest| {
+        let vga = &guest.vga;
+        (vga.state(), vga.mappings(), vga.counters(), vga.scanout())
+    };
+    let before = seen(&guest);
+    match guest.vga.restore(state) {
+        Ok(effects) => panic!("expected a refusal in place, not {effects:?}: {message}"),
+        Err(error) => assert_eq!(error.to_string(), message, "the refusal in place"),
+    }
+    assert_eq!(seen(&guest), before, "the device that refused: {message}");
 }
 
 #[track_caller]
