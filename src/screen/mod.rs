@@ -50,6 +50,17 @@ struct Blinker {
     deadline: Duration,
 }
 
+/// The picture that stays while no mode is drawn. As in QEMU, it's the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Picture {
+    /// Black: before any mode, and after a blank screen.
+    Black,
+    /// One that can't be drawn again: only the surface has it.
+    Drawn,
+    /// One that VRAM holds as it shows. QEMU's surface is VRAM itself then, so it goes on to follow VRAM.
+    Direct(GraphicsMode),
+}
+
 impl Blinker {
     fn advance(&mut self, now: Duration, half_period: Duration) {
         if now >= self.deadline {
@@ -111,11 +122,14 @@ pub struct Screen {
     tier: Tier,
     /// What the last refresh found: how many resets there were, and the kind of screen.
     seen: Option<(u64, Discriminant<Mode>)>,
-    /// The picture's size at the last refresh; `None` until there was one.
-    drawn: Option<Size>,
-    /// Whether what's on the surface was drawn since the device's last reset. If not, it stays while the
-    /// screen is blank.
+    /// The last picture, and its size.
+    picture: Picture,
+    size: Size,
+    /// Whether a mode showed since the device's last reset. If not, the picture stays while the screen is
+    /// blank.
     current: bool,
+    /// Whether the surface doesn't hold the picture: before the first refresh.
+    lost: bool,
     text: text::Renderer,
     graphics: graphics::Renderer,
     cursor_blinker: Blinker,
@@ -140,8 +154,10 @@ impl Screen {
         Self {
             tier: Tier::new(kernels),
             seen: None,
-            drawn: None,
+            picture: Picture::Black,
+            size: INITIAL_SIZE,
             current: false,
+            lost: true,
             text: text::Renderer::default(),
             graphics: graphics::Renderer::new(),
             cursor_blinker: Blinker::default(),
@@ -164,10 +180,9 @@ impl Screen {
     /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
     /// may want to refuse the largest.
     pub fn size(&self, scanout: &Scanout) -> Size {
-        let kept = self.drawn.unwrap_or(INITIAL_SIZE);
         match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => mode.size(),
-            Mode::Blank | Mode::Text(_) => kept,
+            Mode::Blank | Mode::Text(_) => self.size,
             Mode::Graphics(mode) => mode.size,
         }
     }
@@ -180,10 +195,12 @@ impl Screen {
     /// blinking of cursor and text.
     ///
     /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
-    /// hold that, draw with [`Dirty::All`]. But after a reset of the device, and for a text mode of an
-    /// impossible size, the old picture stays, and isn't drawn again: keep the surface while the size
-    /// is the same. (Where that picture was one of direct colours, it goes on to follow VRAM, as QEMU's
-    /// does.)
+    /// hold that, draw with [`Dirty::All`].
+    ///
+    /// While the screen is blank after a reset of the device, and while there's a text mode of an impossible
+    /// size, the old picture stays. If it was black it's drawn by `Dirty::All`, too, and if it was one of
+    /// direct colours it goes on to follow VRAM, as QEMU's does. Any other is only on the surface, and can't
+    /// be drawn again: keep the surface while the size is the same.
     ///
     /// # Errors
     ///
@@ -202,11 +219,10 @@ impl Screen {
         surface.check(size)?;
         dirty.check(vram.dirty_words())?;
 
-        let entered = self.notice(scanout, now);
-        let first = self.drawn.is_none();
-        if first {
-            surface.clear(size);
-        }
+        let (old_size, old_picture) = (self.size, self.picture);
+        self.notice(scanout, now);
+        let draws_all = self.lost || matches!(dirty, Dirty::All);
+        self.lost = false;
         let mut frame = Frame {
             tier: self.tier,
             vram,
@@ -215,8 +231,10 @@ impl Screen {
         };
         let damage = match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => {
-                let is_new = self.drawn != Some(size) || matches!(dirty, Dirty::All);
-                if (is_new || self.followed_mode().is_some()) && !lies_in(vram, mode) {
+                // QEMU's surface is a new one, too, after one that was VRAM.
+                let is_new =
+                    draws_all || old_size != size || matches!(old_picture, Picture::Direct(_));
+                if is_new && !lies_in(vram, mode) {
                     // The other cells aren't drawn.
                     frame.surface.clear(size);
                 }
@@ -226,63 +244,59 @@ impl Screen {
                     cursor: self.cursor_blinker.visible,
                     text: self.text_blinker.visible,
                 };
-                self.current = true;
                 self.graphics.forget();
                 self.text
                     .refresh(&mut frame, mode, &scanout.palette, phases)
             }
             Mode::Graphics(mode) => {
-                self.current = true;
                 self.text.forget();
                 self.graphics.refresh(&mut frame, mode, &scanout.palette)
             }
-            // As in QEMU, a picture of before the last reset stays.
-            Mode::Blank if self.current && (entered || matches!(dirty, Dirty::All)) => {
-                frame.surface.clear(size);
-                self.text.forget();
-                self.graphics.forget();
-                Damage::whole(size)
-            }
             Mode::Blank | Mode::Text(_) => {
                 self.text.forget();
-                match self.followed_mode() {
-                    Some(mode) => self.graphics.refresh(&mut frame, &mode, &scanout.palette),
-                    None => {
+                match &self.picture {
+                    Picture::Direct(mode) => {
+                        self.graphics.refresh(&mut frame, mode, &scanout.palette)
+                    }
+                    Picture::Black if draws_all || old_picture != Picture::Black => {
+                        frame.surface.clear(size);
+                        self.graphics.forget();
+                        Damage::whole(size)
+                    }
+                    Picture::Black | Picture::Drawn => {
                         self.graphics.forget();
                         Damage::NONE
                     }
                 }
             }
         };
-        self.drawn = Some(size);
         self.refreshes = self.refreshes.wrapping_add(1);
-        Ok(if first { Damage::whole(size) } else { damage })
+        Ok(damage)
     }
 
-    /// The mode of the picture on the surface, if VRAM holds it as it is shown. QEMU's surface is VRAM
-    /// itself then: the picture follows VRAM even while no mode is drawn.
-    fn followed_mode(&self) -> Option<GraphicsMode> {
-        self.graphics
-            .mode()
-            .filter(|mode| mode.format.fourcc().is_some())
-            .copied()
-    }
-
-    /// Takes note of what kind of screen it is, and whether there was a reset. Tells whether the kind is
-    /// another than at the last refresh.
-    fn notice(&mut self, scanout: &Scanout, now: Duration) -> bool {
+    /// Takes note of what the screen shows, and whether there was a reset.
+    fn notice(&mut self, scanout: &Scanout, now: Duration) {
         let seen = (scanout.resets, discriminant(&scanout.mode));
-        if self.seen == Some(seen) {
-            return false;
+        if self.seen != Some(seen) {
+            if self
+                .seen
+                .is_some_and(|(resets, _)| resets != scanout.resets)
+            {
+                self.current = false;
+            }
+            self.seen = Some(seen);
+            self.cursor_blinker.deadline = now;
         }
-        if self
-            .seen
-            .is_some_and(|(resets, _)| resets != scanout.resets)
-        {
-            self.current = false;
-        }
-        self.seen = Some(seen);
-        self.cursor_blinker.deadline = now;
-        true
+        self.size = self.size(scanout);
+        let shown = match &scanout.mode {
+            Mode::Text(mode) if mode.is_drawable() => Picture::Drawn,
+            Mode::Graphics(mode) if mode.format.fourcc().is_some() => Picture::Direct(*mode),
+            Mode::Graphics(_) => Picture::Drawn,
+            Mode::Blank if self.current => Picture::Black,
+            // As in QEMU, a picture of before the last reset stays.
+            Mode::Blank | Mode::Text(_) => return,
+        };
+        self.picture = shown;
+        self.current = true;
     }
 }
