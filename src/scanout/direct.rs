@@ -92,8 +92,10 @@ impl DirectScanout {
     /// [`Dirty::Pages`](crate::Dirty::Pages).
     ///
     /// That's all that changed as long as the `DirectScanout` is equal to the one before. After a page flip,
-    /// or another mode, everything did. A [`Screen`](crate::Screen) that is to draw again later doesn't
-    /// know of these marks: its next refresh needs [`Dirty::All`](crate::Dirty::All).
+    /// or another mode, everything did.
+    ///
+    /// A [`Screen`](crate::Screen) that draws the other pictures must know of those that are shown without
+    /// it: call [`Screen::skip`](crate::Screen::skip) with the scanout of each.
     ///
     /// # Errors
     ///

@@ -128,7 +128,8 @@ pub struct Screen {
     /// Whether a mode showed since the device's last reset. If not, the picture stays while the screen is
     /// blank.
     current: bool,
-    /// Whether the surface doesn't hold the picture: before the first refresh.
+    /// Whether the surface doesn't hold the picture: before the first refresh, and after a picture that was
+    /// skipped.
     lost: bool,
     text: text::Renderer,
     graphics: graphics::Renderer,
@@ -174,7 +175,7 @@ impl Screen {
     /// The size of the picture that a refresh with `scanout` leaves on the surface.
     ///
     /// A blank screen, and a text screen of fewer than 2 or more than 16000 cells, keep the size of the
-    /// picture before, as in QEMU; 640x480 before any.
+    /// picture before, drawn or [skipped](Screen::skip), as in QEMU; 640x480 before any.
     ///
     /// A guest chooses it: up to 16000x12000 in DISPI modes, with at most two pixels for every byte of
     /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
@@ -195,7 +196,8 @@ impl Screen {
     /// blinking of cursor and text.
     ///
     /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
-    /// hold that, draw with [`Dirty::All`].
+    /// hold that, draw with [`Dirty::All`]. Call [`Screen::skip`] for a picture that isn't drawn: without
+    /// it, an older picture may come back after that one.
     ///
     /// While the screen is blank after a reset of the device, and while there's a text mode of an impossible
     /// size, the old picture stays. If it was black it's drawn by `Dirty::All`, too, and if it was one of
@@ -274,6 +276,59 @@ impl Screen {
         Ok(damage)
     }
 
+    /// Takes note of a picture that this screen doesn't draw: one that the front end shows by
+    /// [`Scanout::direct`], or leaves out since it's too large. Call it instead of [`Screen::refresh`].
+    ///
+    /// The surface then counts as one that holds nothing. The next refresh draws the whole picture, whatever
+    /// its `dirty` says, so marks of dirty pages needn't be kept for it.
+    ///
+    /// As after a refresh, this picture is the one that stays while no mode is drawn, say after a reset of the
+    /// device. One of direct colours is drawn from VRAM then, which it follows as QEMU's does. Nothing holds
+    /// any other: the screen is black in that picture's size.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stdvga::{Config, Dirty, Screen, StdVga, Surface};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut vga = StdVga::new(Config::default())?;
+    /// # for (register, value) in [(1_u16, 640_u16), (2, 480), (3, 32), (4, 1)] {
+    /// #     let _ = vga.port_write(0x1ce, &register.to_le_bytes());
+    /// #     let _ = vga.port_write(0x1d0, &value.to_le_bytes());
+    /// # }
+    /// # let _ = vga.port_write(0x3c0, &[0x20]);
+    /// let vram = vga.vram().clone();
+    /// let mut screen = Screen::new();
+    /// let mut pixels = Vec::new();
+    /// let mut shown_directly = 0;
+    ///
+    /// for frame in 0..3 {
+    ///     // The guest has set a mode of 640x480 with 32 bits a pixel. Then it's reset.
+    ///     if frame == 2 {
+    ///         let _ = vga.reset();
+    ///     }
+    ///     let scanout = vga.scanout();
+    ///     let now = Duration::from_millis(33 * frame);
+    ///     if let Some(_direct) = scanout.direct(&vram) {
+    ///         shown_directly += 1;
+    ///         screen.skip(&scanout, now);
+    ///     } else {
+    ///         let size = screen.size(&scanout);
+    ///         pixels.resize(size.pixels() as usize, 0);
+    ///         let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
+    ///         screen.refresh(&scanout, &vram, Dirty::Compare, now, surface)?;
+    ///     }
+    /// }
+    /// assert_eq!(shown_directly, 2);
+    /// assert_eq!(pixels.len(), 640 * 480, "the picture of before the reset");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn skip(&mut self, scanout: &Scanout, now: Duration) {
+        self.notice(scanout, now);
+        self.lose();
+    }
+
     /// Takes note of what the screen shows, and whether there was a reset.
     fn notice(&mut self, scanout: &Scanout, now: Duration) {
         let seen = (scanout.resets, discriminant(&scanout.mode));
@@ -298,5 +353,15 @@ impl Screen {
         };
         self.picture = shown;
         self.current = true;
+    }
+
+    /// Takes note that the surface doesn't hold the picture.
+    fn lose(&mut self) {
+        self.lost = true;
+        if self.picture == Picture::Drawn {
+            self.picture = Picture::Black;
+        }
+        self.text.forget();
+        self.graphics.forget();
     }
 }
