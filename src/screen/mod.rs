@@ -204,6 +204,9 @@ impl Screen {
     /// direct colours it goes on to follow VRAM, as QEMU's does. Any other is only on the surface, and can't
     /// be drawn again: keep the surface while the size is the same.
     ///
+    /// Text cells past the end of VRAM aren't drawn. They keep the pixels before, as in QEMU, but are black
+    /// with `Dirty::All`, in another size than before, and after direct colours.
+    ///
     /// # Errors
     ///
     /// [`RefreshError`] where the surface can't hold the picture, or the dirty words aren't those of
@@ -237,7 +240,7 @@ impl Screen {
                 let is_new =
                     draws_all || old_size != size || matches!(old_picture, Picture::Direct(_));
                 if is_new && !lies_in(vram, mode) {
-                    // The other cells aren't drawn.
+                    // The cells past its end aren't drawn.
                     frame.surface.clear(size);
                 }
                 self.cursor_blinker.advance(now, CURSOR_HALF_PERIOD);
