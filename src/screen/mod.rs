@@ -63,7 +63,8 @@ enum Picture {
 
 impl Blinker {
     fn advance(&mut self, now: Duration, half_period: Duration) {
-        if now >= self.deadline {
+        // One further away than that is from before the clock went back.
+        if now >= self.deadline || self.deadline.saturating_sub(now) > half_period {
             self.deadline = now.saturating_add(half_period);
             self.visible = !self.visible;
         }
@@ -192,8 +193,10 @@ impl Screen {
     /// tells which parts of it may have changed.
     ///
     /// `vram` is the device's. `dirty` says what may have changed in it since the last refresh of this
-    /// screen; changes of `scanout` and of time it sees by itself. `now` is any clock that doesn't go back; it moves the
-    /// blinking of cursor and text.
+    /// screen; changes of `scanout` and of time it sees by itself.
+    ///
+    /// `now` is the time by any clock, say since the guest's start: cursor and text blink by it. If it goes
+    /// back, they change their phase at once, and go on from there.
     ///
     /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
     /// hold that, draw with [`Dirty::All`]. Call [`Screen::skip`] for a picture that isn't drawn: without
