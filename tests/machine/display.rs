@@ -110,7 +110,13 @@ impl Display {
             self.check_damage(&before, &damage)?;
         }
         self.direct = direct;
-        direct.map_or(Ok(()), |direct| self.check_direct(guest, &direct))
+        match (scanout.mode(), direct) {
+            (_, Some(direct)) => self.check_direct(guest, &direct),
+            (Mode::Graphics(mode), None) if mode.format.fourcc().is_some() => {
+                Err(format!("{mode:?} must be drawn"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A picture that lies in VRAM must be what is drawn: looked at in some places.
@@ -121,6 +127,11 @@ impl Display {
         };
         let bytes_per_pixel = format.bits_per_pixel().div_ceil(8);
         let (width, height) = self.changed.dimensions();
+        let end = u64::from(direct.offset) + u64::from(direct.pitch) * u64::from(height);
+        let row = u64::from(width) * u64::from(bytes_per_pixel);
+        if end > guest.vga.vram().len() || u64::from(direct.pitch) < row {
+            return Err(format!("{direct:?} isn't in VRAM with its last pitch"));
+        }
         for (x, y) in [(0, 0), (width / 2, height / 3), (width - 1, height - 1)] {
             let address = u64::from(direct.offset)
                 + u64::from(y) * u64::from(direct.pitch)
