@@ -61,6 +61,15 @@ enum Picture {
     Direct(GraphicsMode),
 }
 
+impl Picture {
+    fn of(mode: &GraphicsMode) -> Self {
+        match mode.format.fourcc() {
+            Some(_) => Self::Direct(*mode),
+            None => Self::Drawn,
+        }
+    }
+}
+
 impl Blinker {
     fn advance(&mut self, now: Duration, half_period: Duration) {
         // One further away than that is from before the clock went back.
@@ -227,7 +236,6 @@ impl Screen {
         surface.check(size)?;
         dirty.check(vram.dirty_words())?;
 
-        let (old_size, old_picture) = (self.size, self.picture);
         self.notice(scanout, now);
         let draws_all = self.lost || matches!(dirty, Dirty::All);
         self.lost = false;
@@ -241,7 +249,7 @@ impl Screen {
             Mode::Text(mode) if mode.is_drawable() => {
                 // QEMU's surface is a new one, too, after one that was VRAM.
                 let is_new =
-                    draws_all || old_size != size || matches!(old_picture, Picture::Direct(_));
+                    draws_all || self.size != size || matches!(self.picture, Picture::Direct(_));
                 if is_new && !lies_in(vram, mode) {
                     // The cells past its end aren't drawn.
                     frame.surface.clear(size);
@@ -252,21 +260,25 @@ impl Screen {
                     cursor: self.cursor_blinker.visible,
                     text: self.text_blinker.visible,
                 };
+                self.show(Picture::Drawn);
                 self.graphics.forget();
                 self.text
                     .refresh(&mut frame, mode, &scanout.palette, phases)
             }
             Mode::Graphics(mode) => {
+                self.show(Picture::of(mode));
                 self.text.forget();
                 self.graphics.refresh(&mut frame, mode, &scanout.palette)
             }
             Mode::Blank | Mode::Text(_) => {
+                let was_black = self.picture == Picture::Black;
+                self.show_none(&scanout.mode);
                 self.text.forget();
                 match &self.picture {
                     Picture::Direct(mode) => {
                         self.graphics.refresh(&mut frame, mode, &scanout.palette)
                     }
-                    Picture::Black if draws_all || old_picture != Picture::Black => {
+                    Picture::Black if draws_all || !was_black => {
                         frame.surface.clear(size);
                         self.graphics.forget();
                         Damage::whole(size)
@@ -278,6 +290,7 @@ impl Screen {
                 }
             }
         };
+        self.size = size;
         self.refreshes = self.refreshes.wrapping_add(1);
         Ok(damage)
     }
@@ -332,33 +345,43 @@ impl Screen {
     /// ```
     pub fn skip(&mut self, scanout: &Scanout, now: Duration) {
         self.notice(scanout, now);
+        self.size = self.size(scanout);
+        match &scanout.mode {
+            Mode::Text(mode) if mode.is_drawable() => self.show(Picture::Drawn),
+            Mode::Graphics(mode) => self.show(Picture::of(mode)),
+            Mode::Blank | Mode::Text(_) => self.show_none(&scanout.mode),
+        }
         self.lose();
     }
 
-    /// Takes note of what the screen shows, and whether there was a reset.
+    /// Takes note of what kind of screen it is, and whether there was a reset.
     fn notice(&mut self, scanout: &Scanout, now: Duration) {
         let seen = (scanout.resets, discriminant(&scanout.mode));
-        if self.seen != Some(seen) {
-            if self
-                .seen
-                .is_some_and(|(resets, _)| resets != scanout.resets)
-            {
-                self.current = false;
-            }
-            self.seen = Some(seen);
-            self.cursor_blinker.deadline = now;
+        if self.seen == Some(seen) {
+            return;
         }
-        self.size = self.size(scanout);
-        let shown = match &scanout.mode {
-            Mode::Text(mode) if mode.is_drawable() => Picture::Drawn,
-            Mode::Graphics(mode) if mode.format.fourcc().is_some() => Picture::Direct(*mode),
-            Mode::Graphics(_) => Picture::Drawn,
-            Mode::Blank if self.current => Picture::Black,
-            // As in QEMU, a picture of before the last reset stays.
-            Mode::Blank | Mode::Text(_) => return,
-        };
-        self.picture = shown;
+        if self
+            .seen
+            .is_some_and(|(resets, _)| resets != scanout.resets)
+        {
+            self.current = false;
+        }
+        self.seen = Some(seen);
+        self.cursor_blinker.deadline = now;
+    }
+
+    /// Takes note of a mode's picture.
+    fn show(&mut self, picture: Picture) {
+        self.picture = picture;
         self.current = true;
+    }
+
+    /// Takes note of a screen with no mode's picture. As in QEMU, the last one stays, but a blank screen
+    /// covers one that was shown since the last reset.
+    fn show_none(&mut self, mode: &Mode) {
+        if matches!(mode, Mode::Blank) && self.current {
+            self.picture = Picture::Black;
+        }
     }
 
     /// Takes note that the surface doesn't hold the picture.
