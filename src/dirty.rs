@@ -2,6 +2,7 @@
 
 //! Which pages of VRAM were written, and where that is known from.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -97,7 +98,7 @@ pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {
 ///
 /// This is the layout of KVM's dirty log, so that both can be collected in one slice. Marking a page
 /// that is marked already costs a load and no atomic read-modify-write.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct DirtyBitmap {
     words: Box<[AtomicU64]>,
 }
@@ -184,6 +185,16 @@ impl NewBitmap for DirtyBitmap {
                 .map(|_| AtomicU64::new(0))
                 .collect(),
         }
+    }
+}
+
+impl fmt::Debug for DirtyBitmap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let marks = |word: &AtomicU64| word.load(Ordering::Relaxed).count_ones();
+        f.debug_struct("DirtyBitmap")
+            .field("words", &self.words.len())
+            .field("marked_pages", &self.words.iter().map(marks).sum::<u32>())
+            .finish_non_exhaustive()
     }
 }
 

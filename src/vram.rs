@@ -5,6 +5,7 @@
 //! A *group* is four bytes side by side, at a multiple of four: one of each plane. Its number is its *planar
 //! address*.
 
+use std::fmt;
 use std::sync::Arc;
 
 use vm_memory::bitmap::{BS, Bitmap};
@@ -21,7 +22,6 @@ use crate::error::ConfigError;
 ///
 /// A write through this type marks the pages it touches in the region's bitmap. What a guest writes
 /// through a mapping of its own isn't marked.
-#[derive(Debug)]
 pub struct Vram<B = DirtyBitmap> {
     region: Arc<MmapRegion<B>>,
     /// The region's length less one.
@@ -199,6 +199,14 @@ impl<B: Bitmap> Vram<B> {
     fn bytes_inside(&self, offset: u64, len: usize) -> usize {
         let left = self.len().saturating_sub(offset);
         usize::try_from(left).map_or(len, |left| left.min(len))
+    }
+}
+
+impl<B> fmt::Debug for Vram<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vram")
+            .field("len", &(u64::from(self.mask) + 1))
+            .finish_non_exhaustive()
     }
 }
 

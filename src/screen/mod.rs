@@ -8,6 +8,7 @@ mod kernels;
 mod surface;
 mod text;
 
+use std::fmt;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
@@ -127,7 +128,6 @@ impl Blinker {
 /// It keeps room for a row, a copy of the pages of VRAM that a text screen's cells and fonts lie in, and
 /// with [`Dirty::Compare`] one of the VRAM that's visible. A refresh allocates only when that grows, or
 /// where comparing begins again.
-#[derive(Debug)]
 pub struct Screen {
     tier: Tier,
     /// What the last refresh found: how many resets there were, and the kind of screen.
@@ -392,5 +392,17 @@ impl Screen {
         }
         self.text.forget();
         self.graphics.forget();
+    }
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screen")
+            .field("tier", &self.tier)
+            .field("picture", &self.picture)
+            .field("size", &self.size)
+            .field("lost", &self.lost)
+            .field("refreshes", &self.refreshes)
+            .finish_non_exhaustive()
     }
 }
