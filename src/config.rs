@@ -160,7 +160,7 @@ pub enum Retrace {
 /// Options that only some variants have are refused with [`ConfigError::NotForVariant`] if they
 /// differ from their default on a variant that lacks them: also if they'd switch off what isn't
 /// there, for then the variant is hardly the one that was meant.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// Which device this is.
@@ -329,6 +329,37 @@ impl Config {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            variant,
+            vram_mib,
+            edid,
+            monitor,
+            mmio,
+            qemu_extended_regs,
+            byte_order,
+            dispi_data_port_1cf,
+            text_blink,
+            retrace,
+            rom,
+        } = self;
+        f.debug_struct("Config")
+            .field("variant", variant)
+            .field("vram_mib", vram_mib)
+            .field("edid", edid)
+            .field("monitor", monitor)
+            .field("mmio", mmio)
+            .field("qemu_extended_regs", qemu_extended_regs)
+            .field("byte_order", byte_order)
+            .field("dispi_data_port_1cf", dispi_data_port_1cf)
+            .field("text_blink", text_blink)
+            .field("retrace", retrace)
+            .field("rom_bytes", &rom.as_ref().map(Vec::len))
+            .finish()
     }
 }
 

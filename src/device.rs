@@ -11,6 +11,7 @@ mod state;
 mod tests;
 mod window;
 
+use std::fmt;
 #[cfg(unix)]
 use std::fs::File;
 use std::sync::Arc;
@@ -42,7 +43,6 @@ use crate::window::Routes;
 /// longest one enables a DISPI mode, which clears the picture: at most all of VRAM, once.
 ///
 /// `B` is the type of the VRAM region's dirty bitmap.
-#[derive(Debug)]
 pub struct StdVga<B: Bitmap = DirtyBitmap> {
     variant: Variant,
     has_mmio: bool,
@@ -398,5 +398,18 @@ impl<B: Bitmap + 'static> StdVga<B> {
             let _ = event.write(1);
         }
         Effects::MODE
+    }
+}
+
+impl<B: Bitmap> fmt::Debug for StdVga<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StdVga")
+            .field("variant", &self.variant)
+            .field("vram", &self.vram)
+            .field("rom_bytes", &self.rom.as_ref().map(|rom| rom.len()))
+            .field("mappings", &self.mappings)
+            .field("mode", &self.shape)
+            .field("resets", &self.resets)
+            .finish_non_exhaustive()
     }
 }

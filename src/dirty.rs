@@ -3,6 +3,7 @@
 //! Which pages of VRAM were written, and where that is known from.
 
 use std::any::Any;
+use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -107,7 +108,7 @@ pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {
 /// The device itself pays less. It marks with a load first, and leaves a page alone that is marked
 /// already. That is safe because the marks are drained through the device alone, as `&mut`: it can't
 /// write meanwhile. Therefore one bitmap must not serve two devices.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct DirtyBitmap {
     words: Box<[AtomicU64]>,
 }
@@ -212,6 +213,16 @@ impl NewBitmap for DirtyBitmap {
                 .map(|_| AtomicU64::new(0))
                 .collect(),
         }
+    }
+}
+
+impl fmt::Debug for DirtyBitmap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let marks = |word: &AtomicU64| word.load(Ordering::Relaxed).count_ones();
+        f.debug_struct("DirtyBitmap")
+            .field("words", &self.words.len())
+            .field("marked_pages", &self.words.iter().map(marks).sum::<u32>())
+            .finish_non_exhaustive()
     }
 }
 

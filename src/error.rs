@@ -116,6 +116,12 @@ pub enum RefreshError {
     /// The dirty words aren't as many as VRAM has.
     #[error(transparent)]
     Dirty(#[from] BitmapLengthError),
+    /// A [`Picture`](crate::embedding::Picture) has no memory for its pixels.
+    #[error("there's no memory for a picture of {pixels} pixels")]
+    Memory {
+        /// How many pixels the picture has.
+        pixels: u64,
+    },
 }
 
 /// A slice of dirty words whose length isn't that of the bitmap.

@@ -30,7 +30,7 @@ pub(crate) const VGA_BYTES: u32 = 256 << 10;
 ///
 /// Taken with [`StdVga::scanout`](crate::StdVga::scanout), drawn by
 /// [`Screen::refresh`](crate::Screen::refresh).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scanout {
     pub(crate) resets: u64,
     /// How often the device was restored in place.
@@ -266,5 +266,14 @@ impl Scanout {
     /// 0x57). Other programs repeat the high bits.
     pub fn palette(&self) -> &[u32; 256] {
         &self.palette
+    }
+}
+
+impl fmt::Debug for Scanout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scanout")
+            .field("mode", &self.mode)
+            .field("resets", &self.resets)
+            .finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@
 mod file;
 mod pages;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
@@ -26,7 +27,6 @@ use crate::error::ConfigError;
 ///
 /// A write through this type marks the pages it touches in the region's bitmap. What a guest writes
 /// through a mapping of its own isn't marked.
-#[derive(Debug)]
 pub struct Vram<B = DirtyBitmap> {
     region: Arc<MmapRegion<B>>,
     /// The region's length less one.
@@ -235,6 +235,14 @@ fn check_protection(prot: i32) -> Result<(), ConfigError> {
         (false, false) => "PROT_READ | PROT_WRITE",
     };
     Err(ConfigError::VramProtection { missing })
+}
+
+impl<B> fmt::Debug for Vram<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vram")
+            .field("len", &(u64::from(self.mask) + 1))
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

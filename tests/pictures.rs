@@ -94,6 +94,30 @@ fn text_blinks_as_on_hardware_unless_told_otherwise() {
 }
 
 #[test]
+fn what_blinks_goes_on_where_the_clock_went_back() {
+    let mut guest = text_guest(Config::default());
+    guest.attribute(ATTRIBUTE_MODE_CONTROL, BLINK);
+    guest.unblank();
+    guest.write_cell(0, 0, b' ', 0x0a);
+    guest.write_cell(1, 0, BLOCK, 0xaf);
+    guest.crtc(CURSOR_START, 0);
+    guest.crtc(CURSOR_END, 15);
+    guest.crtc(CURSOR_LOCATION_HIGH, 0);
+    guest.crtc(CURSOR_LOCATION_LOW, 0);
+    let hour = 3_600_000;
+    let mut monitor = Monitor::default();
+    let mut visible_at = |milliseconds| {
+        monitor.refresh(&mut guest, milliseconds);
+        [(0, 10), (9, 15)].map(|(x, index)| monitor.pixel(x, 0) == color(index))
+    };
+    assert_eq!(visible_at(hour), [true, true], "the cursor, and text");
+    assert_eq!(visible_at(100), [false, false], "an hour before");
+    assert_eq!(visible_at(365), [false, false]);
+    assert_eq!(visible_at(366), [true, false], "266 ms later");
+    assert_eq!(visible_at(633), [false, true], "533 ms later");
+}
+
+#[test]
 fn text_that_does_not_blink_shows_while_other_text_is_hidden() {
     let mut guest = text_guest(Config::default());
     guest.attribute(ATTRIBUTE_MODE_CONTROL, BLINK);

@@ -55,21 +55,20 @@ impl Display {
             self.say(&mode);
             self.mode = mode;
         }
+        // A VMM with a window passes the time that goes by, and the cursor blinks. Here it stands
+        // still: blinking is no change.
+        let now = Duration::ZERO;
         let size = self.screen.size(scanout);
         if size.pixels() > MOST_PIXELS {
             if new_mode {
                 self.say("too large to show");
             }
-            // One that has drawn nothing draws all, once there's a picture again.
-            self.screen = Screen::new();
+            self.screen.skip(scanout, now);
             return Ok(new_mode);
         }
         if size != self.picture.size() {
             self.picture = Picture::black(size);
         }
-        // A VMM with a window passes the time that goes by, and the cursor blinks. Here it stands
-        // still: blinking is no change.
-        let now = Duration::ZERO;
         let surface = Surface {
             pixels: &mut self.picture.pixels,
             stride: size.width as usize,

@@ -178,10 +178,7 @@ impl DirtyPages {
     /// # Errors
     ///
     /// Those of `read`.
-    pub fn consume<T, E>(
-        &mut self,
-        read: impl FnOnce(Dirty<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub fn consume<T, E>(&mut self, read: impl FnOnce(Dirty<'_>) -> Result<T, E>) -> Result<T, E> {
         let result = read(Dirty::Pages(&self.words))?;
         self.clear();
         Ok(result)
@@ -219,7 +216,7 @@ impl DirtyPages {
 /// The numbers of the bits that are set, ascending.
 fn bits(words: &[u64]) -> impl Iterator<Item = u64> {
     (0..)
-        .step_by(BITS as usize)
+        .step_by(u64::BITS as usize)
         .zip(words)
         .filter(|(_, word)| **word != 0)
         .flat_map(|(first, word)| {
@@ -233,7 +230,11 @@ fn bits(words: &[u64]) -> impl Iterator<Item = u64> {
 fn last_bit(words: &[u64]) -> Option<u64> {
     let at = words.iter().rposition(|word| *word != 0)?;
     let word = words.get(at)?;
-    Some((at as u64).saturating_mul(BITS).saturating_add(word.ilog2().into()))
+    Some(
+        (at as u64)
+            .saturating_mul(BITS)
+            .saturating_add(word.ilog2().into()),
+    )
 }
 
 impl fmt::Debug for DirtyPages {
@@ -316,7 +317,10 @@ impl DirtyReaders {
         for (index, added) in added.words.iter_mut().enumerate() {
             let added = mem::take(added);
             if added != 0 {
-                for word in pending.iter_mut().filter_map(|pages| pages.words.get_mut(index)) {
+                for word in pending
+                    .iter_mut()
+                    .filter_map(|pages| pages.words.get_mut(index))
+                {
                     *word |= added;
                 }
             }
@@ -341,7 +345,9 @@ mod tests {
     fn the_log_of_a_bank_marks_the_pages_of_that_bank() {
         let mut pages = pages();
         // The window shows VRAM from 0x30000 on: its first page is page 48.
-        pages.add_log(&[1 | 1 << 3 | 1 << 15], 4096, 0x3_0000).unwrap();
+        pages
+            .add_log(&[1 | 1 << 3 | 1 << 15], 4096, 0x3_0000)
+            .unwrap();
         assert_eq!(pages.iter().collect::<Vec<_>>(), [48, 51, 63]);
         pages.add_log(&[0, 1 << 20], 4096, 0x3_0000).unwrap();
         assert_eq!(pages.iter().last(), Some(48 + 64 + 20));
@@ -353,27 +359,58 @@ mod tests {
             let mut pages = pages();
             pages.add_log(&[1 << 1], page_size, 0).unwrap();
             let marked: Vec<_> = pages.iter().collect();
-            assert_eq!(marked, expected.collect::<Vec<_>>(), "pages of {page_size} bytes");
+            assert_eq!(
+                marked,
+                expected.collect::<Vec<_>>(),
+                "pages of {page_size} bytes"
+            );
         }
         let mut pages = pages();
         // A guest that draws at 0x100000 - 64 KiB, and a window there.
         pages.add_log(&[1], 64 << 10, 0xf_0000).unwrap();
-        assert_eq!(pages.iter().collect::<Vec<_>>(), (240..256).collect::<Vec<_>>());
+        assert_eq!(
+            pages.iter().collect::<Vec<_>>(),
+            (240..256).collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn a_log_that_cant_be_vrams_adds_nothing() {
         let refused = [
-            (&[1][..], 2048, 0, DirtyLogError::PageSize { page_size: 2048 }),
+            (
+                &[1][..],
+                2048,
+                0,
+                DirtyLogError::PageSize { page_size: 2048 },
+            ),
             (&[1], 12288, 0, DirtyLogError::PageSize { page_size: 12288 }),
             (&[1], 4096, 100, DirtyLogError::Offset { vram_offset: 100 }),
-            (&[1, 0, 0, 0, 1], 4096, 0, DirtyLogError::Page { page: 256, pages: 256 }),
-            (&[1 << 1], 64 << 10, 0xf_0000, DirtyLogError::Page { page: 271, pages: 256 }),
+            (
+                &[1, 0, 0, 0, 1],
+                4096,
+                0,
+                DirtyLogError::Page {
+                    page: 256,
+                    pages: 256,
+                },
+            ),
+            (
+                &[1 << 1],
+                64 << 10,
+                0xf_0000,
+                DirtyLogError::Page {
+                    page: 271,
+                    pages: 256,
+                },
+            ),
             (
                 &[1],
                 1 << 63,
-                u64::MAX & !0xfff,
-                DirtyLogError::Page { page: (1 << 51) + (1 << 52) - 2, pages: 256 },
+                !0xfff,
+                DirtyLogError::Page {
+                    page: (1 << 51) + (1 << 52) - 2,
+                    pages: 256,
+                },
             ),
         ];
         for (log, page_size, vram_offset, expected) in refused {
@@ -427,9 +464,15 @@ mod tests {
     #[test]
     fn pages_of_another_vram_are_refused() {
         let mut larger = StdVga::new(Config::default().vram_mib(2)).unwrap();
-        let error = BitmapLengthError { given: 8, needed: 4 };
+        let error = BitmapLengthError {
+            given: 8,
+            needed: 4,
+        };
         assert_eq!(pages().add(&DirtyPages::new(larger.vram())), Err(error));
-        let error = BitmapLengthError { given: 4, needed: 8 };
+        let error = BitmapLengthError {
+            given: 4,
+            needed: 8,
+        };
         assert_eq!(pages().add_marks(&mut larger), Err(error));
     }
 }

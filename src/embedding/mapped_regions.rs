@@ -104,7 +104,11 @@ impl fmt::Display for Region {
             len,
             offset,
         } = self;
-        write!(f, "{kind}, {len:#x} bytes from {offset:#x} on, at {:#x}", guest.0)
+        write!(
+            f,
+            "{kind}, {len:#x} bytes from {offset:#x} on, at {:#x}",
+            guest.0
+        )
     }
 }
 

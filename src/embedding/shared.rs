@@ -26,11 +26,13 @@ pub struct Change<'a, B: Bitmap = DirtyBitmap> {
     pub errors: Vec<MapError>,
 }
 
+type OnChange<B> = Box<dyn FnMut(Change<'_, B>) + Send>;
+
 struct Shared<B: Bitmap> {
     // Dropped first: the guest loses the memory before the device does.
     regions: MappedRegions,
     vga: StdVga<B>,
-    on_change: Box<dyn FnMut(Change<'_, B>) + Send>,
+    on_change: OnChange<B>,
 }
 
 impl<B: Bitmap + 'static> Shared<B> {

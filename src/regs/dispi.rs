@@ -37,7 +37,8 @@ pub(crate) const NO_CLEAR: u16 = 1 << 7;
 /// The ids that can be written, the newest of which is read after a reset.
 pub(crate) const IDS: std::ops::RangeInclusive<u16> = 0xb0c0..=0xb0c5;
 const MAX_XRES: u16 = 16000;
-const MAX_YRES: u16 = 12000;
+/// The most lines that a mode has.
+pub(crate) const MAX_YRES: u16 = 12000;
 const MAX_BPP: u16 = 32;
 /// Length of a bank, in bytes.
 pub(crate) const BANK_BYTES: u32 = 64 << 10;

@@ -6,9 +6,13 @@ use vm_memory::bitmap::Bitmap;
 
 use super::{GraphicsMode, Mode, Scanout};
 use crate::damage::{Damage, Size};
-use crate::dirty::{BAND, any_dirty, check_words};
+use crate::dirty::{BAND, DirtyBitmap, any_dirty, check_words};
 use crate::error::BitmapLengthError;
+use crate::regs::dispi::MAX_YRES;
 use crate::vram::Vram;
+
+/// Bytes of VRAM that a word of its dirty bitmap is about.
+const WORD_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64 * u64::BITS as u64;
 
 /// A picture that lies in VRAM as it shows, so that a front end can show the memory itself, or export
 /// it (as a `udmabuf`, or a texture), without a copy.
@@ -44,7 +48,8 @@ use crate::vram::Vram;
 pub struct DirectScanout {
     /// The byte of VRAM that the first pixel starts at, a multiple of four.
     pub offset: u32,
-    /// Bytes from a row to the next.
+    /// Bytes from a row to the next. VRAM holds all rows, and the last one's pitch, too: `offset +
+    /// pitch * size.height` bytes or more.
     pub pitch: u32,
     /// Width and height in pixels.
     pub size: Size,
@@ -76,8 +81,10 @@ impl Scanout {
             row: mode.size.width * mode.format.bytes_per_pixel(),
             dirty_words: vram.dirty_words(),
         };
-        // DISPI sees to all of that. It's looked at once more, for memory of the host may be exported.
-        (is_linear(mode) && direct.end() <= vram.len()).then_some(direct)
+        // DISPI sees to all of that. It's looked at once more, for memory of the host may be exported: as a
+        // rule with the whole pitch of the last line, too.
+        let end = direct.start_of(mode.size.height);
+        (is_linear(mode) && end <= vram.len()).then_some(direct)
     }
 }
 
@@ -93,9 +100,10 @@ impl DirectScanout {
     /// [`Dirty::Pages`](crate::Dirty::Pages).
     ///
     /// That's all that changed as long as the `DirectScanout` is equal to the one before. After a page flip,
-    /// another mode, or [`StdVga::restore`](crate::StdVga::restore), everything did. A
-    /// [`Screen`](crate::Screen) that is to draw again later doesn't know of these marks: its next refresh
-    /// needs [`Dirty::All`](crate::Dirty::All).
+    /// another mode, or [`StdVga::restore`](crate::StdVga::restore), everything did.
+    ///
+    /// A [`Screen`](crate::Screen) that draws the other pictures must know of those that are shown without
+    /// it: call [`Screen::skip`](crate::Screen::skip) with the scanout of each.
     ///
     /// # Errors
     ///
@@ -104,20 +112,26 @@ impl DirectScanout {
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
-        reason = "a picture has at most 12000 lines, and a band one or more"
+        reason = "at most 12000 lines, a band has one or more, and VRAM has at most 2048 words"
     )]
     pub fn damage(&self, pages: &[u64]) -> Result<Damage, BitmapLengthError> {
         check_words(pages, self.dirty_words)?;
+        let Size { width, height } = self.size;
+        // The fields can be written. What can't be a picture in this VRAM counts as changed.
+        let end = self.end_of(height.saturating_sub(1));
+        if height > MAX_YRES.into() || end > pages.len() as u64 * WORD_BYTES {
+            return Ok(Damage::whole(self.size));
+        }
         let mut damage = Damage::NONE;
-        for first in (0..self.size.height).step_by(BAND) {
-            let lines = first..self.size.height.min(first + BAND as u32);
+        for first in (0..height).step_by(BAND) {
+            let lines = first..height.min(first + BAND as u32);
             if any_dirty(
                 pages,
                 self.start_of(lines.start)..self.end_of(lines.end - 1),
             ) {
                 for line in lines {
                     if any_dirty(pages, self.start_of(line)..self.end_of(line)) {
-                        damage.add_lines(line, 1, self.size.width);
+                        damage.add_lines(line, 1, width);
                     }
                 }
             }
@@ -127,7 +141,7 @@ impl DirectScanout {
 
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a product of two 32-bit numbers, and far less"
+        reason = "32-bit numbers: 64 bits hold the product of two, and two more"
     )]
     fn start_of(&self, line: u32) -> u64 {
         u64::from(self.offset) + u64::from(self.pitch) * u64::from(line)
@@ -135,15 +149,10 @@ impl DirectScanout {
 
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "a product of two 32-bit numbers, and far less"
+        reason = "32-bit numbers: 64 bits hold the product of two, and two more"
     )]
     fn end_of(&self, line: u32) -> u64 {
         self.start_of(line) + u64::from(self.row)
-    }
-
-    /// The byte behind the last pixel.
-    fn end(&self) -> u64 {
-        self.end_of(self.size.height.saturating_sub(1))
     }
 }
 
@@ -167,7 +176,7 @@ mod tests {
             folded: [None; 2],
             layout: Layout {
                 start: 0x1000,
-                pitch: 256,
+                pitch: 512,
                 line_compare: 99,
             },
         };
@@ -181,16 +190,16 @@ mod tests {
     }
 
     #[test]
-    fn only_rows_one_below_the_other_within_vram_are_direct() {
+    fn only_rows_one_below_the_other_with_their_pitch_within_vram_are_direct() {
         let vram = Vram::allocate(1 << 20).unwrap();
         let is_direct = |change: fn(&mut GraphicsMode)| scanout(change).direct(&vram).is_some();
         assert!(is_direct(|_| {}));
         assert!(!is_direct(|mode| mode.row_repeat = 2));
         assert!(!is_direct(|mode| mode.folded[1] = Some(1 << 15)));
         assert!(!is_direct(|mode| mode.layout.line_compare = 98));
-        assert!(is_direct(|mode| mode.layout.start = (1 << 20) - 100 * 256));
+        assert!(is_direct(|mode| mode.layout.start = (1 << 20) - 100 * 512));
         assert!(!is_direct(
-            |mode| mode.layout.start = (1 << 20) - 100 * 256 + 4
+            |mode| mode.layout.start = (1 << 20) - 100 * 512 + 4
         ));
     }
 }

@@ -40,11 +40,6 @@ impl Renderer {
         }
     }
 
-    /// The mode of the picture on the surface, if it's one of this renderer's.
-    pub fn mode(&self) -> Option<&GraphicsMode> {
-        self.mode.as_ref()
-    }
-
     /// Takes note that its picture isn't on the surface any more.
     pub fn forget(&mut self) {
         self.mode = None;

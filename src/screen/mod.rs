@@ -8,6 +8,7 @@ mod kernels;
 mod surface;
 mod text;
 
+use std::fmt;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
@@ -50,9 +51,30 @@ struct Blinker {
     deadline: Duration,
 }
 
+/// The picture that stays while no mode is drawn. As in QEMU, it's the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Picture {
+    /// Black: before any mode, and after a blank screen.
+    Black,
+    /// One that can't be drawn again: only the surface has it.
+    Drawn,
+    /// One that VRAM holds as it shows. QEMU's surface is VRAM itself then, so it goes on to follow VRAM.
+    Direct(GraphicsMode),
+}
+
+impl Picture {
+    fn of(mode: &GraphicsMode) -> Self {
+        match mode.format.fourcc() {
+            Some(_) => Self::Direct(*mode),
+            None => Self::Drawn,
+        }
+    }
+}
+
 impl Blinker {
     fn advance(&mut self, now: Duration, half_period: Duration) {
-        if now >= self.deadline {
+        // One further away than that is from before the clock went back.
+        if now >= self.deadline || self.deadline.saturating_sub(now) > half_period {
             self.deadline = now.saturating_add(half_period);
             self.visible = !self.visible;
         }
@@ -106,18 +128,21 @@ impl Blinker {
 /// It keeps room for a row, a copy of the pages of VRAM that a text screen's cells and fonts lie in, and
 /// with [`Dirty::Compare`] one of the VRAM that's visible. A refresh allocates only when that grows, or
 /// where comparing begins again.
-#[derive(Debug)]
 pub struct Screen {
     tier: Tier,
     /// What the last refresh found: how many resets there were, and the kind of screen.
     seen: Option<(u64, Discriminant<Mode>)>,
     /// How often the device had been restored in place by then.
     restores: u64,
-    /// The picture's size at the last refresh; `None` until there was one.
-    drawn: Option<Size>,
-    /// Whether what's on the surface was drawn since the device's last reset. If not, it stays while the
-    /// screen is blank.
+    /// The last picture, and its size.
+    picture: Picture,
+    size: Size,
+    /// Whether a mode showed since the device's last reset. If not, the picture stays while the screen is
+    /// blank.
     current: bool,
+    /// Whether the surface doesn't hold the picture: before the first refresh, and after a picture that was
+    /// skipped.
+    lost: bool,
     text: text::Renderer,
     graphics: graphics::Renderer,
     cursor_blinker: Blinker,
@@ -143,8 +168,10 @@ impl Screen {
             tier: Tier::new(kernels),
             seen: None,
             restores: 0,
-            drawn: None,
+            picture: Picture::Black,
+            size: INITIAL_SIZE,
             current: false,
+            lost: true,
             text: text::Renderer::default(),
             graphics: graphics::Renderer::new(),
             cursor_blinker: Blinker::default(),
@@ -161,14 +188,18 @@ impl Screen {
     /// The size of the picture that a refresh with `scanout` leaves on the surface.
     ///
     /// A blank screen, and a text screen of fewer than 2 or more than 16000 cells, keep the size of the
-    /// picture before, as in QEMU; 640x480 before any, and after [`StdVga::restore`](crate::StdVga::restore).
+    /// picture before, drawn or [skipped](Screen::skip), as in QEMU; 640x480 before any, and after
+    /// [`StdVga::restore`](crate::StdVga::restore).
     ///
     /// A guest chooses it: up to 16000x12000 in DISPI modes, with at most two pixels for every byte of
     /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
     /// may want to refuse the largest.
     pub fn size(&self, scanout: &Scanout) -> Size {
-        let drawn = self.drawn.filter(|_| self.restores == scanout.restores);
-        let kept = drawn.unwrap_or(INITIAL_SIZE);
+        let kept = if self.restores == scanout.restores {
+            self.size
+        } else {
+            INITIAL_SIZE
+        };
         match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => mode.size(),
             Mode::Blank | Mode::Text(_) => kept,
@@ -180,14 +211,22 @@ impl Screen {
     /// tells which parts of it may have changed.
     ///
     /// `vram` is the device's. `dirty` says what may have changed in it since the last refresh of this
-    /// screen; changes of `scanout` and of time it sees by itself. `now` is any clock that doesn't go back; it moves the
-    /// blinking of cursor and text.
+    /// screen; changes of `scanout` and of time it sees by itself.
+    ///
+    /// `now` is the time by any clock, say since the guest's start: cursor and text blink by it. If it goes
+    /// back, they change their phase at once, and go on from there.
     ///
     /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
-    /// hold that, draw with [`Dirty::All`]. But after a reset of the device, and for a text mode of an
-    /// impossible size, the old picture stays, and isn't drawn again: keep the surface while the size
-    /// is the same. (Where that picture was one of direct colours, it goes on to follow VRAM, as QEMU's
-    /// does.)
+    /// hold that, draw with [`Dirty::All`]. Call [`Screen::skip`] for a picture that isn't drawn: without
+    /// it, an older picture may come back after that one.
+    ///
+    /// While the screen is blank after a reset of the device, and while there's a text mode of an impossible
+    /// size, the old picture stays. If it was black it's drawn by `Dirty::All`, too, and if it was one of
+    /// direct colours it goes on to follow VRAM, as QEMU's does. Any other is only on the surface, and can't
+    /// be drawn again: keep the surface while the size is the same.
+    ///
+    /// Text cells past the end of VRAM aren't drawn. They keep the pixels before, as in QEMU, but are black
+    /// with `Dirty::All`, in another size than before, and after direct colours.
     ///
     /// # Errors
     ///
@@ -206,11 +245,9 @@ impl Screen {
         surface.check(size)?;
         dirty.check(vram.dirty_words())?;
 
-        let entered = self.notice(scanout, now);
-        let first = self.drawn.is_none();
-        if first {
-            surface.clear(size);
-        }
+        self.notice(scanout, now);
+        let draws_all = self.lost || matches!(dirty, Dirty::All);
+        self.lost = false;
         let mut frame = Frame {
             tier: self.tier,
             vram,
@@ -219,9 +256,11 @@ impl Screen {
         };
         let damage = match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => {
-                let is_new = self.drawn != Some(size) || matches!(dirty, Dirty::All);
-                if (is_new || self.followed_mode().is_some()) && !lies_in(vram, mode) {
-                    // The other cells aren't drawn.
+                // QEMU's surface is a new one, too, after one that was VRAM.
+                let is_new =
+                    draws_all || self.size != size || matches!(self.picture, Picture::Direct(_));
+                if is_new && !lies_in(vram, mode) {
+                    // The cells past its end aren't drawn.
                     frame.surface.clear(size);
                 }
                 self.cursor_blinker.advance(now, CURSOR_HALF_PERIOD);
@@ -230,51 +269,102 @@ impl Screen {
                     cursor: self.cursor_blinker.visible,
                     text: self.text_blinker.visible,
                 };
-                self.current = true;
+                self.show(Picture::Drawn);
                 self.graphics.forget();
                 self.text
                     .refresh(&mut frame, mode, &scanout.palette, phases)
             }
             Mode::Graphics(mode) => {
-                self.current = true;
+                self.show(Picture::of(mode));
                 self.text.forget();
                 self.graphics.refresh(&mut frame, mode, &scanout.palette)
             }
-            // As in QEMU, a picture of before the last reset stays.
-            Mode::Blank if self.current && (entered || matches!(dirty, Dirty::All)) => {
-                frame.surface.clear(size);
-                self.text.forget();
-                self.graphics.forget();
-                Damage::whole(size)
-            }
             Mode::Blank | Mode::Text(_) => {
+                let was_black = self.picture == Picture::Black;
+                self.show_none(&scanout.mode);
                 self.text.forget();
-                match self.followed_mode() {
-                    Some(mode) => self.graphics.refresh(&mut frame, &mode, &scanout.palette),
-                    None => {
+                match &self.picture {
+                    Picture::Direct(mode) => {
+                        self.graphics.refresh(&mut frame, mode, &scanout.palette)
+                    }
+                    Picture::Black if draws_all || !was_black => {
+                        frame.surface.clear(size);
+                        self.graphics.forget();
+                        Damage::whole(size)
+                    }
+                    Picture::Black | Picture::Drawn => {
                         self.graphics.forget();
                         Damage::NONE
                     }
                 }
             }
         };
-        self.drawn = Some(size);
+        self.size = size;
         self.refreshes = self.refreshes.wrapping_add(1);
-        Ok(if first { Damage::whole(size) } else { damage })
+        Ok(damage)
     }
 
-    /// The mode of the picture on the surface, if VRAM holds it as it is shown. QEMU's surface is VRAM
-    /// itself then: the picture follows VRAM even while no mode is drawn.
-    fn followed_mode(&self) -> Option<GraphicsMode> {
-        self.graphics
-            .mode()
-            .filter(|mode| mode.format.fourcc().is_some())
-            .copied()
+    /// Takes note of a picture that this screen doesn't draw: one that the front end shows by
+    /// [`Scanout::direct`], or leaves out since it's too large. Call it instead of [`Screen::refresh`].
+    ///
+    /// The surface then counts as one that holds nothing. The next refresh draws the whole picture, whatever
+    /// its `dirty` says, so marks of dirty pages needn't be kept for it.
+    ///
+    /// As after a refresh, this picture is the one that stays while no mode is drawn, say after a reset of the
+    /// device. One of direct colours is drawn from VRAM then, which it follows as QEMU's does. Nothing holds
+    /// any other: the screen is black in that picture's size.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stdvga::{Config, Dirty, Screen, StdVga, Surface};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut vga = StdVga::new(Config::default())?;
+    /// # for (register, value) in [(1_u16, 640_u16), (2, 480), (3, 32), (4, 1)] {
+    /// #     let _ = vga.port_write(0x1ce, &register.to_le_bytes());
+    /// #     let _ = vga.port_write(0x1d0, &value.to_le_bytes());
+    /// # }
+    /// # let _ = vga.port_write(0x3c0, &[0x20]);
+    /// let vram = vga.vram().clone();
+    /// let mut screen = Screen::new();
+    /// let mut pixels = Vec::new();
+    /// let mut shown_directly = 0;
+    ///
+    /// for frame in 0..3 {
+    ///     // The guest has set a mode of 640x480 with 32 bits a pixel. Then it's reset.
+    ///     if frame == 2 {
+    ///         let _ = vga.reset();
+    ///     }
+    ///     let scanout = vga.scanout();
+    ///     let now = Duration::from_millis(33 * frame);
+    ///     if let Some(_direct) = scanout.direct(&vram) {
+    ///         shown_directly += 1;
+    ///         screen.skip(&scanout, now);
+    ///     } else {
+    ///         let size = screen.size(&scanout);
+    ///         pixels.resize(size.pixels() as usize, 0);
+    ///         let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
+    ///         screen.refresh(&scanout, &vram, Dirty::Compare, now, surface)?;
+    ///     }
+    /// }
+    /// assert_eq!(shown_directly, 2);
+    /// assert_eq!(pixels.len(), 640 * 480, "the picture of before the reset");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn skip(&mut self, scanout: &Scanout, now: Duration) {
+        self.notice(scanout, now);
+        self.size = self.size(scanout);
+        match &scanout.mode {
+            Mode::Text(mode) if mode.is_drawable() => self.show(Picture::Drawn),
+            Mode::Graphics(mode) => self.show(Picture::of(mode)),
+            Mode::Blank | Mode::Text(_) => self.show_none(&scanout.mode),
+        }
+        self.lose();
     }
 
-    /// Takes note of what kind of screen it is, and whether there was a reset. Tells whether the kind is
-    /// another than at the last refresh.
-    fn notice(&mut self, scanout: &Scanout, now: Duration) -> bool {
+    /// Takes note of what kind of screen it is, and whether there was a restore or a reset.
+    fn notice(&mut self, scanout: &Scanout, now: Duration) {
         if self.restores != scanout.restores {
             // What's on the surface is of before: begin again as a new screen does.
             *self = Self {
@@ -286,7 +376,7 @@ impl Screen {
         }
         let seen = (scanout.resets, discriminant(&scanout.mode));
         if self.seen == Some(seen) {
-            return false;
+            return;
         }
         if self
             .seen
@@ -296,6 +386,41 @@ impl Screen {
         }
         self.seen = Some(seen);
         self.cursor_blinker.deadline = now;
-        true
+    }
+
+    /// Takes note of a mode's picture.
+    fn show(&mut self, picture: Picture) {
+        self.picture = picture;
+        self.current = true;
+    }
+
+    /// Takes note of a screen with no mode's picture. As in QEMU, the last one stays, but a blank screen
+    /// covers one that was shown since the last reset.
+    fn show_none(&mut self, mode: &Mode) {
+        if matches!(mode, Mode::Blank) && self.current {
+            self.picture = Picture::Black;
+        }
+    }
+
+    /// Takes note that the surface doesn't hold the picture.
+    fn lose(&mut self) {
+        self.lost = true;
+        if self.picture == Picture::Drawn {
+            self.picture = Picture::Black;
+        }
+        self.text.forget();
+        self.graphics.forget();
+    }
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screen")
+            .field("tier", &self.tier)
+            .field("picture", &self.picture)
+            .field("size", &self.size)
+            .field("lost", &self.lost)
+            .field("refreshes", &self.refreshes)
+            .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@
 
 //! Where pictures are drawn.
 
+use std::fmt;
+
 use crate::damage::Size;
 use crate::error::SurfaceError;
 
@@ -10,7 +12,6 @@ use crate::error::SurfaceError;
 ///
 /// Its lines are `stride` pixels apart. The pixels between a line's end and the next line aren't
 /// touched.
-#[derive(Debug)]
 pub struct Surface<'a> {
     /// The pixels, line by line from the top. All but the last line take `stride` of them.
     pub pixels: &'a mut [u32],
@@ -79,5 +80,14 @@ impl Surface<'_> {
         {
             line[..size.width as usize].fill(0);
         }
+    }
+}
+
+impl fmt::Debug for Surface<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surface")
+            .field("len", &self.pixels.len())
+            .field("stride", &self.stride)
+            .finish_non_exhaustive()
     }
 }

@@ -492,7 +492,7 @@ fn check_same<T: Copy + PartialEq + Into<u64>>(
 ) -> Result<(), StateError> {
     for (index, (value, expected)) in registers.iter().zip(expected).enumerate() {
         if value != expected {
-            let field = format_args!("{field}[{index:#x}]");
+            let field = format!("{field}[{index:#x}]");
             let allowed = Allowed::Value((*expected).into());
             return Err(refused(field, (*value).into(), allowed));
         }

@@ -53,6 +53,13 @@ impl Monitor {
             .expect("the surface has the size that the screen asked for")
     }
 
+    /// Shows a picture otherwise than by drawing it, after which nothing is left of what was drawn.
+    pub fn skip(&mut self, guest: &mut Guest, milliseconds: u64) {
+        let now = Duration::from_millis(milliseconds);
+        self.screen.skip(&guest.vga.scanout(), now);
+        self.pixels.fill(UNTOUCHED);
+    }
+
     pub fn pixel(&self, x: u32, y: u32) -> u32 {
         let width = self.size.expect("a refresh").width;
         self.pixels[(y * width + x) as usize]

@@ -148,10 +148,7 @@ pub fn place_bar(vga: &SharedVga, bar: u16, address: u32) {
 /// A device with a VGA BIOS in its option ROM, for firmware to run.
 pub fn with_vga_bios(file: &Path) -> Result<StdVga, Box<dyn Error>> {
     let rom = Some(fs::read(file)?);
-    Ok(StdVga::new(Config {
-        rom,
-        ..Config::default()
-    })?)
+    Ok(StdVga::new(Config::default().rom(rom))?)
 }
 
 #[cfg(test)]

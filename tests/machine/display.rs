@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! A screen that draws what changed, beside one that draws all.
+//! A screen that draws what changed, beside one that draws all, and one that draws only what it must.
 
 use stdvga::{Damage, DirectScanout, Dirty, Format, GraphicsMode, Kernels, Mode, Rect, Screen};
 
@@ -10,10 +10,12 @@ use crate::driver::{Guest, Monitor, UNTOUCHED};
 /// The most pixels of a picture that is drawn, for the time it takes.
 const MAX_PIXELS: u64 = 1 << 19;
 
-/// Two screens of the same guest, which must always show the same.
+/// Screens of the same guest, which must always show the same.
 pub struct Display {
     pub changed: Monitor,
     all: Monitor,
+    /// Draws what changed, but not what lies in VRAM as it shows.
+    indirect: Monitor,
     /// What was shown of VRAM itself at the last refresh.
     direct: Option<DirectScanout>,
     /// What changed in VRAM since the last refresh of these screens.
@@ -28,6 +30,7 @@ impl Default for Display {
                 screen: Screen::with_kernels(Kernels::Portable),
                 ..Monitor::default()
             },
+            indirect: Monitor::default(),
             direct: None,
             words: Vec::new(),
         }
@@ -35,7 +38,7 @@ impl Default for Display {
 }
 
 impl Display {
-    /// Refreshes both, and tells what is wrong with the result. Very large pictures aren't drawn.
+    /// Refreshes all of them, and tells what is wrong with the result. Very large pictures aren't drawn.
     pub fn refresh(
         &mut self,
         guest: &mut Guest,
@@ -49,6 +52,11 @@ impl Display {
         }
         let scanout = guest.vga.scanout();
         if self.changed.screen.size(&scanout).pixels() > MAX_PIXELS {
+            for monitor in [&mut self.changed, &mut self.all, &mut self.indirect] {
+                monitor.skip(guest, milliseconds);
+            }
+            self.words.fill(0);
+            self.direct = None;
             return Ok(());
         }
         let before = (self.changed.size, self.changed.pixels.clone());
@@ -59,6 +67,12 @@ impl Display {
         };
         let damage = self.changed.refresh_where(guest, dirty, milliseconds);
         self.all.refresh_where(guest, Dirty::All, milliseconds);
+        let direct = scanout.direct(guest.vga.vram());
+        if direct.is_some() {
+            self.indirect.skip(guest, milliseconds);
+        } else {
+            self.indirect.refresh_where(guest, dirty, milliseconds);
+        }
         let words = std::mem::take(&mut self.words);
         if !lies_in_vram(guest) {
             // Where cells don't, what's left of the picture before depends on what that was.
@@ -79,6 +93,11 @@ impl Display {
                 self.all.pixel(x, y),
             ));
         }
+        if direct.is_none()
+            && (self.indirect.size, &self.indirect.pixels) != (self.all.size, &self.all.pixels)
+        {
+            return Err("direct pictures that were skipped left something behind".into());
+        }
         let before = if before.0 == self.changed.size {
             before.1
         } else {
@@ -86,13 +105,18 @@ impl Display {
         };
         self.check_damage(&before, &damage)?;
 
-        let direct = scanout.direct(guest.vga.vram());
         if let Some(direct) = direct.filter(|_| direct == self.direct) {
             let damage = direct.damage(&words).expect("as many words as pages");
             self.check_damage(&before, &damage)?;
         }
         self.direct = direct;
-        direct.map_or(Ok(()), |direct| self.check_direct(guest, &direct))
+        match (scanout.mode(), direct) {
+            (_, Some(direct)) => self.check_direct(guest, &direct),
+            (Mode::Graphics(mode), None) if mode.format.fourcc().is_some() => {
+                Err(format!("{mode:?} must be drawn"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A picture that lies in VRAM must be what is drawn: looked at in some places.
@@ -103,6 +127,11 @@ impl Display {
         };
         let bytes_per_pixel = format.bits_per_pixel().div_ceil(8);
         let (width, height) = self.changed.dimensions();
+        let end = u64::from(direct.offset) + u64::from(direct.pitch) * u64::from(height);
+        let row = u64::from(width) * u64::from(bytes_per_pixel);
+        if end > guest.vga.vram().len() || u64::from(direct.pitch) < row {
+            return Err(format!("{direct:?} isn't in VRAM with its last pitch"));
+        }
         for (x, y) in [(0, 0), (width / 2, height / 3), (width - 1, height - 1)] {
             let address = u64::from(direct.offset)
                 + u64::from(y) * u64::from(direct.pitch)

@@ -91,3 +91,34 @@ fn what_changed_is_told_from_the_dirty_pages() {
         })
     );
 }
+
+/// The fields are the embedder's to write.
+#[test]
+fn fields_that_say_of_no_picture_in_vram_have_all_of_it_as_damage() {
+    let mut guest = Guest::new(Variant::Vga);
+    guest.vbe_mode(800, 600, 32);
+    let original = direct(&mut guest).expect("it lies in VRAM");
+    let values = [0, 1, 3200, 12000, 12001, u32::MAX - 1, u32::MAX];
+    for offset in values {
+        for pitch in values {
+            for height in values {
+                let mut direct = original;
+                (direct.offset, direct.pitch) = (offset, pitch);
+                (direct.size.width, direct.size.height) = (u32::MAX, height);
+                let [offset, pitch, lines] = [offset, pitch, height].map(u64::from);
+                let end = offset + pitch * lines.saturating_sub(1) + 800 * 4;
+                let is_picture = lines <= 12000 && end <= guest.vga.vram().len();
+                let whole = rect(0, 0, u32::MAX, height);
+                for (word, is_dirty) in [(u64::MAX, true), (0, false)] {
+                    let damage = direct.damage(&[word; 64]).expect("as many words as pages");
+                    let expected = if is_picture && (!is_dirty || height == 0) {
+                        vec![]
+                    } else {
+                        vec![whole]
+                    };
+                    assert_eq!(damage.rects(), expected, "{direct:?}, words {word:#x}");
+                }
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! - `pages.rs`: what is drawn where dirty pages are known
 //! - `text.rs`: what is drawn of a text screen
 //! - `compare.rs`: what is drawn where VRAM is compared
+//! - `lost.rs`: what is drawn on a surface that lost its picture, while no mode is drawn
 //! - `memory.rs`: that a refresh needs no new memory
 //! - `direct.rs`: pictures that need no drawing
 //! - `random.rs`: whatever a guest does, and wherever changes are known from, the surface ends up as if all
@@ -19,6 +20,7 @@ mod machine;
 
 mod compare;
 mod direct;
+mod lost;
 mod memory;
 mod pages;
 mod random;

@@ -2,7 +2,9 @@
 
 //! What is drawn of a text screen.
 
-use super::driver::{CHARACTER_MAP_SELECT, Guest};
+use stdvga::Dirty;
+
+use super::driver::{CHARACTER_MAP_SELECT, Guest, Monitor};
 use super::{drawn_by_pages, rect, shown};
 
 /// VRAM bytes of a cell, and of a row of mode 03h.
@@ -89,4 +91,30 @@ fn a_changed_glyph_of_the_second_font_draws_the_text_anew() {
         drawn_by_pages(&mut monitor, &mut guest),
         (Some(whole), vec![whole])
     );
+}
+
+/// The one case in which refreshes of what changed don't end with the pixels that drawing all gives.
+#[test]
+fn cells_past_the_end_of_vram_keep_their_pixels_until_all_is_drawn() {
+    for dirty in [Dirty::Pages(&[0; 4]), Dirty::Compare] {
+        let mut guest = Guest::with_vram(1);
+        guest.mode_03h();
+        // 1024 rows of one line, 2040 bytes apart: they pass 1 MiB. The last one shows byte 0.
+        guest.crtc_mode(7, 1023, 255, 0x40, 0xa3);
+        guest.vram_write(0, &[b' ', 0x1f].repeat(1 << 19));
+        let mut monitor = Monitor::default();
+        let mut rows_shown = |guest: &mut Guest, dirty| {
+            monitor.refresh_where(guest, dirty, 0);
+            (0..1024).filter(|y| monitor.pixel(0, *y) != 0).count()
+        };
+        assert_eq!(rows_shown(&mut guest, dirty), 516, "{dirty:?}");
+        // Fewer rows of the same screen lie in VRAM.
+        guest.start_address(0xffff);
+        assert_eq!(rows_shown(&mut guest, dirty), 516, "{dirty:?}");
+        assert_eq!(
+            rows_shown(&mut guest, Dirty::All),
+            387,
+            "{dirty:?}, then all"
+        );
+    }
 }

@@ -87,7 +87,10 @@ fn regions_show_what_the_mappings_say() {
     );
     let read_only: Vec<_> = regions.mapped().map(Region::is_read_only).collect();
     assert_eq!(read_only, [false, false, true]);
-    assert_eq!(*memory.mapped(), regions.mapped().copied().collect::<Vec<_>>());
+    assert_eq!(
+        *memory.mapped(),
+        regions.mapped().copied().collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -106,7 +109,11 @@ fn what_is_refused_is_handed_back_and_tried_again_at_the_next_change() {
     let mut regions = MappedRegions::new(memory.clone());
     let in_ram = mappings(32 << 20, OTHER);
     for _ in 0..2 {
-        let errors: Vec<_> = regions.follow(&in_ram).iter().map(ToString::to_string).collect();
+        let errors: Vec<_> = regions
+            .follow(&in_ram)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let expected =
             "the VGA's framebuffer, 0x100000 bytes from 0x0 on, at 0x2000000 can't be mapped";
         assert_eq!(errors, [expected]);
@@ -154,8 +161,16 @@ fn what_lies_below_something_else_or_isnt_whole_pages_traps() {
             },
             [Some(0xa_0000), None, Some(OTHER)],
         ),
-        ("BAR0 below the ROM", mappings(ONE, ONE), [Some(0xa_0000), None, Some(ONE)]),
-        ("the ROM below the window", mappings(ONE, 0xa_0000), [Some(0xa_0000), Some(ONE), None]),
+        (
+            "BAR0 below the ROM",
+            mappings(ONE, ONE),
+            [Some(0xa_0000), None, Some(ONE)],
+        ),
+        (
+            "the ROM below the window",
+            mappings(ONE, 0xa_0000),
+            [Some(0xa_0000), Some(ONE), None],
+        ),
         (
             "a ROM of 2 KiB",
             Mappings {

@@ -8,6 +8,10 @@
     clippy::cast_possible_truncation,
     reason = "lengths are in the types, and tables are made at compile time"
 )]
+#![expect(
+    clippy::incompatible_msrv,
+    reason = "build.rs leaves this out if the compiler is too old for it"
+)]
 
 use std::arch::x86_64::*;
 
@@ -17,7 +21,7 @@ use vm_memory::bitmap::BitmapSlice;
 use super::super::plain::{self, by_blocks, chunks};
 use super::super::{Palette, Pixel, Work};
 use super::avx2;
-use super::memory::{load_16, load_16_pixels, load_32, load_64, store_16_pixels, store_64};
+use super::memory::{load_16, load_32, store_8_pixels, store_32, words};
 use crate::config::ByteOrder;
 use crate::planes::GROUP_BYTES;
 
@@ -354,4 +358,34 @@ impl Table {
             _mm512_unpackhi_epi16(high[0], high[1]),
         ]
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_64(bytes: &[u8; 64]) -> __m512i {
+    let [a, b, c, d, e, f, g, h] = words(bytes);
+    _mm512_setr_epi64(a, b, c, d, e, f, g, h)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_16_pixels(pixels: &[u32; 16]) -> __m512i {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = pixels.map(|pixel| pixel as i32);
+    _mm512_setr_epi32(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_64(vector: __m512i, bytes: &mut [u8; 64]) {
+    let (halves, _) = bytes.as_chunks_mut();
+    store_32(_mm512_castsi512_si256(vector), &mut halves[0]);
+    store_32(_mm512_extracti64x4_epi64::<1>(vector), &mut halves[1]);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_16_pixels(vector: __m512i, pixels: &mut [u32; 16]) {
+    let (halves, _) = pixels.as_chunks_mut();
+    store_8_pixels(_mm512_castsi512_si256(vector), &mut halves[0]);
+    store_8_pixels(_mm512_extracti64x4_epi64::<1>(vector), &mut halves[1]);
 }

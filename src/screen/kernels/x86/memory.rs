@@ -28,20 +28,6 @@ pub fn load_32(bytes: &[u8; 32]) -> __m256i {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f")]
-pub fn load_64(bytes: &[u8; 64]) -> __m512i {
-    let [a, b, c, d, e, f, g, h] = words(bytes);
-    _mm512_setr_epi64(a, b, c, d, e, f, g, h)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub fn load_16_pixels(pixels: &[u32; 16]) -> __m512i {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = pixels.map(|pixel| pixel as i32);
-    _mm512_setr_epi32(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
-}
-
-#[inline]
 #[target_feature(enable = "avx2")]
 pub fn store_32(vector: __m256i, bytes: &mut [u8; 32]) {
     let (places, _) = bytes.as_chunks_mut();
@@ -59,25 +45,9 @@ pub fn store_8_pixels(vector: __m256i, pixels: &mut [u32; 8]) {
     }
 }
 
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub fn store_64(vector: __m512i, bytes: &mut [u8; 64]) {
-    let (halves, _) = bytes.as_chunks_mut();
-    store_32(_mm512_castsi512_si256(vector), &mut halves[0]);
-    store_32(_mm512_extracti64x4_epi64::<1>(vector), &mut halves[1]);
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub fn store_16_pixels(vector: __m512i, pixels: &mut [u32; 16]) {
-    let (halves, _) = pixels.as_chunks_mut();
-    store_8_pixels(_mm512_castsi512_si256(vector), &mut halves[0]);
-    store_8_pixels(_mm512_extracti64x4_epi64::<1>(vector), &mut halves[1]);
-}
-
 /// The bytes as words of eight.
 #[inline(always)]
-fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [i64; WORDS] {
+pub fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [i64; WORDS] {
     let (words, _) = bytes.as_chunks();
     std::array::from_fn(|word| i64::from_le_bytes(words[word]))
 }

@@ -7,6 +7,7 @@
 //! were detected.
 
 mod avx2;
+#[cfg(has_avx512)]
 mod avx512;
 mod memory;
 
@@ -14,6 +15,9 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use super::{Glyph, Pixel, Work};
+// An older compiler hasn't the intrinsics, and nothing is detected.
+#[cfg(not(has_avx512))]
+use avx2 as avx512;
 
 /// Proof of AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +58,8 @@ pub struct Avx512(());
 
 impl Avx512 {
     pub fn detect() -> Option<Self> {
-        let detected = is_x86_feature_detected!("avx512f")
+        let detected = cfg!(has_avx512)
+            && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("gfni");
