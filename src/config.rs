@@ -139,7 +139,11 @@ pub enum Retrace {
     /// The retrace bits toggle at every read. Guests that wait for either edge go on at once.
     #[default]
     Dumb,
-    /// The bits follow the CRTC's timing registers and the given clock.
+    /// The bits follow the CRTC's timing registers and the given clock, as QEMU's do.
+    ///
+    /// It's for guests that program the CRTC: BIOSes, and software for the VGA. If only DISPI sets modes, as
+    /// UEFI and Linux' bochs-drm do, the CRTC has no timing, and the bits may report a retrace for ever: a
+    /// guest that waits for its end hangs.
     Precise(Clock),
 }
 

@@ -185,12 +185,7 @@ fn an_access_of_three_bytes_is_void() {
 
 #[test]
 fn bar0_is_as_large_as_vram() {
-    for (mib, size) in [
-        (0, 0xfff0_0008),
-        (1, 0xfff0_0008),
-        (3, 0xffc0_0008),
-        (512, 0xe000_0008),
-    ] {
+    for (mib, size) in [(1, 0xfff0_0008), (3, 0xffc0_0008), (512, 0xe000_0008)] {
         let mut guest = Guest::with_vram(mib);
         guest.config_write(BAR0, &[0xff; 4]);
         guest.expect_config(BAR0, u32::to_le_bytes(size));

@@ -342,3 +342,20 @@ fn only_the_write_index_of_the_dac_can_be_read() {
     guest.outb(DAC_READ_INDEX, 0x34);
     guest.expect_inb(DAC_WRITE_INDEX, 0x12);
 }
+
+#[test]
+fn the_precise_retrace_never_ends_if_only_dispi_set_a_mode() {
+    let now = Arc::new(AtomicU64::new(0));
+    let clock = Clock::new({
+        let now = Arc::clone(&now);
+        move || Duration::from_nanos(now.load(Ordering::Relaxed))
+    });
+    let mut guest = Guest::with(Config::default().retrace(Retrace::Precise(clock)));
+    // As UEFI and bochs-drm do: the timing is that of a CRTC of zeros, two lines in the retrace both.
+    guest.misc_output(COLOR_ADDRESSES);
+    guest.vbe_mode(1024, 768, 32);
+    for time in (0..100_000_000).step_by(77_777) {
+        now.store(time, Ordering::Relaxed);
+        guest.expect_inb(INPUT_STATUS_1, 0x09);
+    }
+}

@@ -191,14 +191,7 @@ fn the_mode_event_stays_and_is_signalled_when_the_mode_changes() {
         let effects = guest.vga.restore(state).expect("a state of its own");
         assert!(effects.contains(Effects::MODE), "{effects:?}");
     }
-    assert_eq!(
-        event.read().expect("a signal"),
-        1,
-        "one until it's looked at"
-    );
-    guest.vga.scanout();
-    guest.vbe_mode(640, 480, 8);
-    assert_eq!(event.read().expect("a signal"), 1, "an access signals it");
+    assert_eq!(event.read().expect("a signal"), 2, "each change signals");
 }
 
 #[test]
@@ -239,10 +232,7 @@ fn the_monitor_is_that_of_the_state() {
     let mut guest = Guest::new(Variant::SecondaryVga);
     let state = guest.vga.state();
     let blob = guest.mmio_read::<384>(0);
-    let other = stdvga::Monitor {
-        xres: 1920,
-        ..Default::default()
-    };
+    let other = stdvga::Monitor::new(1920, 1080);
     assert_eq!(guest.vga.set_monitor(other), Ok(()));
     assert_ne!(guest.mmio_read::<384>(0), blob);
     restore(&mut guest, &state, "another monitor");
