@@ -177,10 +177,7 @@ fn measure(guest: &Guest) {
     let mut time = |dirty: Dirty<'_>| {
         let mut screen = Screen::new();
         let mut refresh = || {
-            let surface = Surface {
-                pixels: &mut pixels,
-                stride: size.width as usize,
-            };
+            let surface = Surface::new(&mut pixels, size.width as usize);
             screen
                 .refresh(&scanout, vram, dirty, Duration::ZERO, surface)
                 .expect("the surface has the size asked for");

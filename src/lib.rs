@@ -57,7 +57,7 @@
 //! // The guest chooses the size: up to 16000x12000. Don't allocate more than you want to show.
 //! assert!(size.pixels() <= 3840 * 2160);
 //! let mut pixels = vec![0; size.pixels() as usize];
-//! let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
+//! let surface = Surface::new(&mut pixels, size.width as usize);
 //! // The first refresh draws it all. Those that follow draw what changed.
 //! let damage = screen.refresh(&scanout, &vram, Dirty::Compare, Duration::ZERO, surface)?;
 //! assert!(!damage.is_empty());

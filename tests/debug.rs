@@ -81,10 +81,7 @@ fn a_screen_what_it_draws_and_where_to_print_no_pixels() {
 
     let mut screen = Screen::new();
     let mut pixels = vec![0; 4000 * 3000];
-    let surface = Surface {
-        pixels: &mut pixels,
-        stride: 4000,
-    };
+    let surface = Surface::new(&mut pixels, 4000);
     expect_short(&surface, &["Surface { len: 12000000, stride: 4000, .. }"]);
     let (vram, now) = (guest.vga.vram(), Duration::ZERO);
     screen

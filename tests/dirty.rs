@@ -96,7 +96,7 @@ fn screen_and_migration_end_with_what_the_guest_wrote_meanwhile() {
         };
         assert_eq!(screen.size(&scanout), size);
         let (pixels, stride) = (&mut pixels[..], 640);
-        let (dirty, surface) = (Dirty::Pages(&words), Surface { pixels, stride });
+        let (dirty, surface) = (Dirty::Pages(&words), Surface::new(pixels, stride));
         let damage = screen.refresh(&scanout, vram, dirty, Duration::ZERO, surface);
         damage.expect("the surface and the words have the lengths asked for");
     };

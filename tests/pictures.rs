@@ -257,7 +257,7 @@ fn a_surface_that_is_too_small_is_refused_and_left_alone() {
             guest.vga.vram(),
             Dirty::Compare,
             Duration::ZERO,
-            Surface { pixels, stride },
+            Surface::new(pixels, stride),
         )
     };
     let mut pixels = [7; 200];

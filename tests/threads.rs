@@ -44,10 +44,7 @@ impl Display {
         let size = self.screen.size(&scanout);
         assert!(size.pixels() <= MOST_PIXELS, "{size}");
         self.pixels.resize(size.pixels() as usize, 0);
-        let surface = Surface {
-            pixels: &mut self.pixels,
-            stride: size.width as usize,
-        };
+        let surface = Surface::new(&mut self.pixels, size.width as usize);
         self.screen
             .refresh(&scanout, vram, dirty, Duration::ZERO, surface)
             .expect("the surface has the size asked for");

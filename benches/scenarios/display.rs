@@ -46,10 +46,7 @@ impl Display {
     }
 
     pub fn refresh(&mut self, dirty: Dirty<'_>) -> Damage {
-        let surface = Surface {
-            pixels: &mut self.pixels,
-            stride: self.size.width as usize,
-        };
+        let surface = Surface::new(&mut self.pixels, self.size.width as usize);
         let vram = self.guest.vga.vram();
         self.screen
             .refresh(&self.scanout, vram, dirty, Duration::ZERO, surface)

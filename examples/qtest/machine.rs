@@ -248,10 +248,7 @@ impl Machine {
                 .pixels
                 .resize(size.width as usize * size.height as usize, 0);
         }
-        let surface = Surface {
-            pixels: &mut picture.pixels,
-            stride: size.width as usize,
-        };
+        let surface = Surface::new(&mut picture.pixels, size.width as usize);
         let now = Duration::from_nanos(self.now.load(Ordering::Relaxed));
         // Nobody but the device writes VRAM here, so its own marks are all there are.
         let mut dirty = vec![0; self.vga.vram().dirty_words()];

@@ -69,10 +69,7 @@ impl Display {
         if size != self.picture.size() {
             self.picture = Picture::black(size);
         }
-        let surface = Surface {
-            pixels: &mut self.picture.pixels,
-            stride: size.width as usize,
-        };
+        let surface = Surface::new(&mut self.picture.pixels, size.width as usize);
         let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
         if let Some(viewers) = &self.viewers {
             viewers.show(size, &self.picture.pixels, damage.rects());

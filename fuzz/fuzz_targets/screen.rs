@@ -97,10 +97,7 @@ fuzz_target!(|data: &[u8]| {
         0 => usize::MAX,
         _ => choices.random::<u16>().into(),
     };
-    let surface = Surface {
-        pixels: &mut pixels,
-        stride,
-    };
+    let surface = Surface::new(&mut pixels, stride);
     let vga = &machine.guest.vga;
     // Refused or drawn: either is right.
     let _ = Screen::new().refresh(

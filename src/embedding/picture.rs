@@ -82,10 +82,7 @@ impl Picture {
             self.pixels.0 = pixels_of(size)?;
             self.size = size;
         }
-        let surface = Surface {
-            pixels: &mut self.pixels.0,
-            stride: size.width as usize,
-        };
+        let surface = Surface::new(&mut self.pixels.0, size.width as usize);
         let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
         Ok(Some(damage))
     }

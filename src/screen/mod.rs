@@ -113,7 +113,7 @@ impl Blinker {
 ///     // Without it:
 ///     let size = screen.size(&scanout);
 ///     pixels.resize(size.pixels() as usize, 0);
-///     let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
+///     let surface = Surface::new(&mut pixels, size.width as usize);
 ///     let now = Duration::from_millis(33 * u64::from(frame));
 ///     let damage = screen.refresh(&scanout, &vram, Dirty::Pages(&words), now, surface)?;
 ///     words.fill(0);
@@ -343,7 +343,7 @@ impl Screen {
     ///     } else {
     ///         let size = screen.size(&scanout);
     ///         pixels.resize(size.pixels() as usize, 0);
-    ///         let surface = Surface { pixels: &mut pixels, stride: size.width as usize };
+    ///         let surface = Surface::new(&mut pixels, size.width as usize);
     ///         screen.refresh(&scanout, &vram, Dirty::Compare, now, surface)?;
     ///     }
     /// }

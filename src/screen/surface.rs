@@ -12,11 +12,22 @@ use crate::error::SurfaceError;
 ///
 /// Its lines are `stride` pixels apart. The pixels between a line's end and the next line aren't
 /// touched.
+#[non_exhaustive]
 pub struct Surface<'a> {
     /// The pixels, line by line from the top. All but the last line take `stride` of them.
     pub pixels: &'a mut [u32],
     /// Distance between the starts of two lines, in pixels.
     pub stride: usize,
+}
+
+impl<'a> Surface<'a> {
+    /// A surface of these pixels, whose lines start `stride` pixels apart: the picture's width, if there are no
+    /// gaps.
+    ///
+    /// [`Screen::refresh`](crate::Screen::refresh) checks that a picture fits.
+    pub fn new(pixels: &'a mut [u32], stride: usize) -> Self {
+        Self { pixels, stride }
+    }
 }
 
 impl Surface<'_> {

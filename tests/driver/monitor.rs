@@ -38,10 +38,7 @@ impl Monitor {
             self.size = Some(size);
             self.pixels = vec![UNTOUCHED; (size.width * size.height) as usize];
         }
-        let surface = Surface {
-            pixels: &mut self.pixels,
-            stride: size.width as usize,
-        };
+        let surface = Surface::new(&mut self.pixels, size.width as usize);
         self.screen
             .refresh(
                 &scanout,

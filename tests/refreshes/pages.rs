@@ -352,10 +352,7 @@ fn a_bitmap_of_the_wrong_length_is_refused_and_nothing_drawn() {
         guest.vga.vram(),
         Dirty::Pages(&words[1..]),
         Duration::ZERO,
-        Surface {
-            pixels: &mut monitor.pixels,
-            stride: 64,
-        },
+        Surface::new(&mut monitor.pixels, 64),
     );
     let error = BitmapLengthError {
         given: 63,
@@ -401,10 +398,7 @@ fn rows_side_by_side_are_drawn_as_each_by_itself() {
             let mut words = vec![u64::MAX; guest.vga.vram().dirty_words()];
             for round in 0..3 {
                 let drawn = displays.each_mut().map(|(screen, stride, pixels)| {
-                    let surface = Surface {
-                        pixels,
-                        stride: *stride,
-                    };
+                    let surface = Surface::new(pixels, *stride);
                     let dirty = Dirty::Pages(&words);
                     let (vram, now) = (guest.vga.vram(), Duration::ZERO);
                     let damage = screen.refresh(&scanout, vram, dirty, now, surface);

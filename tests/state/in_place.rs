@@ -266,10 +266,7 @@ fn a_refresh_that_fails_leaves_the_restored_picture_to_the_next() {
     restore(&mut machine.guest, &shown, "the same picture");
 
     let (scanout, vram) = (machine.guest.vga.scanout(), machine.guest.vga.vram());
-    let surface = Surface {
-        pixels: &mut [],
-        stride: 640,
-    };
+    let surface = Surface::new(&mut [], 640);
     let refused = monitor
         .screen
         .refresh(&scanout, vram, Dirty::Compare, Duration::ZERO, surface);
