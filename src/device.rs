@@ -74,7 +74,7 @@ impl StdVga {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where an option doesn't fit the variant, or the memory can't be had.
+    /// [`ConfigError`] if an option doesn't fit the variant, or the memory can't be had.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let vram = Vram::allocate(config.vram_bytes()?)?;
@@ -135,16 +135,15 @@ impl StdVga {
 
     /// Moves the marks of the pages that the device wrote into `words`: ORs them in, and clears them.
     ///
-    /// A mark is given out once. Where there are several readers (a screen and a migration), each has
-    /// words of its own, and what comes out here is ORed into all of them.
+    /// A mark is given out once. [`DirtyReaders`](crate::embedding::DirtyReaders) hands it on to several readers
+    /// (a screen and a migration), and [`DirtyPages`](crate::embedding::DirtyPages) holds the words for one.
     ///
     /// The device is needed for it, though the marks are VRAM's: who has it exclusively keeps it from
-    /// writing meanwhile, so that no mark gets lost.
+    /// writing meanwhile. Others may write VRAM at the same time: no mark is lost ([`DirtyBitmap`]).
     ///
     /// # Errors
     ///
-    /// [`BitmapLengthError`] where `words` isn't [`Vram::dirty_words`] long.
-    /// Nothing is moved then.
+    /// [`BitmapLengthError`] if `words` isn't [`Vram::dirty_words`] long. Nothing is moved then.
     pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
         self.vram.region().bitmap().drain_into(words)
     }
@@ -153,9 +152,9 @@ impl StdVga {
 impl<B: Bitmap + 'static> StdVga<B> {
     /// Builds a device on the caller's memory: a region of a guest's memory, say.
     ///
-    /// The region must be mapped for reading and writing. Its contents stay. Its length must be a power of two from 1 to 512 MiB, and what
-    /// [`Config::vram_mib`] comes to, unless that's `None`. What the device writes is marked in the
-    /// region's bitmap. `GuestRegionMmap::get_mmap` gives the region of a guest's memory in this form.
+    /// The region must be mapped for reading and writing. Its contents stay. Its length must be a power of
+    /// two from 1 to 512 MiB, and what [`Config::vram_mib`] comes to, unless that's `None`.
+    /// `GuestRegionMmap::get_mmap` gives the region of a guest's memory in this form.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -172,6 +171,13 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// # }
     /// ```
     ///
+    /// # Marks
+    ///
+    /// What the device writes is marked in the region's bitmap, and so is what others write through
+    /// `vm-memory`: other devices' DMA into the same region, say. No mark is lost: a [`DirtyBitmap`] is
+    /// drained by [`StdVga::drain_dirty`] while others mark, and any other type of bitmap at any time, by its
+    /// own means.
+    ///
     /// # Files
     ///
     /// A region may be a file's, shared with another process. If that process can cut the file short, it can
@@ -180,7 +186,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where an option doesn't fit the variant, the region's length is none of those, or, on
+    /// [`ConfigError`] if an option doesn't fit the variant, the region's length is none of those, or, on
     /// Unix, it isn't mapped for both reading and writing.
     pub fn with_vram(config: Config, region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
         config.check()?;

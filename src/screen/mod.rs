@@ -43,6 +43,27 @@ struct Frame<'a, 's, B> {
     surface: &'a mut Surface<'s>,
 }
 
+/// What a refresh finds of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    /// How often it was restored in place.
+    restores: u64,
+    /// How often it was reset.
+    resets: u64,
+    /// The kind of screen.
+    kind: Discriminant<Mode>,
+}
+
+impl Seen {
+    fn of(scanout: &Scanout) -> Self {
+        Self {
+            restores: scanout.restores,
+            resets: scanout.resets,
+            kind: discriminant(&scanout.mode),
+        }
+    }
+}
+
 /// A phase that changes by itself: visible or hidden.
 #[derive(Clone, Copy, Debug, Default)]
 struct Blinker {
@@ -130,10 +151,8 @@ impl Blinker {
 /// where comparing begins again.
 pub struct Screen {
     tier: Tier,
-    /// What the last refresh found: how many resets there were, and the kind of screen.
-    seen: Option<(u64, Discriminant<Mode>)>,
-    /// How often the device had been restored in place by then.
-    restores: u64,
+    /// What the last refresh found.
+    seen: Option<Seen>,
     /// The last picture, and its size.
     picture: Picture,
     size: Size,
@@ -167,7 +186,6 @@ impl Screen {
         Self {
             tier: Tier::new(kernels),
             seen: None,
-            restores: 0,
             picture: Picture::Black,
             size: INITIAL_SIZE,
             current: false,
@@ -195,14 +213,10 @@ impl Screen {
     /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
     /// may want to refuse the largest.
     pub fn size(&self, scanout: &Scanout) -> Size {
-        let kept = if self.restores == scanout.restores {
-            self.size
-        } else {
-            INITIAL_SIZE
-        };
         match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => mode.size(),
-            Mode::Blank | Mode::Text(_) => kept,
+            Mode::Blank | Mode::Text(_) if self.is_of_before(scanout) => INITIAL_SIZE,
+            Mode::Blank | Mode::Text(_) => self.size,
             Mode::Graphics(mode) => mode.size,
         }
     }
@@ -365,27 +379,34 @@ impl Screen {
 
     /// Takes note of what kind of screen it is, and whether there was a restore or a reset.
     fn notice(&mut self, scanout: &Scanout, now: Duration) {
-        if self.restores != scanout.restores {
-            // What's on the surface is of before: begin again as a new screen does.
-            *self = Self {
-                tier: self.tier,
-                restores: scanout.restores,
-                refreshes: self.refreshes,
-                ..Self::default()
-            };
+        let seen = Seen::of(scanout);
+        if self.seen != Some(seen) {
+            self.notice_another(seen, now);
         }
-        let seen = (scanout.resets, discriminant(&scanout.mode));
-        if self.seen == Some(seen) {
-            return;
-        }
-        if self
-            .seen
-            .is_some_and(|(resets, _)| resets != scanout.resets)
-        {
-            self.current = false;
+    }
+
+    #[cold]
+    fn notice_another(&mut self, seen: Seen, now: Duration) {
+        if let Some(before) = self.seen {
+            if before.restores != seen.restores {
+                // What's on the surface is of before: begin again as a new screen does.
+                *self = Self {
+                    tier: self.tier,
+                    refreshes: self.refreshes,
+                    ..Self::default()
+                };
+            } else if before.resets != seen.resets {
+                self.current = false;
+            }
         }
         self.seen = Some(seen);
         self.cursor_blinker.deadline = now;
+    }
+
+    /// Whether the device was restored in place since the last refresh.
+    fn is_of_before(&self, scanout: &Scanout) -> bool {
+        self.seen
+            .is_some_and(|seen| seen.restores != scanout.restores)
     }
 
     /// Takes note of a mode's picture.
