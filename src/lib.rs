@@ -12,9 +12,11 @@
 //!   lock.
 //! - [`Screen`] is the host's side: it draws a scanout and the [`Vram`] into a surface of the caller's,
 //!   without the lock.
+//! - [`embedding`] is what stands between these and a VMM: a lock that all share, the guest's memory that
+//!   follows the device, and pictures in memory of their own.
 //!
 //! The device knows offsets and little-endian byte slices, not buses. It owns no thread, reads no
-//! clock and calls nothing back, but for the [`Clock`] of [`Retrace::Precise`] where you give one; and
+//! clock and calls nothing back, but for the [`Clock`] of [`Retrace::Precise`] if you give one; and
 //! it never panics on what a guest does.
 //!
 //! # Example
@@ -77,7 +79,7 @@
 //!
 //! - `memfd`: `StdVga::with_sealed_memfd`, for VRAM that other processes can map (Linux).
 //! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).
-//! - `vm-device`: `BusVga`, the device on the port and MMIO buses of rust-vmm's `vm-device`.
+//! - `vm-device`: [`SharedVga`](embedding::SharedVga) is a device on the port and MMIO buses of rust-vmm's `vm-device`.
 
 // Values of a guest's are everywhere here: what could panic or lose bits says why it doesn't, where it stands.
 #![cfg_attr(

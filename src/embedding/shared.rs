@@ -5,13 +5,15 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use vm_memory::GuestAddress;
 use vm_memory::bitmap::Bitmap;
 
 use super::{MapError, MappedRegions, RegionKinds};
 use crate::device::StdVga;
 use crate::dirty::DirtyBitmap;
 use crate::effects::Effects;
-use crate::error::StateError;
+use crate::error::{PlaceBarError, StateError};
+use crate::pci::Bar;
 use crate::state::State;
 
 /// What a write to a [`SharedVga`] changed. The guest's memory has followed already.
@@ -118,6 +120,18 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     pub fn restore(&self, state: &State) -> Result<(), StateError> {
         let mut shared = self.lock();
         let effects = shared.vga.restore(state)?;
+        shared.follow(effects);
+        Ok(())
+    }
+
+    /// Places a BAR at an address that the VMM chose, and follows: [`StdVga::place_bar`].
+    ///
+    /// # Errors
+    ///
+    /// As there. Nothing is changed then.
+    pub fn place_bar(&self, bar: &Bar, address: GuestAddress) -> Result<(), PlaceBarError> {
+        let mut shared = self.lock();
+        let effects = shared.vga.place_bar(bar, address)?;
         shared.follow(effects);
         Ok(())
     }

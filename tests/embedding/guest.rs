@@ -3,12 +3,11 @@
 //! The guest that runs on each VMM's buses, and what it finds.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::time::Duration;
 
-use stdvga::{Config, Dirty, Scanout, StdVga, Vram};
-use vm_memory::{FileOffset, MmapRegion};
+use stdvga::embedding::{Change, Picture, SharedVga};
+use stdvga::{Config, Dirty, StdVga};
 
-use crate::display::Display;
 use crate::registers::*;
 
 pub const MIB: u64 = 1 << 20;
@@ -44,9 +43,13 @@ pub trait Machine {
     fn reset(&mut self);
     /// What is mapped into the guest, in the order of the addresses.
     fn shown(&self) -> Vec<Shown>;
-    /// What the display thread takes.
-    fn scanout(&self) -> Scanout;
-    fn vram(&self) -> Vram;
+    /// The device, as the display thread has it.
+    fn vga(&self) -> &SharedVga;
+}
+
+/// What VMMs do with changes here: all of this guest's regions can be mapped.
+pub fn expect_no_errors(change: Change<'_>) {
+    assert!(change.errors.is_empty(), "{:?}", change.errors);
 }
 
 /// A device with 2 MiB of VRAM in a file, and a ROM of a page.
@@ -54,9 +57,8 @@ pub fn vga() -> (StdVga, File) {
     let file = tempfile::tempfile().expect("a file");
     file.set_len(2 * MIB).expect("a file of 2 MiB");
     let clone = file.try_clone().expect("another descriptor");
-    let region = MmapRegion::from_file(FileOffset::new(clone, 0), 2 << 20).expect("a mapping");
-    let config = Config::default().rom(vec![0x55; 4096]);
-    let vga = StdVga::with_vram(config, Arc::new(region)).expect("a valid configuration");
+    let config = Config::default().vram_mib(2).rom(vec![0x55; 4096]);
+    let vga = StdVga::with_vram_file(config, clone).expect("a valid configuration");
     (vga, file)
 }
 
@@ -127,13 +129,18 @@ fn draws_through_bar0_and_bar2(machine: &mut impl Machine) {
     );
     machine.memory_write(0xf000_0000, &0x0012_3456_u32.to_le_bytes());
 
-    let mut display = Display::new(machine.vram());
-    let damage = display.refresh(&machine.scanout(), Dirty::Compare);
-    let damage = damage.expect("a surface that fits");
+    let mut picture = Picture::new(64 * 48);
+    let (scanout, vram) = machine
+        .vga()
+        .with(|vga| (vga.scanout(), vga.vram().clone()));
+    let damage = picture
+        .refresh(&scanout, &vram, Dirty::Compare, Duration::ZERO)
+        .expect("memory for the picture");
     let is_damaged = damage.is_some_and(|damage| !damage.is_empty());
-    assert!(is_damaged, "the first frame tells no damage");
-    assert_eq!((display.size.width, display.size.height), (64, 48));
-    assert_eq!(display.pixels[..2], [0x0012_3456, 0]);
+    assert!(is_damaged, "the first frame reports no damage");
+    let size = picture.size();
+    assert_eq!((size.width, size.height), (64, 48));
+    assert_eq!(picture.pixels()[..2], [0x0012_3456, 0]);
 }
 
 fn maps_the_window(machine: &mut impl Machine) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What Cloud Hypervisor declares, as far as the page needs it: `vm_device::BusDevice`,
+//! What Cloud Hypervisor declares, as far as the page needs it: `vm_device::BusDeviceSync`,
 //! `pci::PciDevice` (with fewer methods), and its memory manager (as a trait).
 // Declarations that nothing here calls belong to the traits all the same.
 #![allow(dead_code)]
@@ -8,9 +8,9 @@
 use std::io;
 use std::sync::{Arc, Barrier};
 
-pub trait BusDevice: Send {
-    fn read(&mut self, base: u64, offset: u64, data: &mut [u8]);
-    fn write(&mut self, base: u64, offset: u64, data: &[u8]) -> Option<Arc<Barrier>>;
+pub trait BusDeviceSync: Send + Sync {
+    fn read(&self, base: u64, offset: u64, data: &mut [u8]);
+    fn write(&self, base: u64, offset: u64, data: &[u8]) -> Option<Arc<Barrier>>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,8 @@ pub trait PciDevice: Send {
         data: &[u8],
     ) -> (Vec<BarReprogrammingParams>, Option<Arc<Barrier>>);
     fn read_config_register(&mut self, reg_idx: usize) -> u32;
-    fn read_bar(&mut self, base: u64, offset: u64, data: &mut [u8]);
-    fn write_bar(&mut self, base: u64, offset: u64, data: &[u8]) -> Option<Arc<Barrier>>;
     fn move_bar(&mut self, old_base: u64, new_base: u64) -> io::Result<()>;
+    fn restore_bar_addr(&mut self, params: &BarReprogrammingParams);
 }
 
 pub trait MemoryManager: Send {

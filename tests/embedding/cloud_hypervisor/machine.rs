@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use stdvga::{Scanout, StdVga, Variant, WINDOW};
+use stdvga::embedding::{MappedRegions, string_in, string_out};
+use stdvga::{StdVga, Variant, WINDOW};
 
 use super::*;
-use crate::guest::{self, BARS, MIB, Shown, vga};
-use crate::shared::{string_in, string_out};
+use crate::guest::{self, BARS, MIB, Machine as _, Shown, vga};
 
 /// A memory manager that remembers what it mapped, by the slot.
 #[derive(Default)]
@@ -74,6 +74,8 @@ struct Machine {
     memory: Memory,
     mmio_bus: Bus,
     pci: PciVga,
+    /// An address to which the bus moves nothing.
+    refused: Option<u64>,
 }
 
 impl Machine {
@@ -87,10 +89,10 @@ impl Machine {
         let slots = Slots {
             manager: manager.clone(),
             vram,
-            rom: MmapRegion::new(4096).expect("memory"),
+            rom: vga.rom().cloned(),
             slots: [None; 3],
         };
-        let vga = SharedVga::new(vga, slots);
+        let vga = SharedVga::new(vga, MappedRegions::new(slots), guest::expect_no_errors);
         let ranges = Variant::Vga.port_ranges().iter();
         let window = (WINDOW.start, WINDOW.end - WINDOW.start);
         let [bar0, bar2] = BARS.map(u64::from);
@@ -102,8 +104,9 @@ impl Machine {
                 .collect()),
             memory: Memory(vga.clone()),
             mmio_bus: Bus(vec![window, (bar0, 2 * MIB), (bar2, 0x1000)]),
-            pci: PciVga::new(vga.clone(), BARS),
+            pci: PciVga::new(vga.clone(), [bar0, bar2]).expect("addresses that fit"),
             vga,
+            refused: None,
         }
     }
 }
@@ -122,17 +125,14 @@ impl guest::Machine for Machine {
     }
 
     fn memory_write(&mut self, address: u64, data: &[u8]) {
-        match self.mmio_bus.resolve(address) {
-            Some((base, offset)) if base == WINDOW.start => self.memory.write(base, offset, data),
-            Some((base, offset)) => self.pci.write_bar(base, offset, data),
-            None => None,
-        };
+        if let Some((base, offset)) = self.mmio_bus.resolve(address) {
+            self.memory.write(base, offset, data);
+        }
     }
 
     fn memory_read(&mut self, address: u64, data: &mut [u8]) {
         match self.mmio_bus.resolve(address) {
-            Some((base, offset)) if base == WINDOW.start => self.memory.read(base, offset, data),
-            Some((base, offset)) => self.pci.read_bar(base, offset, data),
+            Some((base, offset)) => self.memory.read(base, offset, data),
             None => data.fill(0xff),
         }
     }
@@ -143,6 +143,10 @@ impl guest::Machine for Machine {
             .pci
             .write_config_register(register, 0, &value.to_le_bytes());
         for bar in moved {
+            if self.refused == Some(bar.new_base) {
+                self.pci.restore_bar_addr(&bar);
+                continue;
+            }
             let registered = self.mmio_bus.0.iter_mut();
             for range in registered.filter(|range| **range == (bar.old_base, bar.len)) {
                 range.0 = bar.new_base;
@@ -174,12 +178,8 @@ impl guest::Machine for Machine {
         shown
     }
 
-    fn scanout(&self) -> Scanout {
-        self.vga.with(|vga| vga.scanout())
-    }
-
-    fn vram(&self) -> Vram {
-        self.vga.with(|vga| vga.vram().clone())
+    fn vga(&self) -> &SharedVga {
+        &self.vga
     }
 }
 
@@ -189,14 +189,31 @@ fn a_guest_runs() {
 }
 
 #[test]
-fn a_move_that_was_refused_is_asked_for_again() {
-    let (vga, mut pci) = {
-        let Machine { vga, pci, .. } = Machine::new();
-        (vga, pci)
-    };
-    place_bar(&vga, 2, 0xf000_0000);
+fn a_bar_whose_move_was_refused_stays_where_it_was() {
+    let mut machine = Machine::new();
+    machine.config_write(0x04, 2);
+    let [bar0, bar2] = BARS.map(u64::from);
+    let shown = machine.shown();
+    assert_eq!(shown.first().map(|shown| shown.base), Some(bar0));
+    for (register, place) in [(0x10, bar0), (0x18, bar2)] {
+        let other = 0xf000_0000;
+        machine.refused = Some(other);
+        machine.config_write(register, other as u32);
+        let reads = u64::from(machine.config_read(register)) & !0xf;
+        assert_eq!(reads, place, "the BAR at {register:#x}");
+    }
+    assert_eq!(machine.shown(), shown);
+    let mut id = [0; 2];
+    machine.memory_read(bar2 + 0x500, &mut id);
+    assert_eq!(id, [0xc5, 0xb0], "BAR2 answers");
+}
+
+#[test]
+fn a_move_that_the_bus_didnt_make_is_asked_for_again() {
+    let mut machine = Machine::new();
+    machine.config_write(0x18, 0xf000_0000);
     for _ in 0..2 {
-        let (moved, _) = pci.write_config_register(1, 0, &[2]);
+        let (moved, _) = machine.pci.write_config_register(1, 0, &[2]);
         let moved: Vec<_> = moved
             .iter()
             .map(|bar| (bar.old_base, bar.new_base))

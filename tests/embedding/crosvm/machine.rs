@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use stdvga::{Scanout, StdVga, Vram, WINDOW};
+use stdvga::embedding::{MappedRegions, RegionKinds, string_in, string_out};
+use stdvga::vm_memory::GuestAddress;
+use stdvga::{StdVga, WINDOW};
 
 use super::*;
-use crate::guest::{self, Machine as _, Shown, vga};
-use crate::shared::{string_in, string_out};
+use crate::guest::{self, BARS, Machine as _, Shown, vga};
 
 type Buses = BTreeMap<u64, (u64, Box<dyn BusDevice>)>;
 
@@ -62,7 +63,15 @@ impl Machine {
             ids: [None; 3],
         };
         let variant = vga.variant();
-        let vga = SharedVga::new(vga, memory);
+        // Nobody answers the client before the VM runs.
+        let regions = MappedRegions::new(memory).only(RegionKinds::empty());
+        let vga = SharedVga::new(vga, regions, guest::expect_no_errors);
+        let bars: Vec<_> = vga.with(|vga| vga.bars().collect());
+        for (bar, address) in bars.iter().zip(BARS) {
+            let placed = vga.place_bar(bar, GuestAddress(address.into()));
+            placed.expect("an address that fits");
+        }
+        vga.set_mapped(RegionKinds::all());
         let ports = variant.port_ranges().iter().map(|ports| {
             let device: Box<dyn BusDevice> = Box::new(Ports(vga.clone()));
             ((*ports.start()).into(), (ports.len() as u64, device))
@@ -169,12 +178,8 @@ impl guest::Machine for Machine {
             .collect()
     }
 
-    fn scanout(&self) -> Scanout {
-        self.vga.with(|vga| vga.scanout())
-    }
-
-    fn vram(&self) -> Vram {
-        self.vga.with(|vga| vga.vram().clone())
+    fn vga(&self) -> &SharedVga {
+        &self.vga
     }
 }
 

@@ -3,17 +3,16 @@
 //! The device in crosvm.
 
 mod api;
-mod machine;
 
 use std::fs::File;
 use std::io;
 
-use vm_memory::GuestAddress;
+use stdvga::config_offset;
+use stdvga::embedding::{Region, RegionKind, RegionMapper, SharedVga};
 
 use self::api::*;
-use crate::shared::{GuestMemory, Region, SharedVga, Source, config_offset};
 
-/// On the I/O bus, once for each of `Variant::port_ranges`.
+/// On the I/O bus, at all of `Variant::port_ranges`.
 pub struct Ports(pub SharedVga);
 
 impl BusDevice for Ports {
@@ -40,13 +39,11 @@ impl BusDevice for Window {
     }
 
     fn read(&mut self, info: BusAccessInfo, data: &mut [u8]) {
-        let address = GuestAddress(info.address);
-        self.0.with(|vga| vga.memory_read(address, data));
+        self.0.with(|vga| vga.window_read(info.offset, data));
     }
 
     fn write(&mut self, info: BusAccessInfo, data: &[u8]) {
-        let address = GuestAddress(info.address);
-        self.0.write(|vga| vga.memory_write(address, data));
+        self.0.with(|vga| vga.window_write(info.offset, data));
     }
 }
 
@@ -60,17 +57,14 @@ impl PciDevice for PciVga {
 
     fn get_bar_configuration(&self, bar_num: usize) -> Option<PciBarConfiguration> {
         use PciBarPrefetchable::{NotPrefetchable, Prefetchable};
-        let bar = self
-            .0
-            .with(|vga| vga.bars().find(|bar| bar.index == bar_num))?;
-        let register = self.read_config_register(usize::from(bar.register / 4));
-        let address = u64::from(register) & !(bar.len - 1);
+        let bar = self.0.with(|vga| vga.bar(bar_num))?;
         let region_type = PciBarRegionType::Memory32BitRegion;
         let prefetchable = if bar.prefetchable {
             Prefetchable
         } else {
             NotPrefetchable
         };
+        let address = bar.address.0;
         let bar = PciBarConfiguration::new(bar_num, bar.len, region_type, prefetchable);
         Some(bar.set_address(address))
     }
@@ -112,28 +106,33 @@ pub struct Memory<C> {
     ids: [Option<VmMemoryRegionId>; 3],
 }
 
-impl<C: VmMemoryClient> GuestMemory for Memory<C> {
-    fn map(&mut self, slot: usize, region: &Region) -> io::Result<()> {
-        let (file, offset, prot) = match region.source {
-            Source::Vram(offset) => (&self.vram, offset, Protection::read_write()),
-            Source::Rom => (&self.rom, 0, Protection::read()),
+impl<C: VmMemoryClient> RegionMapper for Memory<C> {
+    fn map(&mut self, region: &Region) -> io::Result<()> {
+        let (file, prot) = match region.kind {
+            RegionKind::Rom => (&self.rom, Protection::read()),
+            _ => (&self.vram, Protection::read_write()),
         };
         let source = VmMemorySource::Descriptor {
             descriptor: file.try_clone()?,
-            offset,
+            offset: region.offset,
             size: region.len,
         };
-        let dest = VmMemoryDestination::GuestPhysicalAddress(region.guest);
+        let dest = VmMemoryDestination::GuestPhysicalAddress(region.guest.0);
         let cache = MemCacheType::CacheCoherent;
         let id = self.client.register_memory(source, dest, prot, cache)?;
-        self.ids[slot] = Some(id);
+        self.ids[region.kind.index()] = Some(id);
         Ok(())
     }
 
-    fn unmap(&mut self, slot: usize) {
-        if let Some(id) = self.ids[slot].take() {
-            // A region that was registered can't be refused.
-            let _ = self.client.unregister_memory(id);
+    fn unmap(&mut self, region: &Region) -> io::Result<()> {
+        let id = &mut self.ids[region.kind.index()];
+        if let Some(registered) = *id {
+            self.client.unregister_memory(registered)?;
         }
+        *id = None;
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod machine;

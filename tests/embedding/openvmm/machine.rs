@@ -3,13 +3,12 @@
 //! As much of OpenVMM as a guest needs to reach the device.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use stdvga::{Scanout, Vram};
+use stdvga::embedding::{MappedRegions, string_in, string_out};
 
 use super::*;
-use crate::guest::{self, Shown, vga};
-use crate::shared::{string_in, string_out};
+use crate::guest::{self, Machine as _, Shown, vga};
 
 /// Length and address of a region of MMIO.
 type MmioRegion = (u64, Option<u64>);
@@ -128,7 +127,8 @@ impl Machine {
             rom: tempfile::tempfile().expect("a file"),
             mapped: [None, None, None],
         };
-        let device = VgaDevice::new(SharedVga::new(vga, memory), &mut regions);
+        let vga = SharedVga::new(vga, MappedRegions::new(memory), guest::expect_no_errors);
+        let device = VgaDevice::new(vga, &mut regions);
         Self {
             device,
             regions,
@@ -200,16 +200,27 @@ impl guest::Machine for Machine {
         self.mapper.0.lock().unwrap().values().cloned().collect()
     }
 
-    fn scanout(&self) -> Scanout {
-        self.device.vga.with(|vga| vga.scanout())
-    }
-
-    fn vram(&self) -> Vram {
-        self.device.vga.with(|vga| vga.vram().clone())
+    fn vga(&self) -> &SharedVga {
+        &self.device.vga
     }
 }
 
 #[test]
 fn a_guest_runs() {
     guest::run(&mut Machine::new());
+}
+
+#[test]
+fn a_restored_device_has_its_bars() {
+    let mut saved = Machine::new();
+    for (register, value) in [(0x10, 0xf000_0000), (0x18, 0xf100_0000), (0x04, 2)] {
+        saved.config_write(register, value);
+    }
+    let state = saved.vga().with(|vga| vga.state());
+    let mut machine = Machine::new();
+    machine.device.restore(&state).expect("the same device");
+    assert_eq!(machine.shown(), saved.shown());
+    let mut id = [0; 2];
+    machine.memory_read(0xf100_0500, &mut id);
+    assert_eq!(id, [0xc5, 0xb0], "BAR2 answers");
 }

@@ -3,18 +3,16 @@
 //! The device in OpenVMM.
 
 mod api;
-mod machine;
 
 use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
-use stdvga::{BAR2_BYTES, StdVga, WINDOW};
-use vm_memory::GuestAddress;
+use stdvga::embedding::{Region, RegionKind, RegionMapper, SharedVga};
+use stdvga::vm_memory::GuestAddress;
+use stdvga::{BAR2_BYTES, State, StateError, StdVga, WINDOW};
 
 use self::api::*;
-use crate::shared::{GuestMemory, Region, SharedVga, Source};
 
 /// The chipset device.
 pub struct VgaDevice {
@@ -29,7 +27,7 @@ impl VgaDevice {
     pub fn new(vga: SharedVga, register_mmio: &mut dyn RegisterMmioIntercept) -> Self {
         let (variant, vram_len) = vga.with(|vga| (vga.variant(), vga.vram().len()));
         let ports = variant.port_ranges().iter().cloned();
-        let mut device = Self {
+        Self {
             vga,
             ports: ports.map(|ports| ("vga", ports)).collect(),
             window: variant
@@ -37,10 +35,7 @@ impl VgaDevice {
                 .then_some(("vga-window", WINDOW.start..=WINDOW.end - 1)),
             bar0: register_mmio.new_io_region("vga-bar0", vram_len),
             bar2: register_mmio.new_io_region("vga-bar2", BAR2_BYTES),
-        };
-        // A device that was restored has its BARs already.
-        device.follow_bars();
-        device
+        }
     }
 
     /// `ChangeDeviceState::reset`.
@@ -49,13 +44,17 @@ impl VgaDevice {
         self.follow_bars();
     }
 
+    /// `SaveRestore::restore`, with VRAM's contents put back before.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.vga.restore(state)?;
+        self.follow_bars();
+        Ok(())
+    }
+
     fn follow_bars(&mut self) {
         let mappings = self.vga.with(|vga| vga.mappings());
-        for (region, range) in [
-            (&mut self.bar0, mappings.framebuffer),
-            (&mut self.bar2, mappings.mmio),
-        ] {
-            let base = range.map(|range| range.base.0);
+        for (index, region) in [(0, &mut self.bar0), (2, &mut self.bar2)] {
+            let base = mappings.bar(index).map(|range| range.base.0);
             if region.addr() != base {
                 region.unmap();
                 base.into_iter().for_each(|base| region.map(base));
@@ -122,23 +121,27 @@ pub struct Memory<M> {
     mapped: [Option<NewRegion>; 3],
 }
 
-impl<M: MemoryMapper> GuestMemory for Memory<M> {
-    fn map(&mut self, slot: usize, region: &Region) -> io::Result<()> {
-        let (file, offset, writable) = match region.source {
-            Source::Vram(offset) => (&self.vram, offset, true),
-            Source::Rom => (&self.rom, 0, false),
+impl<M: MemoryMapper> RegionMapper for Memory<M> {
+    fn map(&mut self, region: &Region) -> io::Result<()> {
+        let file = match region.kind {
+            RegionKind::Rom => &self.rom,
+            _ => &self.vram,
         };
-        let len = region.len as usize;
-        let (mut guest, host) = self.mapper.new_region(len, "vga".to_owned())?;
-        host.map(0, file, offset, len, writable)?;
-        guest.map_to_guest(region.guest, writable)?;
-        self.mapped[slot] = Some((guest, host));
+        let (len, writable) = (region.len as usize, !region.is_read_only());
+        let (mut guest, host) = self.mapper.new_region(len, region.kind.to_string())?;
+        host.map(0, file, region.offset, len, writable)?;
+        guest.map_to_guest(region.guest.0, writable)?;
+        self.mapped[region.kind.index()] = Some((guest, host));
         Ok(())
     }
 
-    fn unmap(&mut self, slot: usize) {
-        if let Some((mut guest, _)) = self.mapped[slot].take() {
+    fn unmap(&mut self, region: &Region) -> io::Result<()> {
+        if let Some((mut guest, _)) = self.mapped[region.kind.index()].take() {
             guest.unmap_from_guest();
         }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod machine;

@@ -8,31 +8,30 @@ use std::sync::mpsc;
 use iced_x86::IcedError;
 use iced_x86::code_asm::*;
 use kvm_ioctls::Kvm;
-use stdvga::{Scanout, WindowRam};
-use vm_memory::Bytes;
-use vm_memory::bitmap::Bitmap;
+use stdvga::WindowRam;
+use stdvga::vm_memory::Bytes;
+use stdvga::vm_memory::bitmap::Bitmap;
+use vm_device::DeviceMmio;
 
 use super::*;
 use crate::guest::{self, Shown, vga};
 use crate::skip::skip;
 
-/// Slots that remember what they show.
+/// Memory that remembers what it shows.
 #[derive(Clone, Default)]
-struct Remembered(Arc<Mutex<BTreeMap<usize, Shown>>>);
+struct Remembered(Arc<Mutex<BTreeMap<u64, Shown>>>);
 
-impl GuestMemory for Remembered {
-    fn map(&mut self, slot: usize, region: &Region) -> io::Result<()> {
-        let vram = match region.source {
-            Source::Vram(offset) => Some(offset),
-            Source::Rom => None,
-        };
-        let (base, len) = (region.guest, region.len);
-        lock(&self.0).insert(slot, Shown { base, len, vram });
+impl RegionMapper for Remembered {
+    fn map(&mut self, region: &Region) -> io::Result<()> {
+        let vram = (!region.is_read_only()).then_some(region.offset);
+        let (base, len) = (region.guest.0, region.len);
+        lock(&self.0).insert(base, Shown { base, len, vram });
         Ok(())
     }
 
-    fn unmap(&mut self, slot: usize) {
-        lock(&self.0).remove(&slot);
+    fn unmap(&mut self, region: &Region) -> io::Result<()> {
+        let removed = lock(&self.0).remove(&region.guest.0);
+        removed.map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 }
 
@@ -73,28 +72,63 @@ impl guest::Machine for OnBuses {
     }
 
     fn shown(&self) -> Vec<Shown> {
-        let mut shown: Vec<_> = lock(&self.remembered.0).values().copied().collect();
-        shown.sort();
-        shown
+        lock(&self.remembered.0).values().copied().collect()
     }
 
-    fn scanout(&self) -> Scanout {
-        lock(self.machine.vga()).vga.scanout()
+    fn vga(&self) -> &SharedVga {
+        self.machine.vga()
     }
+}
 
-    fn vram(&self) -> Vram {
-        lock(self.machine.vga()).vga.vram().clone()
+impl OnBuses {
+    fn new() -> Self {
+        let remembered = Remembered::default();
+        let regions = MappedRegions::new(remembered.clone());
+        let vga = SharedVga::new(vga().0, regions, guest::expect_no_errors);
+        let machine = Machine::new(vga).expect("free buses");
+        Self {
+            machine,
+            remembered,
+        }
     }
 }
 
 #[test]
 fn a_guest_runs() {
-    let remembered = Remembered::default();
-    let machine = Machine::new(vga().0, remembered.clone()).expect("free buses");
-    guest::run(&mut OnBuses {
-        machine,
-        remembered,
-    });
+    guest::run(&mut OnBuses::new());
+}
+
+/// Another device, which reads as 0x77.
+struct Other;
+
+impl DeviceMmio for Other {
+    fn mmio_read(&self, _: MmioAddress, _: u64, data: &mut [u8]) {
+        data.fill(0x77);
+    }
+
+    fn mmio_write(&self, _: MmioAddress, _: u64, _: &[u8]) {}
+}
+
+#[test]
+fn a_device_stays_where_a_guest_puts_a_bar() {
+    let mut machine = OnBuses::new().machine;
+    let (here, other) = (0xe000_0000_u32, 0xf000_0000_u32);
+    let range = MmioRange::new(MmioAddress(other.into()), 0x1000).expect("a range");
+    let registered = machine.manager.register_mmio(range, Arc::new(Other));
+    registered.expect("a free range");
+    machine.config_write(0x04, &[2]);
+    for (bar2, id) in [
+        (here, [0xc5, 0xb0]),
+        (other, [0xff; 2]),
+        (here, [0xc5, 0xb0]),
+    ] {
+        machine.config_write(0x18, &bar2.to_le_bytes());
+        let mut data = [0; 2];
+        machine.memory_read(u64::from(here) + 0x500, &mut data);
+        assert_eq!(data, id, "BAR2 at {bar2:#x}");
+        machine.memory_read(u64::from(other) + 0x500, &mut data);
+        assert_eq!(data, [0x77; 2], "the other device, BAR2 at {bar2:#x}");
+    }
 }
 
 /// Writes two palette entries by `rep outsb`, reads them by `rep insb`, maps the window, writes to
@@ -146,10 +180,12 @@ fn strings_of_a_kvm_guest_are_split_its_memory_is_mapped_and_its_screen_is_drawn
     };
     let config = Config::default().rom(vec![0x55; 4096]);
     let (sender, frames) = mpsc::channel();
-    let show = move |_: &Display, _: &Damage| {
+    let show = move |_: &Picture, _: &Damage| {
         let _ = sender.send(());
     };
-    let vm = start(&kvm, ROM as usize, config, show).expect("a machine");
+    let (failed, errors) = mpsc::channel();
+    let failed = move |error: MapError| failed.send(error.to_string()).expect("a receiver");
+    let vm = start(&kvm, ROM as usize, config, show, failed).expect("a machine");
     let code = program().expect("the program assembles");
     for (bytes, at) in [(&code[..], CODE), (&[1, 2, 3, 4, 5, 6], ENTRIES)] {
         let written = vm.ram.write_slice(bytes, GuestAddress(at as u64));
@@ -173,26 +209,30 @@ fn strings_of_a_kvm_guest_are_split_its_memory_is_mapped_and_its_screen_is_drawn
     let entries_and_rom = vm.ram.read_slice(&mut read, GuestAddress(READ as u64));
     entries_and_rom.expect("bytes inside");
     assert_eq!(read, [1, 2, 3, 4, 5, 6, 0x55]);
-    let machine = lock(&vm.machine);
-    let device = lock(machine.vga());
-    let vga = &device.vga;
-    assert_eq!(vga.counters().rom_reads, 0, "the ROM is mapped");
-    let window = WindowRam {
-        offset: 0,
-        len: 0x1_0000,
-        vram_offset: 0,
-    };
-    assert_eq!(vga.mappings().window, Some(window));
-    let mut byte = [0];
-    vga.vram().read(5, &mut byte);
-    assert_eq!(byte, [0x2a]);
-    assert!(
-        !vga.vram().region().bitmap().dirty_at(5),
-        "the device wrote it"
-    );
+    let vga = lock(&vm.machine).vga().clone();
+    vga.with(|vga| {
+        assert_eq!(vga.counters().rom_reads, 0, "the ROM is mapped");
+        let window = WindowRam {
+            offset: 0,
+            len: 0x1_0000,
+            vram_offset: 0,
+        };
+        assert_eq!(vga.mappings().window, Some(window));
+        let mut byte = [0];
+        vga.vram().read(5, &mut byte);
+        assert_eq!(byte, [0x2a]);
+        assert!(
+            !vga.vram().region().bitmap().dirty_at(5),
+            "the device wrote it"
+        );
+    });
+    drop(vga);
 
-    drop(device);
-    drop(machine);
+    // The guest puts its ROM over its RAM, which stays.
+    lock(&vm.machine).config_write(0x30, &0x1_0001_u32.to_le_bytes());
+    let error = errors.try_recv().expect("an error");
+    assert!(error.contains("option ROM"), "{error}");
+
     frames.recv().expect("a frame");
     drop(vm.machine);
     let ended = vm.display.join().expect("a thread without a panic");

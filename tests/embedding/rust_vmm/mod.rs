@@ -4,65 +4,62 @@
 // KVM is given host addresses.
 #![allow(unsafe_code)]
 
-mod machine;
-
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{error, io, ptr};
 
 use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
 use kvm_ioctls::{Kvm, VcpuExit, VcpuFd, VmFd};
+use stdvga::embedding::{
+    MapError, MappedRegions, Picture, Region, RegionKind, RegionMapper, SharedVga, WeakVga,
+    string_in, string_out,
+};
+use stdvga::vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 use stdvga::{
-    BusVga, Config, Damage, Dirty, Effects, MappedRange, RefreshError, StdVga, Vram, WINDOW,
+    Config, Damage, Dirty, MappedRange, Mappings, RefreshError, Rom, StdVga, Vram, WINDOW,
 };
 use vm_device::bus::{Error, MmioAddress, MmioRange, PioAddress, PioRange};
 use vm_device::device_manager::{IoManager, MmioManager, PioManager};
-use vm_memory::mmap::MmapRegionError;
-use vm_memory::{
-    GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, MmapRegion,
-    VolatileMemory,
-};
-
-use crate::display::Display;
-use crate::shared::{GuestMemory, Mapped, Region, Source, string_in, string_out};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Buses, device and mapped memory: what the vCPU threads share, behind one lock.
+/// Buses and the device: what the vCPU threads share, behind one lock.
 pub struct Machine {
     manager: IoManager,
-    vga: Arc<Mutex<BusVga>>,
+    vga: SharedVga,
+    /// What the buses have followed.
+    mappings: Mappings,
     /// Where BAR0, BAR2 and the ROM are registered.
     bars: [Option<MappedRange>; 3],
-    mapped: Mapped,
 }
 
 impl Machine {
-    pub fn new(vga: StdVga, memory: impl GuestMemory + 'static) -> Result<Self, Error> {
-        let variant = vga.variant();
+    pub fn new(vga: SharedVga) -> Result<Self, Error> {
+        let variant = vga.with(|vga| vga.variant());
         let mut machine = Self {
             manager: IoManager::new(),
-            vga: Arc::new(Mutex::new(BusVga::new(vga))),
+            vga,
+            mappings: Mappings::default(),
             bars: [None; 3],
-            mapped: Mapped::new(memory),
         };
         for ports in variant.port_ranges() {
             let range = PioRange::new(PioAddress(*ports.start()), ports.len() as u16)?;
-            machine.manager.register_pio(range, machine.vga.clone())?;
+            let device = Arc::new(machine.vga.clone());
+            machine.manager.register_pio(range, device)?;
         }
         if variant.has_legacy() {
             machine.register(WINDOW.start, WINDOW.end - WINDOW.start)?;
         }
-        // The framebuffer of `isa-vga` is there from the start.
-        machine.remap();
+        // `isa-vga`, and a device that was restored, answer already.
+        machine.follow();
         Ok(machine)
     }
 
-    /// For the display thread, which keeps a clone.
-    pub fn vga(&self) -> &Arc<Mutex<BusVga>> {
+    /// For snapshots. Who keeps a clone keeps the device, and the guest's memory of it.
+    pub fn vga(&self) -> &SharedVga {
         &self.vga
     }
 
@@ -95,35 +92,27 @@ impl Machine {
 
     /// For the PCI root, at ports 0xcf8 and 0xcfc or in ECAM.
     pub fn config_read(&self, offset: u16, data: &mut [u8]) {
-        lock(&self.vga).vga.config_read(offset, data);
+        self.vga.with(|vga| vga.config_read(offset, data));
     }
 
     pub fn config_write(&mut self, offset: u16, data: &[u8]) {
-        if lock(&self.vga)
-            .vga
-            .config_write(offset, data)
-            .contains(Effects::MAPPINGS)
-        {
-            self.remap();
-        }
+        self.vga.write(|vga| vga.config_write(offset, data));
+        self.follow();
     }
 
     pub fn reset(&mut self) {
-        if lock(&self.vga).vga.reset().contains(Effects::MAPPINGS) {
-            self.remap();
-        }
+        self.vga.write(StdVga::reset);
+        self.follow();
     }
 
-    fn follow(&mut self) {
-        if lock(&self.vga).take_effects().contains(Effects::MAPPINGS) {
-            self.remap();
+    /// Registers the BARs where they are now. Memory has followed already.
+    pub fn follow(&mut self) {
+        let mappings = self.vga.with(|vga| vga.mappings());
+        if mappings == self.mappings {
+            return;
         }
-    }
-
-    /// Registers the BARs, and maps memory, where they are now.
-    fn remap(&mut self) {
-        let mappings = lock(&self.vga).vga.mappings();
-        let wanted = [mappings.framebuffer, mappings.mmio, mappings.rom];
+        self.mappings = mappings;
+        let wanted = [0, 2, 6].map(|index| mappings.bar(index));
         for (bar, wanted) in wanted.into_iter().enumerate() {
             if let Some(range) = self.bars[bar].filter(|range| Some(*range) != wanted) {
                 self.manager.deregister_mmio(MmioAddress(range.base.0));
@@ -132,16 +121,16 @@ impl Machine {
         }
         for (bar, wanted) in wanted.into_iter().enumerate() {
             if self.bars[bar].is_none() {
-                // It fails where a guest puts a BAR over another device, which stays there.
+                // It fails if a guest puts a BAR over another device, which stays there.
                 self.bars[bar] = wanted.filter(|at| self.register(at.base.0, at.len).is_ok());
             }
         }
-        self.mapped.follow(&mappings);
     }
 
     fn register(&mut self, base: u64, len: u64) -> Result<(), Error> {
         let range = MmioRange::new(MmioAddress(base), len)?;
-        self.manager.register_mmio(range, self.vga.clone())
+        self.manager
+            .register_mmio(range, Arc::new(self.vga.clone()))
     }
 }
 
@@ -181,53 +170,36 @@ pub struct Slots {
     vm: Arc<VmFd>,
     first_slot: u32,
     vram: Vram,
-    /// A copy of the ROM that starts at a page.
-    rom: MmapRegion,
+    rom: Option<Rom>,
 }
 
 impl Slots {
-    pub fn new(vm: Arc<VmFd>, first_slot: u32, vga: &StdVga) -> Result<Self, MmapRegionError> {
-        let contents = vga.rom().unwrap_or_default();
-        // A slot is whole pages. Without a ROM, this one is never mapped.
-        let rom = MmapRegion::new(contents.len().max(4096))?;
-        rom.as_volatile_slice().copy_from(contents);
-        Ok(Self {
-            vm,
-            first_slot,
-            vram: vga.vram().clone(),
-            rom,
-        })
-    }
-
-    fn set(&self, slot: usize, region: kvm_userspace_memory_region) -> io::Result<()> {
-        let slot = self.first_slot + slot as u32;
-        let region = kvm_userspace_memory_region { slot, ..region };
-        // SAFETY: the device's regions lie inside VRAM and the ROM. Both live until `Mapped` has
-        // removed the slots, and are reached through vm-memory only, which allows for the guest's
-        // writes.
-        Ok(unsafe { self.vm.set_user_memory_region(region) }?)
+    /// Makes a region's slot one of `len` bytes. 0 removes it.
+    fn set(&self, region: &Region, len: u64) -> io::Result<()> {
+        let (userspace_addr, flags) = match (region.kind, &self.rom) {
+            (RegionKind::Rom, Some(rom)) => (rom.as_ptr() as u64, KVM_MEM_READONLY),
+            _ => (self.vram.region().as_ptr() as u64 + region.offset, 0),
+        };
+        let slot = kvm_userspace_memory_region {
+            slot: self.first_slot + region.kind.index() as u32,
+            flags,
+            guest_phys_addr: region.guest.0,
+            memory_size: len,
+            userspace_addr,
+        };
+        // SAFETY: regions lie inside VRAM and the ROM. Both live until the slots are removed. VRAM is
+        // reached through vm-memory only, which allows for the guest's writes, and the ROM is read-only.
+        Ok(unsafe { self.vm.set_user_memory_region(slot) }?)
     }
 }
 
-impl GuestMemory for Slots {
-    fn map(&mut self, slot: usize, region: &Region) -> io::Result<()> {
-        let (userspace_addr, flags) = match region.source {
-            Source::Vram(offset) => (self.vram.region().as_ptr() as u64 + offset, 0),
-            Source::Rom => (self.rom.as_ptr() as u64, KVM_MEM_READONLY),
-        };
-        let region = kvm_userspace_memory_region {
-            guest_phys_addr: region.guest,
-            memory_size: region.len,
-            userspace_addr,
-            flags,
-            ..Default::default()
-        };
-        self.set(slot, region)
+impl RegionMapper for Slots {
+    fn map(&mut self, region: &Region) -> io::Result<()> {
+        self.set(region, region.len)
     }
 
-    fn unmap(&mut self, slot: usize) {
-        // A length of 0 removes the slot, which can't be refused.
-        let _ = self.set(slot, kvm_userspace_memory_region::default());
+    fn unmap(&mut self, region: &Region) -> io::Result<()> {
+        self.set(region, 0)
     }
 }
 
@@ -241,13 +213,14 @@ pub struct Vm {
     pub ram: GuestMemoryMmap,
 }
 
-/// Builds a VM with RAM up to the address `ram_end`, from 1 MiB to 3 GiB. Each frame goes to `show`, on
-/// the display thread.
+/// Builds a VM with RAM up to the address `ram_end`, from 1 MiB to 3 GiB. What's drawn goes to `show`, on
+/// the display thread. What can't be mapped goes to `failed`, on a vCPU's.
 pub fn start(
     kvm: &Kvm,
     ram_end: usize,
     config: Config,
-    show: impl FnMut(&Display, &Damage) + Send + 'static,
+    show: impl FnMut(&Picture, &Damage) + Send + 'static,
+    mut failed: impl FnMut(MapError) + Send + 'static,
 ) -> Result<Vm, Box<dyn error::Error>> {
     let fd = Arc::new(kvm.create_vm()?);
     // Intel's virtualization needs three pages that nothing else uses.
@@ -270,31 +243,43 @@ pub fn start(
     }
 
     let vga = StdVga::new(config)?;
-    let slots = Slots::new(fd.clone(), ram.num_regions() as u32, &vga)?;
-    let display = Display::new(vga.vram().clone());
-    let machine = Machine::new(vga, slots)?;
-    let vga = Arc::downgrade(machine.vga());
+    let vram = vga.vram().clone();
+    let slots = Slots {
+        vm: fd.clone(),
+        first_slot: ram.num_regions() as u32,
+        vram: vram.clone(),
+        rom: vga.rom().cloned(),
+    };
+    let vga = SharedVga::new(vga, MappedRegions::new(slots), move |change| {
+        change.errors.into_iter().for_each(&mut failed);
+    });
+    let weak = vga.downgrade();
     Ok(Vm {
         fd,
-        machine: Arc::new(Mutex::new(machine)),
-        display: thread::spawn(move || draw(&vga, display, show)),
+        machine: Arc::new(Mutex::new(Machine::new(vga)?)),
+        display: thread::spawn(move || draw(&weak, &vram, show)),
         ram,
     })
 }
 
-/// The display thread: 30 frames a second, as long as the machine is there.
+/// The display thread: 30 frames a second, as long as the device is there.
 fn draw(
-    vga: &Weak<Mutex<BusVga>>,
-    mut display: Display,
-    mut show: impl FnMut(&Display, &Damage),
+    vga: &WeakVga,
+    vram: &Vram,
+    mut show: impl FnMut(&Picture, &Damage),
 ) -> Result<(), RefreshError> {
-    while let Some(vga) = vga.upgrade() {
-        let scanout = lock(&vga).vga.scanout(); // all that needs the lock
-        drop(vga);
-        if let Some(damage) = display.refresh(&scanout, Dirty::Compare)? {
-            show(&display, &damage);
+    let start = Instant::now();
+    let mut picture = Picture::new(3840 * 2160); // larger ones aren't shown
+    // The scanout is all that needs the device, and its lock.
+    while let Some(scanout) = vga.upgrade().map(|vga| vga.with(|vga| vga.scanout())) {
+        let damage = picture.refresh(&scanout, vram, Dirty::Compare, start.elapsed())?;
+        if let Some(damage) = damage.filter(|damage| !damage.is_empty()) {
+            show(&picture, &damage);
         }
         thread::sleep(Duration::from_millis(33));
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod machine;
