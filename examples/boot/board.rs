@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use stdvga::embedding::{string_in, string_out};
 use stdvga::{Effects, MappedRange, Mappings, StdVga, WINDOW};
 use vm_memory::{GuestAddress, GuestMemoryMmap};
 
@@ -62,16 +63,16 @@ impl Board {
 
     /// The guest reads `size` bytes from a port, once or (`rep ins`) several times in a row.
     pub fn port_reads(&mut self, port: u16, size: usize, data: &mut [u8]) {
-        data.chunks_mut(size.max(1))
-            .for_each(|access| self.port_read(port, access));
+        string_in(size, data, |access| self.port_read(port, access));
     }
 
     /// The guest writes `size` bytes to a port, once or (`rep outs`) several times in a row.
     pub fn port_writes(&mut self, port: u16, size: usize, data: &[u8]) -> Effects {
-        let accesses = data.chunks(size.max(1));
-        accesses.fold(Effects::empty(), |effects, access| {
-            effects | self.port_write(port, access)
-        })
+        let mut effects = Effects::empty();
+        string_out(size, data, |access| {
+            effects |= self.port_write(port, access)
+        });
+        effects
     }
 
     /// The guest reads from a port: one access of 1, 2 or 4 bytes.

@@ -18,7 +18,7 @@ use kvm_bindings::{
     kvm_coalesced_mmio, kvm_pit_config, kvm_regs, kvm_segment, kvm_userspace_memory_region,
 };
 use kvm_ioctls::{Cap, IoEventAddress, Kvm, VcpuFd, VmFd};
-use stdvga::Vram;
+use stdvga::{Rom, Vram};
 use vm_memory::{
     Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, MmapRegion, VolatileMemory,
 };
@@ -84,6 +84,8 @@ pub struct Backing {
     _owner: Arc<dyn Any + Send + Sync>,
     host: u64,
     len: u64,
+    /// Whether Rust code may count on it not to change.
+    is_constant: bool,
 }
 
 impl Backing {
@@ -95,6 +97,17 @@ impl Backing {
             _owner: region,
             host,
             len,
+            is_constant: false,
+        }
+    }
+
+    /// The device's option ROM, which starts at a page.
+    pub fn rom(rom: &Rom) -> Self {
+        Self {
+            _owner: Arc::new(rom.clone()),
+            host: rom.as_ptr() as u64,
+            len: rom.len() as u64,
+            is_constant: true,
         }
     }
 
@@ -106,6 +119,7 @@ impl Backing {
             _owner: Arc::new(ram.clone()),
             host,
             len,
+            is_constant: false,
         })
     }
 
@@ -121,6 +135,7 @@ impl Backing {
             _owner: region,
             host,
             len,
+            is_constant: false,
         })
     }
 
@@ -196,6 +211,9 @@ impl Vm {
         {
             bail!("slot {slot} is taken, or its memory too short");
         }
+        if memory.is_constant && access != Access::Read {
+            bail!("slot {slot} would let the guest write to memory that never changes");
+        }
         let region = kvm_userspace_memory_region {
             slot,
             flags: match access {
@@ -208,8 +226,9 @@ impl Vm {
             userspace_addr: memory.host + offset,
         };
         // SAFETY: the range lies inside `memory`, checked above, and the clone that goes into
-        // `slots` keeps it mapped for as long as the slot exists. Rust code reaches the same memory
-        // only through vm-memory's volatile slices, which allow for the guest's writes.
+        // `slots` keeps it mapped for as long as the slot exists. Rust code reaches memory that the
+        // guest writes only through vm-memory's volatile slices, which allow for that; what it may read
+        // otherwise (`is_constant`) is read-only for the guest.
         unsafe { self.fd.set_user_memory_region(region) }
             .with_context(|| format!("KVM refuses {len:#x} bytes of memory at {guest:#x}"))?;
         self.slots.insert(slot, memory.clone());

@@ -7,12 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 use kvm_ioctls::Kvm;
-use stdvga::{DirtyBitmap, Effects, MappedRange, Mappings, WINDOW};
+use stdvga::embedding::{DirtyPages, MappedRegions};
+use stdvga::{Effects, WINDOW};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use crate::board::Board;
 use crate::kvm::{Access, Backing, CoalescedWrite, Exit, Sleep, Vcpu, Vm};
 use crate::outcome::{Options, Start};
+use crate::slots::{SharedSlots, Slots};
 
 const MIB: u64 = 1 << 20;
 const FOUR_GIB: u64 = 1 << 32;
@@ -24,13 +26,12 @@ const HIGH_RAM: u64 = 0xc_0000;
 const BIOS_COPY: u64 = 128 << 10;
 const KEYBOARD_LINE: u32 = 1;
 const SERIAL_LINE: u32 = 4;
-const PAGE: u64 = DirtyBitmap::PAGE_SIZE as u64;
 
 // The slots of KVM's that don't change, and the first of the VGA's.
 const SLOT_LOW_RAM: u32 = 0;
 const SLOT_HIGH_RAM: u32 = 1;
 const SLOT_BIOS: u32 = 2;
-const SLOT_VGA: u32 = 3;
+pub const SLOT_VGA: u32 = 3;
 
 /// Why the vCPU stopped.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,39 +48,13 @@ pub enum Stop {
     Failed(String),
 }
 
-/// A part of one of the VGA's memories that a slot shows to the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shown {
-    guest: u64,
-    len: u64,
-    /// The first byte of VRAM; 0 for the ROM.
-    offset: u64,
-}
-
-impl Shown {
-    fn overlaps(&self, start: u64, end: u64) -> bool {
-        self.guest < end && start < self.guest.saturating_add(self.len)
-    }
-}
-
-/// The VGA's three slots: framebuffer, window and ROM.
-type Slots = [Option<Shown>; 3];
-const FRAMEBUFFER: usize = 0;
-const WINDOW_RAM: usize = 1;
-const ROM: usize = 2;
-
 /// Board and memory, behind one lock.
 pub struct Machine {
     pub board: Board,
-    vm: Vm,
-    slots: Slots,
-    /// Guest addresses that are taken: RAM and the BIOS.
-    taken: Vec<(u64, u64)>,
-    vram: Backing,
-    rom: Option<Backing>,
-    /// Pages of VRAM that KVM logged as written, and that nobody has asked for yet. `None` where it keeps
-    /// no log.
-    log: Option<Vec<u64>>,
+    /// What the guest has mapped of the VGA.
+    regions: MappedRegions,
+    /// In which slots.
+    slots: SharedSlots,
 }
 
 /// RAM of `bytes` bytes, with the hole for the VGA's window and the ROMs below 1 MiB.
@@ -118,13 +93,11 @@ impl Machine {
             all(&high_ram),
             Access::Write,
         )?;
-        let mut taken = vec![(low.0, low_ram.len()), (high.0, high.0 + high_ram.len())];
         match start {
             Start::Bios(bios) => {
                 let rom = Backing::copy_of(bios)?;
                 let bios_start = FOUR_GIB - rom.len();
                 vm.map(SLOT_BIOS, bios_start, &rom, all(&rom), Access::Read)?;
-                taken.push((bios_start, FOUR_GIB));
                 let copy = &bios[bios.len().saturating_sub(BIOS_COPY as usize)..];
                 let copy_start = GuestAddress(MIB - copy.len() as u64);
                 board
@@ -134,16 +107,11 @@ impl Machine {
             }
             Start::LongMode(start) => vcpu.enter_long_mode(start)?,
         }
+        let slots = SharedSlots::new(Slots::new(vm, &board.vga, options.dirty_log));
         let mut machine = Self {
-            vm,
-            slots: [None; 3],
-            taken,
-            vram: Backing::vram(board.vga.vram()),
-            rom: board.vga.rom().map(Backing::copy_of).transpose()?,
-            log: options
-                .dirty_log
-                .then(|| vec![0; board.vga.vram().dirty_words()]),
             board,
+            regions: MappedRegions::new(slots.clone()),
+            slots,
         };
         machine.remap();
         Ok((machine, vcpu))
@@ -189,131 +157,34 @@ impl Machine {
 
     /// Interrupts the guest.
     fn pulse(&mut self, line: u32) {
-        if self.vm.pulse(line).is_err() {
+        if self.slots.lock().vm.pulse(line).is_err() {
             self.board.note(format!("KVM refuses interrupt {line}"));
         }
     }
 
-    /// Moves the marks of the pages of VRAM that were written into `words`: those in KVM's log, and the
+    /// Moves the marks of the pages of VRAM that were written into `pages`: those in KVM's log, and the
     /// device's own.
-    pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<()> {
-        self.collect_log(FRAMEBUFFER);
-        self.collect_log(WINDOW_RAM);
-        for (word, logged) in words.iter_mut().zip(self.log.iter_mut().flatten()) {
-            *word |= std::mem::take(logged);
-        }
-        Ok(self.board.vga.drain_dirty(words)?)
+    pub fn drain_dirty(&mut self, pages: &mut DirtyPages) -> Result<()> {
+        self.slots.lock().take_log(self.regions.mapped(), pages)?;
+        self.pass_notes();
+        Ok(pages.add_marks(&mut self.board.vga)?)
     }
 
-    /// Collects KVM's log of a slot, where there's one and it shows VRAM now.
-    fn collect_log(&mut self, index: usize) {
-        let (Some(log), Some(shown)) = (&mut self.log, self.slots[index]) else {
-            return;
-        };
-        match self.vm.dirty_log(SLOT_VGA + index as u32, shown.len) {
-            Ok(pages) => mark_pages(log, shown.offset / PAGE, &pages),
-            Err(error) => {
-                // Any page may have been written.
-                log.fill(u64::MAX);
-                self.board.note(format!("{error:#}"));
-            }
-        }
-    }
-
-    /// Makes the VGA's memory slots what its mappings say, and touches only those that changed.
+    /// Makes the VGA's memory slots what its mappings say.
     fn remap(&mut self) {
-        let wanted = plan(&self.board.mappings, &self.taken);
-        if let (Some(range), None) = (self.board.mappings.framebuffer, wanted[FRAMEBUFFER]) {
-            let base = range.base.0;
-            self.board
-                .note(format!("the framebuffer isn't mapped: {base:#x} is taken"));
+        // One that KVM refuses isn't the machine's end: accesses trap, and are served.
+        for error in self.regions.follow(&self.board.mappings) {
+            self.board.note(format!("{:#}", anyhow!(error)));
         }
-        // All that goes must be gone before anything new comes: ranges may swap places.
-        for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
-            if self.slots[index].is_some() && self.slots[index] != wanted[index] {
-                if index != ROM {
-                    // The log goes with the slot. The guest doesn't run meanwhile: it writes nothing more.
-                    self.collect_log(index);
-                }
-                let result = self.vm.unmap(slot);
-                if result.is_ok() {
-                    self.slots[index] = None;
-                }
-                self.slot_changed(result);
-            }
-        }
-        for (index, slot) in (SLOT_VGA..).enumerate().take(wanted.len()) {
-            if let (None, Some(shown)) = (self.slots[index], wanted[index]) {
-                let Shown { guest, len, offset } = shown;
-                let (memory, access) = match (index, &self.log) {
-                    (ROM, _) => (self.rom.as_ref(), Access::Read),
-                    (_, None) => (Some(&self.vram), Access::Write),
-                    (_, Some(_)) => (Some(&self.vram), Access::LoggedWrite),
-                };
-                let Some(memory) = memory else { continue };
-                let result = self.vm.map(slot, guest, memory, (offset, len), access);
-                self.slots[index] = result.is_ok().then_some(shown);
-                self.slot_changed(result);
-            }
-        }
+        self.pass_notes();
     }
 
-    /// Counts a change. One that KVM refuses isn't the machine's end: accesses trap, and are served.
-    fn slot_changed(&mut self, result: Result<()>) {
-        self.board.counts.slot_changes += 1;
-        if let Err(error) = result {
-            self.board
-                .note(format!("{error:#}: the slot stays as it was"));
-        }
+    /// Takes over what the slots counted and noted.
+    fn pass_notes(&mut self) {
+        let mut slots = self.slots.lock();
+        self.board.counts.slot_changes = slots.changes;
+        slots.notes.drain(..).for_each(|note| self.board.note(note));
     }
-}
-
-/// Marks pages in `words`: those that are marked in `pages`, the first of which is page `first`.
-fn mark_pages(words: &mut [u64], first: u64, pages: &[u64]) {
-    let (first_word, shift) = ((first / 64) as usize, first % 64);
-    for (at, page) in pages.iter().enumerate() {
-        let shifted = u128::from(*page) << shift;
-        let marks = [shifted as u64, (shifted >> 64) as u64];
-        for (word, marks) in words.iter_mut().skip(first_word + at).zip(marks) {
-            *word |= marks;
-        }
-    }
-}
-
-/// Which slots `mappings` asks for. What lies over RAM, the BIOS or an earlier slot is left out.
-fn plan(mappings: &Mappings, taken: &[(u64, u64)]) -> Slots {
-    let shown = |range: MappedRange, offset| Shown {
-        guest: range.base.0,
-        len: range.len,
-        offset,
-    };
-    let framebuffer = mappings.framebuffer.map(|range| shown(range, 0));
-    let window = mappings
-        .window
-        .map(|window| shown(window.range(), window.vram_offset.into()));
-    let rom = mappings.rom.map(|range| shown(range, 0));
-    let mut slots: Slots = [None; 3];
-    // What is on top comes first: the window's RAM, the ROM, and BAR2, which traps.
-    let bar2 = mappings
-        .mmio
-        .map(|range| (range.base.0, range.base.0 + range.len));
-    for (index, wanted) in [(WINDOW_RAM, window), (ROM, rom), (FRAMEBUFFER, framebuffer)] {
-        slots[index] = wanted.filter(|shown| {
-            let window_free = index == WINDOW_RAM || !shown.overlaps(WINDOW.start, WINDOW.end);
-            let bar2 = bar2.filter(|_| index == FRAMEBUFFER);
-            let free = !taken
-                .iter()
-                .chain(&bar2)
-                .any(|(start, end)| shown.overlaps(*start, *end));
-            let aligned = shown.guest % PAGE == 0 && shown.len % PAGE == 0;
-            let apart = slots
-                .iter()
-                .flatten()
-                .all(|s| !shown.overlaps(s.guest, s.guest + s.len));
-            window_free && free && aligned && apart
-        });
-    }
-    slots
 }
 
 /// What the vCPU's thread and its owner tell each other.
@@ -346,9 +217,9 @@ pub fn run(mut vcpu: Vcpu, machine: &Mutex<Machine>, signals: &Signals) -> Stop 
     Stop::Asked
 }
 
-/// Locks the machine, also after a panic of the other thread: the picture is still worth showing.
-pub fn lock(machine: &Mutex<Machine>) -> MutexGuard<'_, Machine> {
-    machine.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks the machine or its slots, also after a panic of the other thread: the picture is still worth showing.
+pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! and shows the screen.
 //!
 //! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
-//! - `machine.rs` and `kvm.rs` put the board under KVM: memory slots that follow the VGA's mappings.
+//! - `machine.rs` and `kvm.rs` put the board under KVM; `slots.rs` has the memory slots that follow the VGA's
+//!   mappings.
 //! - `vmm.rs` has the two threads: the vCPU, and the screen.
 //! - `../screen` is the host's side of the screen, which other examples have, too.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
@@ -41,6 +42,8 @@ mod kvm;
 mod linux;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod machine;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod slots;
 #[cfg_attr(
     not(all(target_os = "linux", target_arch = "x86_64")),
     path = "no_kvm.rs"

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use stdvga::embedding::DirtyPages;
 use stdvga::{Dirty, Scanout, Vram};
 use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler};
 
@@ -70,7 +71,7 @@ pub fn run(path: &Path, board: Board, start: Start, options: Options) -> Result<
         machine: &machine,
         vram: &vram,
         display: Display::new(start, viewers),
-        dirty: options.dirty_log.then(|| vec![0; vram.dirty_words()]),
+        dirty: options.dirty_log.then(|| DirtyPages::new(&vram)),
         keys: keys.into(),
         next_key: None,
         quiet: Duration::ZERO,
@@ -121,7 +122,7 @@ struct Watch<'a> {
     vram: &'a Vram,
     display: Display,
     /// Where the pages that were written are collected, if they're logged.
-    dirty: Option<Vec<u64>>,
+    dirty: Option<DirtyPages>,
     keys: VecDeque<Vec<u8>>,
     /// When the next key is due: typing has begun.
     next_key: Option<Instant>,
@@ -180,11 +181,11 @@ impl Watch<'_> {
             )
         };
         notes.iter().for_each(|note| self.display.say(note));
-        let dirty = self.dirty.as_deref().map_or(Dirty::Compare, Dirty::Pages);
-        let changed = self.display.refresh(&scanout, self.vram, dirty)?;
-        if let Some(dirty) = &mut self.dirty {
-            dirty.fill(0);
-        }
+        let mut refresh = |dirty: Dirty<'_>| self.display.refresh(&scanout, self.vram, dirty);
+        let changed = match &mut self.dirty {
+            Some(pages) => pages.consume(refresh)?,
+            None => refresh(Dirty::Compare)?,
+        };
         if changed || accesses != self.accesses {
             self.quiet = Duration::ZERO;
         }

@@ -185,7 +185,8 @@ impl Options {
 /// Sets a property in the configuration.
 fn set(config: &mut Config, property: Property, value: &str) -> Result<()> {
     match property {
-        Property::VgamemMb => config.vram_mib = Some(number(value)?),
+        // What is out of range becomes the nearest size, without a word.
+        Property::VgamemMb => config.vram_mib = Some(number(value)?.clamp(1, 512)),
         Property::Romfile => config.rom = read_rom(value)?,
         Property::Addr => ensure!(
             ADDRESSES.contains(&value),
@@ -298,6 +299,15 @@ mod tests {
             (1024, 768, 2048)
         );
         assert_eq!(config.rom, None);
+    }
+
+    #[test]
+    fn vram_sizes_out_of_range_become_the_nearest_as_in_qemu() {
+        for (given, mib) in [("0", 1), ("512", 512), ("513", 512), ("0xffffffff", 512)] {
+            let device = format!("VGA,vgamem_mb={given}");
+            let config = config(&["-device", &device]).unwrap();
+            assert_eq!(config.vram_mib, Some(mib), "{device}");
+        }
     }
 
     #[test]

@@ -24,7 +24,6 @@ use crate::screen::vnc::Viewers;
 use crate::session::Session;
 use crate::socket::Socket;
 
-const VGAMEM_MIB: RangeInclusive<i64> = 1..=512;
 /// The largest mode that the device has.
 const XRES: RangeInclusive<i64> = 1..=16000;
 const YRES: RangeInclusive<i64> = 1..=12000;
@@ -46,9 +45,8 @@ struct Args {
     device: Class,
     /// The VGA's memory, rounded up to a power of two: 1 to 512 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
-    #[arg(value_parser = value_parser!(u32).range(VGAMEM_MIB))]
     vgamem: u32,
-    /// Width that the monitor prefers [default: 1280]
+    /// Width that the monitor prefers: a multiple of 8 [default: 1280]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(XRES))]
     xres: Option<u32>,
     /// Height that the monitor prefers [default: 800]
@@ -91,6 +89,9 @@ fn run(args: Args) -> Result<()> {
     let config = config(&args)?;
     // Each client gets a device: what's wrong with it is better known before.
     Device::new(config.clone())?;
+    if let Some(warning) = args.xres.and_then(sheared) {
+        say(warning);
+    }
     let mut server = Server {
         signals: Signals::register().context("no signals")?,
         config,
@@ -122,6 +123,16 @@ fn config(args: &Args) -> Result<Config> {
         args.yres.unwrap_or_default(),
     ))
     .rom(rom.transpose()?))
+}
+
+/// What's wrong with a width that DISPI can't have, and which one to take.
+fn sheared(xres: u32) -> Option<String> {
+    let next = xres.next_multiple_of(8);
+    (xres != next).then(|| {
+        format!(
+            "--xres {xres}: DISPI rounds widths down to a multiple of 8, and guests show sheared stripes; take {next}"
+        )
+    })
 }
 
 struct Server {

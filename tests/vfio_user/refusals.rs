@@ -5,6 +5,7 @@
 use std::fs;
 
 use crate::example::{self, text};
+use crate::server::Server;
 
 fn assert_refuses(arguments: &[&str], words: &[&str]) {
     example::assert_refuses("vfio_user", arguments, words);
@@ -44,13 +45,33 @@ fn a_rom_that_cannot_be_one_is_named() {
 }
 
 #[test]
+fn a_size_that_vram_cannot_have_is_named_with_those_that_it_can() {
+    for size in ["0", "513"] {
+        let arguments = ["--socket", "/nonexistent/socket", "--vgamem", size];
+        let message = format!("vram_mib is {size}: 1 to 512 MiB");
+        assert_refuses(&arguments, &[&message]);
+    }
+}
+
+#[test]
+fn a_width_that_dispi_rounds_down_is_warned_of_with_the_next_that_works() {
+    let said = |xres| Server::start(&["--xres", xres]).said.clone();
+    let warned = said("1366");
+    assert!(
+        warned.contains("--xres 1366") && warned.contains("take 1368"),
+        "{warned}"
+    );
+    let unwarned = said("1368");
+    assert!(!unwarned.contains("--xres"), "{unwarned}");
+}
+
+#[test]
 fn bad_usage_has_an_exit_status_of_its_own() {
     let socket = ["--socket", "/nonexistent/socket"];
     example::assert_bad_usage("vfio_user", &[]);
     for usage in [
         ["--device", "isa-vga"],
-        ["--vgamem", "0"],
-        ["--vgamem", "513"],
+        ["--vgamem", "-1"],
         ["--xres", "0"],
         ["--xres", "16001"],
         ["--yres", "12001"],

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use iced_x86::code_asm::*;
 use iced_x86::{IcedError, Instruction};
-use stdvga::{Config, Dirty, MappedRange, StdVga, WindowRam};
+use stdvga::embedding::RegionKind;
+use stdvga::{Config, Dirty, StdVga};
 
 use super::*;
 use crate::cmos::Cmos;
@@ -18,93 +19,10 @@ use crate::linux::{PRESENT, WRITABLE, write_page_tables};
 use crate::outcome::{LongMode, Until};
 use crate::screen::display::Display;
 
-const TAKEN: [(u64, u64); 2] = [(0, 0xa_0000), (0xc_0000, 0x200_0000)];
-
-fn range(base: u64, len: u64) -> Option<MappedRange> {
-    Some(MappedRange {
-        base: GuestAddress(base),
-        len,
-    })
-}
-
-fn planned(mappings: Mappings) -> [Option<u64>; 3] {
-    plan(&mappings, &TAKEN).map(|slot| slot.map(|shown| shown.guest))
-}
-
-#[test]
-fn each_mapping_gets_its_slot() {
-    let window = Some(WindowRam {
-        offset: 0,
-        len: 0x1_0000,
-        vram_offset: 0x3_0000,
-    });
-    let mappings = Mappings {
-        framebuffer: range(0xfd00_0000, 16 * MIB),
-        rom: range(0xfebe_0000, 0x1_0000),
-        window,
-        ..Mappings::default()
-    };
-    assert_eq!(
-        planned(mappings),
-        [Some(0xfd00_0000), Some(0xa_0000), Some(0xfebe_0000)]
-    );
-    let shown = plan(&mappings, &TAKEN)[1];
-    assert_eq!(shown.map(|shown| shown.offset), Some(0x3_0000));
-}
-
-#[test]
-fn a_bar_over_ram_the_window_or_another_slot_stays_unmapped() {
-    for base in [0, 0x100_0000, 0x1ff_f000, 0x9_f000] {
-        let mappings = Mappings {
-            framebuffer: range(base, MIB),
-            ..Mappings::default()
-        };
-        assert_eq!(planned(mappings), [None; 3], "{base:#x}");
-    }
-    let both = Mappings {
-        framebuffer: range(0xe000_0000, 16 * MIB),
-        rom: range(0xe000_0000, 0x1_0000),
-        ..Mappings::default()
-    };
-    assert_eq!(planned(both), [None, None, Some(0xe000_0000)]);
-    let hidden = Mappings {
-        framebuffer: range(0xe000_0000, 16 * MIB),
-        mmio: range(0xe000_0000, 0x1000),
-        ..Mappings::default()
-    };
-    assert_eq!(planned(hidden), [None; 3], "BAR2 traps, and is on top");
-}
-
 #[test]
 fn a_lack_of_memory_is_said_once() {
     let message = format!("{:#}", ram(1 << 62).unwrap_err());
     assert_eq!(message.matches("os error").count(), 1, "{message}");
-}
-
-#[test]
-fn a_rom_smaller_than_a_page_traps() {
-    let mappings = Mappings {
-        rom: range(0xfebe_0800, 2048),
-        ..Mappings::default()
-    };
-    assert_eq!(planned(mappings), [None; 3]);
-}
-
-#[test]
-fn pages_of_a_slot_are_marked_where_it_starts_in_vram() {
-    let marked = |first, pages: &[u64]| {
-        let mut words = [0; 4];
-        mark_pages(&mut words, first, pages);
-        words
-    };
-    assert_eq!(marked(0, &[1, 2, 3, 4]), [1, 2, 3, 4], "BAR0");
-    assert_eq!(marked(0x30, &[0x8001]), [0x8001 << 48, 0, 0, 0]);
-    assert_eq!(
-        marked(0x78, &[0x8100]),
-        [0, 0, 0x81, 0],
-        "over a word's end"
-    );
-    assert_eq!(marked(0xff, &[0b11]), [0, 0, 0, 1 << 63], "behind VRAM");
 }
 
 const FRAMEBUFFER_ADDRESS: u32 = 0xe000_0000;
@@ -125,36 +43,43 @@ fn redrawing(bytes: u32) -> Result<Vec<u8>, IcedError> {
     a.assemble(CODE)
 }
 
-/// A machine whose guest redraws 32-bit frames of this size.
-fn redrawing_machine(
+/// KVM, where it's there.
+fn kvm() -> Option<Kvm> {
+    let skip = |error: anyhow::Error| skip::skip(&format!("{error:#}"));
+    kvm::open(Path::new("/dev/kvm")).map_err(skip).ok()
+}
+
+/// A board with 3 MiB of RAM, and its framebuffer at this address.
+fn board(vram_mib: u32, address: u32) -> Result<Board> {
+    let (fw_cfg, cmos) = (FwCfg::new(Vec::new()), Cmos::new(3 * MIB));
+    let vga = StdVga::new(Config::default().vram_mib(vram_mib))?;
+    let mut board = Board::new(vga, ram(3 * MIB)?, fw_cfg, cmos, false);
+    for (register, value) in [(0x10, address), (0x04, 2)] {
+        let _ = config_write(&mut board, register, value);
+    }
+    Ok(board)
+}
+
+fn config_write(board: &mut Board, register: u32, value: u32) -> Effects {
+    let address = crate::pci::VGA_ADDRESS | register;
+    let _ = board.port_write(0xcf8, &address.to_le_bytes());
+    board.port_write(0xcfc, &value.to_le_bytes())
+}
+
+/// A machine that begins with this program.
+fn machine_with(
     kvm: &Kvm,
-    width: u16,
-    height: u16,
+    board: Board,
+    program: &[u8],
     dirty_log: bool,
 ) -> Result<(Machine, Vcpu)> {
-    let config = Config::default().vram_mib(16);
-    let ram = ram(2 * MIB)?;
     const USER: u64 = 1 << 2;
-    write_page_tables(&ram, GuestAddress(PAGE_TABLES), USER | PRESENT | WRITABLE)?;
-    let program = redrawing(4 * u32::from(width) * u32::from(height))?;
-    ram.write_slice(&program, GuestAddress(CODE))?;
-    let (fw_cfg, cmos) = (FwCfg::new(Vec::new()), Cmos::new(2 * MIB));
-    let mut board = Board::new(StdVga::new(config)?, ram, fw_cfg, cmos, false);
-    for (register, value) in [(0x10, FRAMEBUFFER_ADDRESS), (0x04, 2)] {
-        let _ = board.vga.config_write(register, &value.to_le_bytes());
-    }
-    for (register, value) in [(1_u16, width), (2, height), (3, 32), (4, 0x41)] {
-        let _ = board.port_write(0x1ce, &register.to_le_bytes());
-        let _ = board.port_write(0x1d0, &value.to_le_bytes());
-    }
-    let _ = board.port_write(0x3c0, &[0x20]);
-    let options = Options {
-        until: Until::Stable,
-        keys: Vec::new(),
-        coalescing: false,
-        dirty_log,
-        vnc: None,
-    };
+    write_page_tables(
+        &board.ram,
+        GuestAddress(PAGE_TABLES),
+        USER | PRESENT | WRITABLE,
+    )?;
+    board.ram.write_slice(program, GuestAddress(CODE))?;
     // Every kind of KVM runs 64-bit user mode natively.
     let start = LongMode {
         rip: CODE,
@@ -164,7 +89,121 @@ fn redrawing_machine(
         code: 0x33,
         data: 0x2b,
     };
-    Machine::new(kvm, board, &Start::LongMode(start), &options)
+    Machine::new(kvm, board, &Start::LongMode(start), &options(dirty_log))
+}
+
+fn options(dirty_log: bool) -> Options {
+    Options {
+        until: Until::Stable,
+        keys: Vec::new(),
+        coalescing: false,
+        dirty_log,
+        vnc: None,
+    }
+}
+
+/// A machine whose guest redraws 32-bit frames of this size.
+fn redrawing_machine(
+    kvm: &Kvm,
+    width: u16,
+    height: u16,
+    dirty_log: bool,
+) -> Result<(Machine, Vcpu)> {
+    let mut board = board(16, FRAMEBUFFER_ADDRESS)?;
+    for (register, value) in [(1_u16, width), (2, height), (3, 32), (4, 0x41)] {
+        let _ = board.port_write(0x1ce, &register.to_le_bytes());
+        let _ = board.port_write(0x1d0, &value.to_le_bytes());
+    }
+    let _ = board.port_write(0x3c0, &[0x20]);
+    let program = redrawing(4 * u32::from(width) * u32::from(height))?;
+    machine_with(kvm, board, &program, dirty_log)
+}
+
+/// Runs the guest up to its next exit, and carries that out.
+fn step(machine: &mut Machine, vcpu: &mut Vcpu) {
+    let mut writes = Vec::new();
+    let exit = vcpu.run(&mut writes);
+    assert_eq!(machine.handle(&writes, exit), None);
+}
+
+/// A program that writes to an address, and then to a port.
+fn writing(address: u32, value: u32) -> Result<Vec<u8>, IcedError> {
+    let mut a = CodeAssembler::new(64)?;
+    a.mov(edi, address)?;
+    a.mov(eax, value)?;
+    a.mov(dword_ptr(rdi), eax)?;
+    a.out(0x80, al)?;
+    a.assemble(CODE)
+}
+
+/// Where the guest sees the framebuffer without exits.
+fn mapped_framebuffer(machine: &Machine) -> Option<u64> {
+    let mut mapped = machine.regions.mapped();
+    let framebuffer = mapped.find(|region| region.kind == RegionKind::Framebuffer);
+    framebuffer.map(|region| region.guest.0)
+}
+
+#[test]
+fn a_framebuffer_over_ram_is_served_where_the_ram_ends_and_mapped_once_it_has_moved() {
+    let Some(kvm) = kvm() else { return };
+    const VALUE: u32 = 0x1234_5678;
+    let base = 0x20_0000;
+    for (address, expected) in [(base, [VALUE, 0]), (base + 0x10_0000, [0, VALUE])] {
+        let board = board(2, base).unwrap();
+        let program = writing(address, VALUE).unwrap();
+        let (mut machine, mut vcpu) = machine_with(&kvm, board, &program, false).unwrap();
+        let notes = machine.board.notes.join("\n");
+        assert!(
+            notes.contains("framebuffer") && notes.contains("can't be mapped"),
+            "{notes:?}"
+        );
+        assert_eq!(mapped_framebuffer(&machine), None);
+
+        let ports = machine.board.counts.other_ports;
+        while machine.board.counts.other_ports == ports {
+            step(&mut machine, &mut vcpu);
+        }
+        let guest_address = GuestAddress(address.into());
+        let ram = machine.board.ram.read_obj(guest_address).unwrap_or(0);
+        let mut vram = [0; 4];
+        let offset = u64::from(address - base);
+        machine.board.vga.vram().read(offset, &mut vram);
+        let found = [ram, u32::from_le_bytes(vram)];
+        assert_eq!(found, expected, "RAM and VRAM at {address:#x}");
+
+        let changes = machine.board.counts.slot_changes;
+        let _ = config_write(&mut machine.board, 0x10, FRAMEBUFFER_ADDRESS);
+        machine.remap();
+        let moved = mapped_framebuffer(&machine);
+        assert_eq!(moved, Some(FRAMEBUFFER_ADDRESS.into()));
+        assert_eq!(machine.board.counts.slot_changes, changes + 1);
+    }
+}
+
+#[test]
+fn what_was_drawn_before_a_slot_was_removed_reaches_a_screen_that_uses_the_log() {
+    let Some(kvm) = kvm() else { return };
+    let (mut machine, mut vcpu) = redrawing_machine(&kvm, 640, 480, true).unwrap();
+    let scanout = machine.board.vga.scanout();
+    let vram = machine.board.vga.vram().clone();
+    let mut display = Display::new(Instant::now(), None);
+    let mut pages = DirtyPages::new(&vram);
+    let mut refresh = |machine: &mut Machine| {
+        machine.drain_dirty(&mut pages).unwrap();
+        let marked = pages.iter().count();
+        let refresh = |dirty: Dirty<'_>| display.refresh(&scanout, &vram, dirty);
+        pages.consume(refresh).unwrap();
+        (marked, display.picture.pixels[..2].to_vec())
+    };
+    refresh(&mut machine);
+    for _ in 0..2 {
+        step(&mut machine, &mut vcpu);
+    }
+    let _ = config_write(&mut machine.board, 0x04, 0);
+    machine.remap();
+    assert_eq!(mapped_framebuffer(&machine), None);
+    // The guest counts frames from 0, in 64 bits.
+    assert_eq!(refresh(&mut machine), (640 * 480 * 4 / 4096, vec![1, 0]));
 }
 
 /// Runs what is to be measured, and notes how many microseconds it took.
@@ -182,23 +221,19 @@ fn redraw(kvm: &Kvm, (width, height): (u16, u16), dirty_log: bool) -> Result<[f6
     let (mut machine, mut vcpu) = redrawing_machine(kvm, width, height, dirty_log)?;
     let scanout = machine.board.vga.scanout();
     let vram = machine.board.vga.vram().clone();
-    let mut words = vec![0; vram.dirty_words()];
+    let mut pages = DirtyPages::new(&vram);
     let mut display = Display::new(Instant::now(), None);
     let mut refresh = |machine: &mut Machine| -> Result<bool> {
         if !dirty_log {
             return display.refresh(&scanout, &vram, Dirty::Compare);
         }
-        machine.drain_dirty(&mut words)?;
-        let changed = display.refresh(&scanout, &vram, Dirty::Pages(&words));
-        words.fill(0);
-        changed
+        machine.drain_dirty(&mut pages)?;
+        pages.consume(|dirty| display.refresh(&scanout, &vram, dirty))
     };
     let mut times = [const { Vec::new() }; 3];
     let [guest, changed, unchanged] = &mut times;
     for _ in 0..frames {
-        let mut writes = Vec::new();
-        let exit = timed(guest, || vcpu.run(&mut writes));
-        assert_eq!(machine.handle(&writes, exit), None);
+        timed(guest, || step(&mut machine, &mut vcpu));
         let first = timed(changed, || refresh(&mut machine))?;
         let second = timed(unchanged, || refresh(&mut machine))?;
         assert!(first && !second, "a frame is drawn once: {first}, {second}");
@@ -216,10 +251,7 @@ fn redraw(kvm: &Kvm, (width, height): (u16, u16), dirty_log: bool) -> Result<[f6
 /// With `--release` and `--nocapture`, this tells how long it takes.
 #[test]
 fn redrawn_frames_show_whether_they_are_compared_or_logged() {
-    let kvm = match kvm::open(Path::new("/dev/kvm")) {
-        Ok(kvm) => kvm,
-        Err(error) => return skip::skip(&format!("{error:#}")),
-    };
+    let Some(kvm) = kvm() else { return };
     println!("µs a frame: the guest, a refresh of it, one where nothing changed");
     for size in [(1024, 768), (1920, 1080)] {
         for dirty_log in [false, true] {
