@@ -23,7 +23,7 @@ fn setup_of(state: &State) -> &'static Setup {
     &SMALL_SETUPS[match state.hardware.variant {
         Variant::Vga => 0,
         Variant::SecondaryVga => 2,
-        Variant::IsaVga => 3,
+        _ => 3,
     }]
 }
 
