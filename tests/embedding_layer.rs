@@ -201,7 +201,7 @@ fn what_cant_be_mapped_is_reported_with_the_change_and_tried_again_with_the_next
     };
     assert_eq!(*effects, Effects::MAPPINGS);
     assert!(
-        matches!(&errors[..], [error] if error.contains("can't be mapped")),
+        matches!(&errors[..], [error] if error.contains("can't map")),
         "{errors:?}"
     );
     assert_eq!(vmm.memory.shown(), [], "RAM stays");

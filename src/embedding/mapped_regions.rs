@@ -138,7 +138,7 @@ pub trait RegionMapper: Send {
 #[non_exhaustive]
 pub enum MapError {
     /// The region isn't mapped. It's tried again when mappings change next.
-    #[error("{region} can't be mapped")]
+    #[error("can't map {region}")]
     Map {
         /// The region.
         region: Region,
@@ -147,7 +147,7 @@ pub enum MapError {
     },
     /// The region is mapped still, and keeps another of its kind from being mapped. It's tried again when
     /// mappings change next.
-    #[error("{region} can't be unmapped")]
+    #[error("can't unmap {region}")]
     Unmap {
         /// The region.
         region: Region,

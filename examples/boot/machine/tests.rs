@@ -154,7 +154,7 @@ fn a_framebuffer_over_ram_is_served_where_the_ram_ends_and_mapped_once_it_has_mo
         let (mut machine, mut vcpu) = machine_with(&kvm, board, &program, false).unwrap();
         let notes = machine.board.notes.join("\n");
         assert!(
-            notes.contains("framebuffer") && notes.contains("can't be mapped"),
+            notes.contains("framebuffer") && notes.contains("can't map"),
             "{notes:?}"
         );
         assert_eq!(mapped_framebuffer(&machine), None);

@@ -114,8 +114,7 @@ fn what_is_refused_is_handed_back_and_tried_again_at_the_next_change() {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let expected =
-            "the VGA's framebuffer, 0x100000 bytes from 0x0 on, at 0x2000000 can't be mapped";
+        let expected = "can't map the VGA's framebuffer, 0x100000 bytes from 0x0 on, at 0x2000000";
         assert_eq!(errors, [expected]);
         assert_eq!(memory.bases(), [Some(0xa_0000), None, Some(OTHER)]);
     }
