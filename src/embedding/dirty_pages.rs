@@ -24,7 +24,7 @@ pub enum DirtyLogError {
     #[error("a dirty log has pages of {page_size} bytes: a power of two from 4096 on is needed")]
     PageSize {
         /// The size given, in bytes.
-        page_size: u64,
+        page_size: usize,
     },
     /// The slot starts in VRAM where no page does.
     #[error("a dirty log starts at byte {vram_offset:#x} of VRAM: a multiple of 4096 is needed")]
@@ -128,16 +128,16 @@ impl DirtyPages {
     pub fn add_log(
         &mut self,
         log: &[u64],
-        page_size: u64,
+        page_size: usize,
         vram_offset: u64,
     ) -> Result<(), DirtyLogError> {
-        if !page_size.is_power_of_two() || page_size < PAGE {
+        if !page_size.is_power_of_two() || page_size < DirtyBitmap::PAGE_SIZE {
             return Err(DirtyLogError::PageSize { page_size });
         }
         if !vram_offset.is_multiple_of(PAGE) {
             return Err(DirtyLogError::Offset { vram_offset });
         }
-        let (pages_of_bit, first) = (page_size / PAGE, vram_offset / PAGE);
+        let (pages_of_bit, first) = (page_size as u64 / PAGE, vram_offset / PAGE);
         let pages = (self.words.len() as u64).saturating_mul(BITS);
         if let Some(last) = last_bit(log) {
             let page = last
@@ -285,7 +285,7 @@ impl DirtyReaders {
     pub fn add_log(
         &mut self,
         log: &[u64],
-        page_size: u64,
+        page_size: usize,
         vram_offset: u64,
     ) -> Result<(), DirtyLogError> {
         self.added.add_log(log, page_size, vram_offset)?;
