@@ -112,7 +112,8 @@ impl<B: Bitmap + 'static> SharedVga<B> {
         shared.follow(effects);
     }
 
-    /// Brings the device to a saved state, and follows: [`StdVga::restore`].
+    /// Brings the device to a saved state, and follows: [`StdVga::restore`]. What can't be mapped is handed to
+    /// `on_change`, and isn't an error here.
     ///
     /// # Errors
     ///
