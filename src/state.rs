@@ -34,9 +34,9 @@
 //! **Restore the device in place,** when buses and threads hold it already: it was built before its state
 //! came, as in many VMMs, or a running guest goes back to a snapshot.
 //!
-//! 1. Bring it to the state by [`StdVga::restore`], and put VRAM's contents back. Keep other threads from the
-//!    device until both are done: a [`Screen`](crate::Screen) draws all of the first scanout that it gets
-//!    after a restore, so VRAM must be complete by then.
+//! 1. Put VRAM's contents back, and then bring it to the state by [`StdVga::restore`]: a
+//!    [`Screen`](crate::Screen) draws all of the first scanout that it gets after that, so VRAM must be complete by
+//!    then. If the state is refused, VRAM has changed already: the guest can't go on.
 //! 2. If the effects contain [`Effects::MAPPINGS`](crate::Effects::MAPPINGS), follow the new mappings. The
 //!    mode event and the screen stay.
 //!
@@ -63,8 +63,8 @@
 //!
 //! // Or the same device goes back to it:
 //! let _ = vga.port_write(0x3c0, &[0x20]);
-//! let effects = vga.restore(&state)?;
 //! pages.restore(vga.vram())?;
+//! let effects = vga.restore(&state)?;
 //! assert!(!effects.contains(Effects::MAPPINGS));
 //! assert_eq!(vga.state(), state);
 //! # Ok(())

@@ -16,7 +16,9 @@ use stdvga::embedding::{
     DirtyPages, MappedRegions, Picture, Region, RegionKind, RegionKinds, RegionMapper, SharedVga,
 };
 use stdvga::vm_memory::{GuestAddress, MmapRegion};
-use stdvga::{Config, Damage, Dirty, DirtyBitmap, Effects, Size, State, StdVga, Variant};
+use stdvga::{
+    Config, Damage, Dirty, DirtyBitmap, Effects, RefreshError, Size, State, StdVga, Variant,
+};
 
 const BAR0_AT: u64 = 0xe000_0000;
 const BAR2_AT: u64 = 0xf000_0000;
@@ -373,6 +375,36 @@ fn a_picture_that_is_too_large_leaves_the_last_one_and_the_next_is_drawn_whole()
         Some(size(64, 48))
     );
     assert_eq!(picture.pixels()[..3], [0, 0, 0x22], "whatever is marked");
+}
+
+#[test]
+fn a_refresh_that_fails_leaves_the_last_picture() {
+    let vmm = Vmm::placed();
+    let vram = vmm.vga.with(|vga| vga.vram().clone());
+    let none = vec![0; vram.dirty_words()];
+    let mut picture = Picture::new(64 * 48);
+    vmm.set_mode(64, 48, 32);
+    vram.write(4, &[0x11]);
+    vmm.refresh(&mut picture, Dirty::Pages(&none));
+    let before = picture.pixels().to_vec();
+    assert_eq!(before[1], 0x11);
+
+    vmm.set_mode(32, 16, 32);
+    let scanout = vmm.vga.with(|vga| vga.scanout());
+    let result = picture.refresh(&scanout, &vram, Dirty::Pages(&[]), Duration::ZERO);
+    assert!(
+        matches!(result, Err(RefreshError::Dirty(_))),
+        "no words are none of VRAM's: {result:?}"
+    );
+    assert!(
+        picture.size() == size(64, 48) && picture.pixels() == before,
+        "the last picture stays: {}",
+        picture.size()
+    );
+
+    vmm.set_mode(64, 48, 32);
+    vmm.refresh(&mut picture, Dirty::Pages(&none));
+    assert!(picture.pixels() == before, "nothing was written");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 //! Which of the device's memory is mapped into the guest.
 
-use std::{fmt, io};
+use std::{fmt, io, mem};
 
 use bitflags::bitflags;
 use thiserror::Error;
@@ -113,6 +113,10 @@ impl fmt::Display for Region {
 }
 
 /// The VMM's side: maps the host's memory into the guest.
+///
+/// Keep clones of the device's [`Vram`](crate::Vram) and [`Rom`](crate::Rom) in it: so the memory stays as
+/// long as the guest may reach it. It's dropped once all is unmapped. If something can't be unmapped then, it's
+/// leaked, and the memory with it.
 pub trait RegionMapper: Send {
     /// Maps a region. One of the same kind isn't mapped at the moment.
     ///
@@ -132,6 +136,8 @@ pub trait RegionMapper: Send {
 }
 
 /// A region that couldn't be mapped or unmapped. The guest goes on: accesses to what isn't mapped trap.
+///
+/// It displays which region that is. Why is what the VMM said: its `source`.
 ///
 /// A guest can bring this about as often as it likes: bound what is logged.
 #[derive(Debug, Error)]
@@ -156,11 +162,13 @@ pub enum MapError {
     },
 }
 
-/// The regions that are mapped into the guest: they follow [`Mappings`]. All are unmapped on drop.
+/// The regions that are mapped into the guest: they follow [`Mappings`]. All are unmapped on drop. The mapper is
+/// leaked if that fails ([`RegionMapper`]).
 ///
 /// [`SharedVga`](crate::embedding::SharedVga) has one, and calls it when it must be called.
 pub struct MappedRegions {
-    mapper: Box<dyn RegionMapper>,
+    /// There until the drop.
+    mapper: Option<Box<dyn RegionMapper>>,
     kinds: RegionKinds,
     mapped: [Option<Region>; RegionKind::ALL.len()],
 }
@@ -169,7 +177,7 @@ impl MappedRegions {
     /// None yet: [`MappedRegions::follow`] maps them.
     pub fn new(mapper: impl RegionMapper + 'static) -> Self {
         Self {
-            mapper: Box::new(mapper),
+            mapper: Some(Box::new(mapper)),
             kinds: RegionKinds::all(),
             mapped: [None; RegionKind::ALL.len()],
         }
@@ -211,10 +219,13 @@ impl MappedRegions {
     #[must_use = "a window or a framebuffer that couldn't be mapped shows nothing, or is slow"]
     pub fn follow(&mut self, mappings: &Mappings) -> Vec<MapError> {
         let mut errors = Vec::new();
+        let Some(mapper) = &mut self.mapper else {
+            return errors;
+        };
         let wanted = wanted(mappings, self.kinds);
         for (mapped, wanted) in self.mapped.iter_mut().zip(&wanted) {
             if let Some(region) = mapped.filter(|region| Some(*region) != *wanted) {
-                match self.mapper.unmap(&region) {
+                match mapper.unmap(&region) {
                     Ok(()) => *mapped = None,
                     Err(source) => errors.push(MapError::Unmap { region, source }),
                 }
@@ -222,7 +233,7 @@ impl MappedRegions {
         }
         for (mapped, wanted) in self.mapped.iter_mut().zip(wanted) {
             if let (None, Some(region)) = (&mapped, wanted) {
-                match self.mapper.map(&region) {
+                match mapper.map(&region) {
                     Ok(()) => *mapped = wanted,
                     Err(source) => errors.push(MapError::Map { region, source }),
                 }
@@ -237,6 +248,10 @@ impl Drop for MappedRegions {
     fn drop(&mut self) {
         // Nobody is left to hear of errors.
         let _ = self.follow(&Mappings::default());
+        if self.mapped().next().is_some() {
+            // The guest reaches memory still, which the mapper keeps.
+            mem::forget(self.mapper.take());
+        }
     }
 }
 

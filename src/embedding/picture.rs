@@ -78,12 +78,19 @@ impl Picture {
             self.screen.skip(scanout, now);
             return Ok(None);
         }
-        if size != self.size {
-            self.pixels.0 = pixels_of(size)?;
+        let mut another = if size == self.size {
+            None
+        } else {
+            Some(pixels_of(size)?)
+        };
+        let pixels = another.as_mut().unwrap_or(&mut self.pixels.0);
+        let surface = Surface::new(pixels, size.width as usize);
+        let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
+        // Only now: after an error, the screen counts on the pixels that it drew.
+        if let Some(pixels) = another {
+            self.pixels.0 = pixels;
             self.size = size;
         }
-        let surface = Surface::new(&mut self.pixels.0, size.width as usize);
-        let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
         Ok(Some(damage))
     }
 

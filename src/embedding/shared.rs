@@ -112,7 +112,8 @@ impl<B: Bitmap + 'static> SharedVga<B> {
         shared.follow(effects);
     }
 
-    /// Brings the device to a saved state, and follows: [`StdVga::restore`].
+    /// Brings the device to a saved state, and follows: [`StdVga::restore`]. What can't be mapped is handed to
+    /// `on_change`, and isn't an error here.
     ///
     /// # Errors
     ///
@@ -136,7 +137,8 @@ impl<B: Bitmap + 'static> SharedVga<B> {
         Ok(())
     }
 
-    /// Changes which kinds of regions are mapped, now: [`MappedRegions::only`].
+    /// Changes which kinds of regions are mapped, now: [`MappedRegions::only`]. What couldn't be mapped or
+    /// unmapped before is tried again.
     ///
     /// What can't be mapped is handed to `on_change`, with [`Effects::MAPPINGS`].
     pub fn set_mapped(&self, kinds: RegionKinds) {
@@ -173,6 +175,9 @@ pub struct WeakVga<B: Bitmap = DirtyBitmap>(Weak<Mutex<Shared<B>>>);
 
 impl<B: Bitmap> WeakVga<B> {
     /// The device, as long as a clone of it is left. Don't keep it: the device stays for as long.
+    ///
+    /// If all others go meanwhile, this clone is the last one. Its memory is then unmapped where it's dropped, on
+    /// this thread. Who drops the others waits for this thread before what the mapper needs goes.
     pub fn upgrade(&self) -> Option<SharedVga<B>> {
         self.0.upgrade().map(SharedVga)
     }

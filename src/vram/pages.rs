@@ -42,8 +42,8 @@ impl<B: Bitmap> Vram<B> {
     /// reverse of [`Vram::nonzero_pages`].
     ///
     /// The pages may come in any order, and from an untrusted source: all of them are checked before
-    /// anything is written. Pages that are written or cleared are marked as by [`Vram::write`]. Memory that holds zeros and keeps
-    /// them isn't touched.
+    /// anything is written. Pages that are written or cleared are marked as by [`Vram::write`]. Memory that holds
+    /// zeros and keeps them isn't touched, even if a page of zeros is given.
     ///
     /// ```
     /// use std::collections::BTreeMap;
@@ -76,7 +76,11 @@ impl<B: Bitmap> Vram<B> {
             self.write(offset(number), &ZEROS);
         }
         for (number, bytes) in pages {
-            self.write(offset(number), bytes.as_ref());
+            let bytes = bytes.as_ref();
+            // One of zeros holds them by now.
+            if bytes != ZEROS {
+                self.write(offset(number), bytes);
+            }
         }
         Ok(())
     }

@@ -204,3 +204,18 @@ fn nothing_stays_mapped_of_a_device_that_is_gone() {
     drop(regions);
     assert_eq!(memory.bases(), [None; 3]);
 }
+
+#[test]
+fn a_mapper_that_cant_unmap_keeps_its_memory_after_the_device() {
+    for (is_stuck, references) in [(false, 1), (true, 2)] {
+        let memory = Memory {
+            is_stuck,
+            ..Memory::default()
+        };
+        let mut regions = MappedRegions::new(memory.clone());
+        assert!(regions.follow(&mappings(ONE, OTHER)).is_empty());
+        drop(regions);
+        let left = Arc::strong_count(&memory.mapped);
+        assert_eq!(left, references, "references if stuck is {is_stuck}");
+    }
+}
