@@ -159,6 +159,24 @@ impl DirtyBitmap {
     }
 }
 
+/// Refuses a bitmap of the crate's own that isn't for `len` bytes. Other types see to that themselves.
+pub(crate) fn check_length<B: Bitmap + 'static>(
+    bitmap: &B,
+    len: usize,
+) -> Result<(), BitmapLengthError> {
+    match (bitmap as &dyn Any).downcast_ref::<DirtyBitmap>() {
+        Some(DirtyBitmap { words }) => {
+            let (given, needed) = (words.len(), DirtyBitmap::words_for(len));
+            if given == needed {
+                Ok(())
+            } else {
+                Err(BitmapLengthError { given, needed })
+            }
+        }
+        None => Ok(()),
+    }
+}
+
 /// Marks a page that the device wrote, at byte `offset`: with a load first, where the device alone drains.
 #[inline]
 pub(crate) fn mark_by_device<B: Bitmap + 'static>(bitmap: &B, offset: usize, len: usize) {

@@ -67,7 +67,7 @@ mod strings;
 #[cfg(feature = "vm-device")]
 mod vm_device;
 
-pub use dirty_pages::{DirtyLogError, DirtyPages, DirtyReaders};
+pub use dirty_pages::{DirtyLogError, DirtyPages, DirtyReaderError, DirtyReaders};
 pub use mapped_regions::{MapError, MappedRegions, Region, RegionKind, RegionKinds, RegionMapper};
 pub use picture::Picture;
 pub use shared::{Change, SharedVga, WeakVga};

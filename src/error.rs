@@ -44,6 +44,9 @@ pub enum ConfigError {
         /// Length of the region given, in bytes.
         bytes: u64,
     },
+    /// The caller's VRAM region has a dirty bitmap that isn't as long as the region.
+    #[error(transparent)]
+    VramBitmap(#[from] BitmapLengthError),
     /// A VRAM size was configured, and a region of another size given.
     #[error("vram_mib asks for {configured} bytes of VRAM, but the region given has {bytes}")]
     VramSizeMismatch {
@@ -173,6 +176,9 @@ pub enum StateError {
     /// No device can be built from the configuration, or not on the region given.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The pages of VRAM that were saved with the state can't be this VRAM's.
+    #[error(transparent)]
+    Vram(#[from] VramPageError),
     /// The state is of a version that this crate doesn't know.
     #[error("the state has version {version}, but versions 1 to {newest} are known")]
     Version {
@@ -295,7 +301,7 @@ pub enum PlaceBarError {
         /// Its length in bytes.
         len: u64,
     },
-    /// The BAR can't lie at that address.
+    /// The BAR can't lie at that address. One of a single byte, as a ROM may have, answers nowhere.
     #[error(
         "BAR {index} can't lie at {address:#x}: it takes a multiple of {len:#x} above 0 that ends below 0xffffffff"
     )]

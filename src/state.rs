@@ -34,9 +34,9 @@
 //! **Restore the device in place,** when buses and threads hold it already: it was built before its state
 //! came, as in many VMMs, or a running guest goes back to a snapshot.
 //!
-//! 1. Put VRAM's contents back, and then bring it to the state by [`StdVga::restore`]: a
-//!    [`Screen`](crate::Screen) draws all of the first scanout that it gets after that, so VRAM must be complete by
-//!    then. If the state is refused, VRAM has changed already: the guest can't go on.
+//! 1. Bring it to the state by [`StdVga::restore_with_pages`]. If VRAM came with the guest's memory, do it by
+//!    [`StdVga::restore`] after that: a [`Screen`](crate::Screen) draws all of the first scanout that it gets
+//!    then, so VRAM must be complete.
 //! 2. If the effects contain [`Effects::MAPPINGS`](crate::Effects::MAPPINGS), follow the new mappings. The
 //!    mode event and the screen stay.
 //!
@@ -63,8 +63,7 @@
 //!
 //! // Or the same device goes back to it:
 //! let _ = vga.port_write(0x3c0, &[0x20]);
-//! pages.restore(vga.vram())?;
-//! let effects = vga.restore(&state)?;
+//! let effects = vga.restore_with_pages(&state, &pages)?;
 //! assert!(!effects.contains(Effects::MAPPINGS));
 //! assert_eq!(vga.state(), state);
 //! # Ok(())
@@ -97,6 +96,7 @@
 //! [`StdVga::from_state`]: crate::StdVga::from_state
 //! [`StdVga::from_state_with_vram`]: crate::StdVga::from_state_with_vram
 //! [`StdVga::restore`]: crate::StdVga::restore
+//! [`StdVga::restore_with_pages`]: crate::StdVga::restore_with_pages
 //! [`StdVga::mappings`]: crate::StdVga::mappings
 //! [`Vram::nonzero_pages`]: crate::Vram::nonzero_pages
 //! [`Vram::restore_pages`]: crate::Vram::restore_pages

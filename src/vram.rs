@@ -17,7 +17,7 @@ use vm_memory::bitmap::{BS, Bitmap};
 use vm_memory::{MmapRegion, VolatileMemory, VolatileSlice};
 
 use crate::config::{MAX_VRAM_MIB, MIB};
-use crate::dirty::{DirtyBitmap, mark_by_device};
+use crate::dirty::{DirtyBitmap, check_length, mark_by_device};
 use crate::error::ConfigError;
 
 /// The framebuffer (VRAM): a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
@@ -55,7 +55,7 @@ impl Vram {
     }
 }
 
-impl<B: Bitmap> Vram<B> {
+impl<B: Bitmap + 'static> Vram<B> {
     /// Takes a region, if its length is one that the device can have, and it can be read and written.
     #[expect(
         clippy::arithmetic_side_effects,
@@ -64,6 +64,7 @@ impl<B: Bitmap> Vram<B> {
     pub(crate) fn new(region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
         #[cfg(unix)]
         check_protection(region.prot())?;
+        check_length(region.bitmap(), region.size())?;
         let bytes = region.size() as u64;
         match u32::try_from(bytes) {
             Ok(len)
@@ -78,7 +79,9 @@ impl<B: Bitmap> Vram<B> {
             _ => Err(ConfigError::VramRegionSize { bytes }),
         }
     }
+}
 
+impl<B: Bitmap> Vram<B> {
     /// The region itself, to map it into a guest or to look at its bitmap.
     pub fn region(&self) -> &Arc<MmapRegion<B>> {
         &self.region

@@ -12,7 +12,7 @@ use stdvga::{DirtyBitmap, StdVga};
 use crate::kvm::{Access, Backing, Vm};
 use crate::machine::{SLOT_VGA, lock};
 
-const PAGE: u64 = DirtyBitmap::PAGE_SIZE as u64;
+const PAGE: usize = DirtyBitmap::PAGE_SIZE;
 
 /// A virtual machine, and what its slots show of the VGA.
 pub struct Slots {

@@ -17,7 +17,7 @@ use crate::pci::PciConfig;
 use crate::regs::{Registers, Touched};
 use crate::state::{
     AttributeState, CrtcState, DacState, DispiState, GraphicsState, Hardware, MiscState, PciState,
-    SequencerState, State, check_forced, check_window_ram,
+    SequencerState, State, VramPages, check_forced, check_window_ram,
 };
 
 impl StdVga {
@@ -158,18 +158,41 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// [`StateError`] if the device was built as something else than what was saved, or if a field of the
     /// state has a value that no device can have. The device is as it was then.
     pub fn restore(&mut self, state: &State) -> Result<Effects, StateError> {
+        let parts = self.parts_of(state)?;
+        Ok(self.take(parts))
+    }
+
+    /// Does the same as [`StdVga::restore`], and makes VRAM hold what was saved with the state: both, or none.
+    ///
+    /// It's for VMMs whose snapshots don't have VRAM with the guest's memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`StdVga::restore`], and [`StateError::Vram`] if VRAM has no page of a number, or a page is there
+    /// twice. The device and VRAM are as they were then.
+    pub fn restore_with_pages(
+        &mut self,
+        state: &State,
+        pages: &VramPages,
+    ) -> Result<Effects, StateError> {
+        let parts = self.parts_of(state)?;
+        pages.restore(&self.vram)?;
+        Ok(self.take(parts))
+    }
+
+    fn take(&mut self, parts: Parts) -> Effects {
         let Parts {
             pci,
             edid,
             registers,
             resets,
-        } = self.parts_of(state)?;
+        } = parts;
         self.pci = pci;
         self.edid = edid;
         self.registers = registers;
         self.resets = resets;
         self.restores = self.restores.wrapping_add(1);
-        Ok(self.settle(Touched::SHAPE | Touched::MAPPINGS))
+        self.settle(Touched::SHAPE | Touched::MAPPINGS)
     }
 
     /// Brings a device that was just built to a saved state.

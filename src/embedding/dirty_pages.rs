@@ -42,6 +42,23 @@ pub enum DirtyLogError {
     },
 }
 
+/// Why pages can't be taken by a reader of [`DirtyReaders`]. Nothing is moved then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DirtyReaderError {
+    /// There's no reader of that number.
+    #[error("there's no reader {reader}: they are numbered from 0 on, and there are {readers}")]
+    Reader {
+        /// The number given.
+        reader: usize,
+        /// How many readers there are.
+        readers: usize,
+    },
+    /// The pages are those of a VRAM of another length.
+    #[error(transparent)]
+    Length(#[from] BitmapLengthError),
+}
+
 /// Pages of VRAM that were written since their reader last used them: one reader's own.
 ///
 /// ```
@@ -299,16 +316,19 @@ impl DirtyReaders {
         self.distribute();
     }
 
-    /// Moves what a reader hasn't had yet into its own pages. Of a reader that there isn't, nothing.
+    /// Moves what a reader hasn't had yet into its own pages.
     ///
     /// # Errors
     ///
-    /// [`BitmapLengthError`] if these are pages of a VRAM of another length. Nothing is moved then.
-    pub fn take(&mut self, reader: usize, pages: &mut DirtyPages) -> Result<(), BitmapLengthError> {
-        if let Some(pending) = self.pending.get_mut(reader) {
-            pages.add(pending)?;
-            pending.clear();
-        }
+    /// [`DirtyReaderError`] if there's no such reader, or if these are pages of a VRAM of another length.
+    /// Nothing is moved then.
+    pub fn take(&mut self, reader: usize, pages: &mut DirtyPages) -> Result<(), DirtyReaderError> {
+        let readers = self.pending.len();
+        let Some(pending) = self.pending.get_mut(reader) else {
+            return Err(DirtyReaderError::Reader { reader, readers });
+        };
+        pages.add(pending)?;
+        pending.clear();
         Ok(())
     }
 
@@ -456,7 +476,11 @@ mod tests {
         assert_eq!(taken(&mut readers, MIGRATION), [5, 6]);
         assert_eq!(taken(&mut readers, MIGRATION), [0; 0]);
         assert_eq!(taken(&mut readers, SCREEN), [6]);
-        assert_eq!(taken(&mut readers, 2), [0; 0], "there's no such reader");
+        let error = DirtyReaderError::Reader {
+            reader: 2,
+            readers: 2,
+        };
+        assert_eq!(readers.take(2, &mut pages()), Err(error));
         readers.mark_all();
         assert_eq!(taken(&mut readers, SCREEN).len(), 256);
     }

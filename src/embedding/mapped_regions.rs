@@ -11,8 +11,12 @@ use vm_memory::GuestAddress;
 use crate::dirty::DirtyBitmap;
 use crate::mappings::{MappedRange, Mappings};
 
+/// How many kinds of regions there are.
+const COUNT: usize = RegionKind::ALL.len();
+
 /// What a region shows to the guest. There's one region of each kind at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RegionKind {
     /// A part of VRAM in the 0xa0000 window, to read and write.
     Window,
@@ -24,7 +28,7 @@ pub enum RegionKind {
 
 impl RegionKind {
     /// All kinds, by [`RegionKind::index`].
-    pub const ALL: [Self; 3] = [Self::Window, Self::Framebuffer, Self::Rom];
+    pub const ALL: &'static [Self] = &[Self::Window, Self::Framebuffer, Self::Rom];
 
     /// A number for each kind, from 0 on: for a hypervisor's slots.
     pub const fn index(self) -> usize {
@@ -137,28 +141,28 @@ pub trait RegionMapper: Send {
 
 /// A region that couldn't be mapped or unmapped. The guest goes on: accesses to what isn't mapped trap.
 ///
-/// It displays which region that is. Why is what the VMM said: its `source`.
+/// It displays which region that is, and what the VMM said.
 ///
 /// A guest can bring this about as often as it likes: bound what is logged.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MapError {
     /// The region isn't mapped. It's tried again when mappings change next.
-    #[error("can't map {region}")]
+    #[error("can't map {region}: {error}")]
     Map {
         /// The region.
         region: Region,
         /// What the VMM said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The region is mapped still, and keeps another of its kind from being mapped. It's tried again when
     /// mappings change next.
-    #[error("can't unmap {region}")]
+    #[error("can't unmap {region}: {error}")]
     Unmap {
         /// The region.
         region: Region,
         /// What the VMM said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -170,7 +174,7 @@ pub struct MappedRegions {
     /// There until the drop.
     mapper: Option<Box<dyn RegionMapper>>,
     kinds: RegionKinds,
-    mapped: [Option<Region>; RegionKind::ALL.len()],
+    mapped: [Option<Region>; COUNT],
 }
 
 impl MappedRegions {
@@ -179,7 +183,7 @@ impl MappedRegions {
         Self {
             mapper: Some(Box::new(mapper)),
             kinds: RegionKinds::all(),
-            mapped: [None; RegionKind::ALL.len()],
+            mapped: [None; COUNT],
         }
     }
 
@@ -227,7 +231,7 @@ impl MappedRegions {
             if let Some(region) = mapped.filter(|region| Some(*region) != *wanted) {
                 match mapper.unmap(&region) {
                     Ok(()) => *mapped = None,
-                    Err(source) => errors.push(MapError::Unmap { region, source }),
+                    Err(error) => errors.push(MapError::Unmap { region, error }),
                 }
             }
         }
@@ -235,7 +239,7 @@ impl MappedRegions {
             if let (None, Some(region)) = (&mapped, wanted) {
                 match mapper.map(&region) {
                     Ok(()) => *mapped = wanted,
-                    Err(source) => errors.push(MapError::Map { region, source }),
+                    Err(error) => errors.push(MapError::Map { region, error }),
                 }
             }
         }
@@ -265,7 +269,7 @@ impl fmt::Debug for MappedRegions {
 }
 
 /// The regions that `mappings` asks for, by index: what lies over others at its place, these not at all.
-fn wanted(mappings: &Mappings, kinds: RegionKinds) -> [Option<Region>; RegionKind::ALL.len()] {
+fn wanted(mappings: &Mappings, kinds: RegionKinds) -> [Option<Region>; COUNT] {
     let Mappings {
         framebuffer,
         mmio,

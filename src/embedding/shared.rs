@@ -14,7 +14,7 @@ use crate::dirty::DirtyBitmap;
 use crate::effects::Effects;
 use crate::error::{PlaceBarError, StateError};
 use crate::pci::Bar;
-use crate::state::State;
+use crate::state::{State, VramPages};
 
 /// What a write to a [`SharedVga`] changed. The guest's memory has followed already.
 #[derive(Debug)]
@@ -133,6 +133,18 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     pub fn place_bar(&self, bar: &Bar, address: GuestAddress) -> Result<(), PlaceBarError> {
         let mut shared = self.lock();
         let effects = shared.vga.place_bar(bar, address)?;
+        shared.follow(effects);
+        Ok(())
+    }
+
+    /// Brings the device and VRAM to what was saved, and follows: [`StdVga::restore_with_pages`].
+    ///
+    /// # Errors
+    ///
+    /// As there. Nothing is changed then.
+    pub fn restore_with_pages(&self, state: &State, pages: &VramPages) -> Result<(), StateError> {
+        let mut shared = self.lock();
+        let effects = shared.vga.restore_with_pages(state, pages)?;
         shared.follow(effects);
         Ok(())
     }

@@ -60,7 +60,7 @@ pub(super) mod bytes {
     pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
         deserializer: D,
     ) -> Result<Box<[u8; N]>, D::Error> {
-        deserializer.deserialize_bytes(Bytes::<N>)
+        deserializer.deserialize_byte_buf(Bytes::<N>)
     }
 
     struct Bytes<const N: usize>;

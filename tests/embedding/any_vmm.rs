@@ -29,12 +29,10 @@ pub fn save(vga: &SharedVga) -> (Vec<u8>, VramPages) {
     vga.with(|vga| (vga.state().to_bytes(), VramPages::save(vga.vram())))
 }
 
-/// Brings the device back to a snapshot, in place. No vCPU runs meanwhile; after an error, none may.
+/// Brings the device and VRAM back to a snapshot, in place: both, or none. No vCPU runs meanwhile.
 pub fn restore(vga: &SharedVga, state: &[u8], vram: &VramPages) -> Result<(), Box<dyn Error>> {
     let state = State::from_bytes(state)?;
-    // VRAM comes first: a screen draws all of the next scanout after a restore.
-    vga.with(|vga| vram.restore(vga.vram()))?;
-    vga.restore(&state)?;
+    vga.restore_with_pages(&state, vram)?;
     Ok(())
 }
 

@@ -10,7 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use stdvga::{Config, Counters, Dirty, Effects, Mode, Rect, Size, State, StdVga, Surface, Variant};
+use stdvga::state::VramPages;
+use stdvga::{
+    Config, Counters, Dirty, Effects, Mode, Rect, Size, State, StateError, StdVga, Surface,
+    Variant, VramPageError,
+};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use crate::actions::{Choices, Setup, environment, pc, program};
@@ -273,4 +277,42 @@ fn a_refresh_that_fails_leaves_the_restored_picture_to_the_next() {
     assert!(refused.is_err(), "a surface of no pixels: {refused:?}");
     monitor.pixels.fill(UNTOUCHED);
     expect_whole_picture(&mut machine, &mut monitor, "after a refusal");
+}
+
+#[test]
+fn state_and_vram_come_back_together_or_not_at_all() {
+    let mut guest = Guest::with_vram(1);
+    guest.vbe_mode(640, 480, 8);
+    guest.vram_write(0x5000, &[1, 2, 3]);
+    let (shown, pages) = (guest.vga.state(), VramPages::save(guest.vga.vram()));
+    guest.reset();
+    guest.vram_write(0x9000, &[4]);
+    let before = (guest.vga.state(), VramPages::save(guest.vga.vram()));
+
+    let mut of_another = shown.clone();
+    of_another.hardware.vram_bytes = 2 << 20;
+    let error = guest.vga.restore_with_pages(&of_another, &pages);
+    assert!(
+        matches!(error, Err(StateError::Hardware { .. })),
+        "{error:?}"
+    );
+    let mut past_the_end = pages.clone();
+    past_the_end.pages[0].number = 256;
+    let error = guest.vga.restore_with_pages(&shown, &past_the_end);
+    let expected = VramPageError::Number {
+        number: 256,
+        last: 255,
+    };
+    assert!(
+        matches!(&error, Err(StateError::Vram(error)) if *error == expected),
+        "{error:?}"
+    );
+    let after = (guest.vga.state(), VramPages::save(guest.vga.vram()));
+    assert_eq!(after, before);
+
+    let effects = guest.vga.restore_with_pages(&shown, &pages);
+    let effects = effects.expect("a state and pages of its own");
+    assert_eq!(effects, Effects::SCANOUT | Effects::MODE);
+    assert_eq!(guest.vga.state(), shown);
+    assert_eq!(VramPages::save(guest.vga.vram()), pages);
 }

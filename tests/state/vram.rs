@@ -22,6 +22,7 @@ const MOST_PAGES: u64 = 512 * MIB as u64 / PAGE as u64;
 const READ_AND_WRITE: i32 = 3;
 const SHARED: i32 = 1;
 const PRIVATE: i32 = 2;
+const PRIVATE_ANONYMOUS: i32 = PRIVATE | 0x20;
 
 fn config(mib: u32) -> Config {
     Config::default().vram_mib(mib)
@@ -341,4 +342,18 @@ mod serialized {
             assert_eq!(found(vga.vram()), [], "VRAM after pages {numbers:?}");
         }
     }
+}
+
+#[test]
+fn a_bitmap_that_isnt_as_long_as_its_region_is_refused() {
+    let region = MmapRegionBuilder::new_with_bitmap(MIB, DirtyBitmap::with_len(2 * MIB))
+        .with_mmap_prot(READ_AND_WRITE)
+        .with_mmap_flags(PRIVATE_ANONYMOUS)
+        .build()
+        .expect("a mapping");
+    let error = StdVga::with_vram(config(1), Arc::new(region)).expect_err("no bitmap for 1 MiB");
+    assert_eq!(
+        error.to_string(),
+        "a dirty bitmap of 8 words was given, but this VRAM needs 4 (`Vram::dirty_words`)"
+    );
 }
