@@ -312,7 +312,7 @@ fn state_and_vram_come_back_together_or_not_at_all() {
 
     let effects = guest.vga.restore_with_pages(&shown, &pages);
     let effects = effects.expect("a state and pages of its own");
-    assert_eq!(effects, Effects::SCANOUT | Effects::MODE);
+    assert_eq!(effects, Effects::all());
     assert_eq!(guest.vga.state(), shown);
     assert_eq!(VramPages::save(guest.vga.vram()), pages);
 }
