@@ -76,7 +76,8 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// Writes to BAR2 at `offset` bytes from its start.
     ///
-    /// Any length goes, as for [`StdVga::mmio_read`]. Holes and the EDID blob ignore it.
+    /// Any length goes, as for [`StdVga::mmio_read`]. Holes and the EDID blob ignore it. A driver switches the
+    /// palette on, and with it the screen, by writing 0x20 at 0x400 (port 0x3c0), after a read at 0x41a (0x3da).
     pub fn mmio_write(&mut self, offset: u64, data: &[u8]) -> Effects {
         count(&mut self.counters.mmio.writes);
         self.count_if_behind_bar2(offset);

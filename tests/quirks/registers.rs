@@ -239,14 +239,20 @@ fn the_precise_retrace_takes_some_registers_in_with_others() {
     guest.expect_inb(INPUT_STATUS_1, 0x09);
 }
 
-#[test]
-fn the_precise_retrace_takes_the_character_width_from_misc_output() {
+/// A guest whose retraces follow a clock, and that clock, in nanoseconds.
+fn precise() -> (Guest, Arc<AtomicU64>) {
     let now = Arc::new(AtomicU64::new(0));
     let clock = Clock::new({
         let now = Arc::clone(&now);
         move || Duration::from_nanos(now.load(Ordering::Relaxed))
     });
-    let mut guest = Guest::with(Config::default().retrace(Retrace::Precise(clock)));
+    let config = Config::default().retrace(Retrace::Precise(clock));
+    (Guest::with(config), now)
+}
+
+#[test]
+fn the_precise_retrace_takes_the_character_width_from_misc_output() {
+    let (mut guest, now) = precise();
     guest.misc_output(COLOR_ADDRESSES);
     for (index, value) in [
         (HORIZONTAL_TOTAL, 95),
@@ -345,12 +351,7 @@ fn only_the_write_index_of_the_dac_can_be_read() {
 
 #[test]
 fn the_precise_retrace_never_ends_if_only_dispi_set_a_mode() {
-    let now = Arc::new(AtomicU64::new(0));
-    let clock = Clock::new({
-        let now = Arc::clone(&now);
-        move || Duration::from_nanos(now.load(Ordering::Relaxed))
-    });
-    let mut guest = Guest::with(Config::default().retrace(Retrace::Precise(clock)));
+    let (mut guest, now) = precise();
     // As UEFI and bochs-drm do: the timing is that of a CRTC of zeros, two lines in the retrace both.
     guest.misc_output(COLOR_ADDRESSES);
     guest.vbe_mode(1024, 768, 32);
