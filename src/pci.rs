@@ -153,7 +153,7 @@ impl PciConfig {
         [self.bytes[BAR0], ..] = BAR_PREFETCHABLE.to_le_bytes();
     }
 
-    /// Reads from `offset` on. Bytes behind the end of an access that starts inside read as zero.
+    /// Reads from `offset` on. Bytes past the end of an access that starts inside read as zero.
     pub fn read(&self, offset: usize, data: &mut [u8]) {
         let values = self.bytes.iter().copied().skip(offset);
         for (byte, value) in data.iter_mut().zip(values.chain(iter::repeat(0))) {

@@ -119,7 +119,7 @@ pub struct Layout {
     /// Bytes from a row to the next: eight times the Offset (CRTC 0x13), or DISPI's VIRT_WIDTH in bytes.
     pub pitch: u32,
     /// The line after which rows start anew at byte 0, counted from 0 (CRTC 0x18, 0x07 and 0x09); 65535,
-    /// behind every line, in DISPI modes.
+    /// past every line, in DISPI modes.
     pub line_compare: u32,
 }
 

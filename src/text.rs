@@ -86,7 +86,7 @@ pub struct TextScreen {
 }
 
 impl TextScreen {
-    /// The cells of a row, counted from 0 at the top; empty behind the last row.
+    /// The cells of a row, counted from 0 at the top; empty past the last row.
     pub fn row(&self, row: u32) -> &[Cell] {
         let mut rows = self.cells.chunks(self.columns.max(1) as usize);
         rows.nth(row as usize).unwrap_or_default()

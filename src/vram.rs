@@ -104,7 +104,7 @@ impl<B: Bitmap> Vram<B> {
         DirtyBitmap::words_for(self.region.size())
     }
 
-    /// Reads from byte `offset` on. What lies behind the end reads as all ones.
+    /// Reads from byte `offset` on. What lies past the end reads as all ones.
     pub fn read(&self, offset: u64, data: &mut [u8]) {
         let (inside, outside) = data.split_at_mut(self.bytes_inside(offset, data.len()));
         if !outside.is_empty() {

@@ -314,7 +314,7 @@ fn the_text_screen_can_be_read_as_text() {
     assert_eq!(last[..7], *b"stdvga\0");
     assert_eq!(text.row(24)[0].attribute, 0x1f);
     assert_eq!(text.cursor, Some((6, 24)));
-    assert_eq!(text.row(25), [], "behind the last row");
+    assert_eq!(text.row(25), [], "past the last row");
     guest.graphics(MISCELLANEOUS, MAP_A0000_64K);
     assert_eq!(guest.vga.scanout().text(guest.vga.vram()), None, "graphics");
 }

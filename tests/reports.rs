@@ -131,7 +131,7 @@ fn counters_tell_accesses_by_space() {
 fn accesses_that_nothing_can_answer_are_counted_as_invalid() {
     type Access = fn(&mut StdVga);
     let of_vga: [(&str, Access); 8] = [
-        ("configuration space, behind its end", |vga| {
+        ("configuration space, past its end", |vga| {
             vga.config_read(0x100, &mut [0]);
         }),
         ("configuration space, three bytes", |vga| {
@@ -143,13 +143,13 @@ fn accesses_that_nothing_can_answer_are_counted_as_invalid() {
         ("a port, no byte", |vga| {
             let _ = vga.port_write(0x3c0, &[]);
         }),
-        ("BAR2, behind its end", |vga| {
+        ("BAR2, past its end", |vga| {
             vga.mmio_read(0x1000, &mut [0]);
         }),
-        ("the window, behind its end", |vga| {
+        ("the window, past its end", |vga| {
             vga.window_write(0x2_0000, &[0]);
         }),
-        ("the window, far behind its end", |vga| {
+        ("the window, far past its end", |vga| {
             vga.window_read(u64::MAX, &mut [0]);
         }),
         ("a ROM that isn't there", |vga| vga.rom_read(0, &mut [0])),

@@ -125,7 +125,7 @@ impl FwCfg {
         let _ = ram.write_slice(&status.to_be_bytes(), request);
     }
 
-    /// Copies `length` bytes of the selected item to RAM; zeros behind its end.
+    /// Copies `length` bytes of the selected item to RAM; zeros past its end.
     fn copy_to(&mut self, address: GuestAddress, length: u32, ram: &GuestMemoryMmap) -> bool {
         let len = length as usize;
         if length > MAX_TRANSFER || !ram.check_range(address, len) {

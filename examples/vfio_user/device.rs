@@ -173,7 +173,7 @@ fn config_access(len: usize) -> usize {
     if matches!(len, 2 | 4) { len } else { 1 }
 }
 
-/// The offsets of accesses of `len` bytes each. What lies behind the end stays behind it.
+/// The offsets of accesses of `len` bytes each. What lies past the end stays past it.
 fn config_offsets(first: u64, len: usize) -> impl Iterator<Item = u16> {
     (0..)
         .step_by(len)

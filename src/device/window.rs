@@ -11,7 +11,7 @@ use crate::window::{self, Routes};
 impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads from the 0xa0000 window at `offset` bytes from its start.
     ///
-    /// Any length goes: the bytes are read one after the other, ascending. All ones behind the
+    /// Any length goes: the bytes are read one after the other, ascending. All ones past the
     /// window's end, where no memory map answers, and where the variant has no window.
     pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
         count(&mut self.counters.window.reads);

@@ -129,7 +129,7 @@ impl Renderer {
             .map(|start| start..start + FONT_BYTES as u64);
         self.copy.renew(vram, font_spans, rows());
 
-        // What isn't found are rows behind the end of VRAM, which have no cells.
+        // What isn't found are rows past the end of VRAM, which have no cells.
         self.rows.clear();
         self.rows.extend(rows().map(|span| {
             let start = self.copy.find(span.start).unwrap_or(0);

@@ -37,7 +37,7 @@ fn wide_accesses_reach_several_dispi_registers() {
         bar2_dispi(ID),
         [0xc5, 0xb0, 0x80, 0x02, 0xe0, 0x01, 0x00, 0x00],
     );
-    // No register is behind the last one.
+    // No register is past the last one.
     guest.expect_mmio(bar2_dispi(VIDEO_MEMORY_64K), [0x00, 0x01, 0x00, 0x00]);
     // Odd addresses: a byte, a word and a byte.
     guest.expect_mmio(bar2_dispi(ID) + 1, [0xc5, 0x80, 0x02, 0xe0]);
@@ -71,7 +71,7 @@ fn extended_registers_answer_dwords_alone() {
     guest.expect_mmio(EXTENDED_BYTE_ORDER, [0x1e; 4]);
     // Eight bytes are two dwords.
     guest.expect_mmio(EXTENDED_SIZE, [8, 0, 0, 0, 0x1e, 0x1e, 0x1e, 0x1e]);
-    // Two words each; half of the second access is behind the end.
+    // Two words each; half of the second access is past the end.
     guest.expect_mmio(EXTENDED_SIZE + 2, [0; 4]);
     guest.expect_mmio(EXTENDED_BYTE_ORDER + 2, [0x00, 0x00, 0xff, 0xff]);
 }

@@ -68,7 +68,7 @@ fn what_doesnt_show_draws_nothing() {
     assert_eq!(
         drawn_by_pages(&mut monitor, &mut guest),
         (None, vec![]),
-        "behind the last row"
+        "past the last row"
     );
     guest.vram_write(FONT + 2, &[1]);
     assert_eq!(

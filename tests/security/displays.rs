@@ -128,7 +128,7 @@ fn cve_2018_5683_rows_of_text_end_with_vram() {
             for dirty in [Dirty::All, Dirty::Compare, Dirty::Pages(&[u64::MAX; 4])] {
                 monitor.refresh_where(&mut guest, dirty, 0);
             }
-            // Cells behind the end aren't drawn: a new surface is black there. Character 0 has no dots.
+            // Cells past the end aren't drawn: a new surface is black there. Character 0 has no dots.
             let black = guest.vga.scanout().palette()[0];
             let shown: Vec<u32> = monitor.pixels.iter().copied().filter(|p| *p != 0).collect();
             assert!(
@@ -159,7 +159,7 @@ fn cve_2018_7858_partial_refreshes_look_at_pages_that_are_there() {
     }
 }
 
-/// CVE-2026-17516: QEMU 10.0 writes behind the end of a row's buffer here.
+/// CVE-2026-17516: QEMU 10.0 writes past the end of a row's buffer here.
 #[test]
 fn cve_2026_17516_a_panned_picture_follows_text_of_as_many_cells_as_it_has_pixels() {
     let (canary, mut guest) = guest();
