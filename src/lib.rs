@@ -71,8 +71,8 @@
 //! # Beyond the API
 //!
 //! In the source's `docs`: `embedding.md` puts the device into four VMMs; `design.md` says how it's built,
-//! and what its words mean; `conformance.md` lists where QEMU, and so the device, does other than one
-//! would think; `threat-model.md` says what a guest can't do; `guests.md` has guests that were seen to run, and
+//! and what its words mean; `conformance.md` lists where QEMU, and so the device, behaves
+//! unexpectedly; `threat-model.md` says what a guest can't do; `guests.md` has guests that were seen to run, and
 //! `testing.md` what a change must pass.
 //!
 //! # Features
