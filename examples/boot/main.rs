@@ -157,9 +157,15 @@ struct Args {
     /// Copy the debug console at port 0x402 to stderr
     #[arg(long)]
     debug_console: bool,
-    /// KVM's device
-    #[arg(long, value_name = "FILE", default_value = "/dev/kvm")]
-    kvm: PathBuf,
+    /// KVM's device [default: /dev/kvm]
+    #[arg(long, value_name = "FILE")]
+    kvm: Option<PathBuf>,
+}
+
+impl Args {
+    fn kvm(&self) -> &Path {
+        self.kvm.as_deref().unwrap_or(Path::new("/dev/kvm"))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -220,7 +226,7 @@ fn run(args: &Args) -> Result<Outcome> {
                 Vec::new(),
             )?;
             vmm::run(
-                &args.kvm,
+                args.kvm(),
                 board,
                 Start::Bios(vmm::embedded_bios()?),
                 options,
@@ -243,20 +249,20 @@ fn run(args: &Args) -> Result<Outcome> {
                 files.push(("floppyimg/floppy.img".into(), firmware::floppy(image)?));
             }
             let board = board(args, vmm::ram(u64::from(args.memory) * MIB)?, rom, files)?;
-            vmm::run(&args.kvm, board, Start::Bios(bios), options)
+            vmm::run(args.kvm(), board, Start::Bios(bios), options)
         }
     }
 }
 
 /// Runs a Linux kernel without firmware. Of what firmware does, it needs the text screen.
 fn run_kernel(args: &Args, kernel: &Path, options: Options) -> Result<Outcome> {
-    vmm::check(&args.kvm)?;
+    vmm::check(args.kvm())?;
     terminal::say("guest: Linux under KVM, without firmware");
     let ram = vmm::ram(u64::from(args.memory) * MIB)?;
     let start = vmm::load_kernel(&ram, kernel, args.initrd.as_deref(), &args.append)?;
     let mut board = board(args, ram, None, Vec::new())?;
     scripted::run(&mut board, &demo::text_mode(), |_| {});
-    vmm::run(&args.kvm, board, Start::LongMode(start), options)
+    vmm::run(args.kvm(), board, Start::LongMode(start), options)
 }
 
 fn until(args: &Args) -> Result<Until> {
@@ -287,31 +293,32 @@ fn choose(args: &Args) -> Result<Guest> {
         || args.until_text.is_some()
         || args.keys.is_some()
         || args.vnc.is_some()
+        || args.kvm.is_some()
         || args.debug_console
         || args.coalescing == Switch::Off
         || args.damage == Damage::Log;
     if wants_cpu && args.guest == Some(Guest::Scripted) {
         conflict(
-            "--guest scripted ends by itself, types nothing and writes no debug messages: no \
-             --seconds, --until-text, --type, --vnc, --debug-console, --coalescing off, --damage \
-             log",
+            "--guest scripted has no CPU, ends by itself, types nothing and writes no debug messages: no \
+             --seconds, --until-text, --type, --vnc, --kvm, --debug-console, --coalescing off, \
+             --damage log",
         );
     }
     let guest = match args.guest {
         Some(Guest::Scripted) => Guest::Scripted,
         Some(guest) => {
-            vmm::check(&args.kvm)?;
+            vmm::check(args.kvm())?;
             guest
         }
         None if wants_firmware || wants_cpu => {
-            vmm::check(&args.kvm)?;
+            vmm::check(args.kvm())?;
             if wants_firmware || firmware::find().is_some() {
                 Guest::Firmware
             } else {
                 Guest::Embedded
             }
         }
-        None => match (vmm::check(&args.kvm), firmware::find()) {
+        None => match (vmm::check(args.kvm()), firmware::find()) {
             (Err(error), _) => {
                 terminal::say(format_args!("no KVM, so no CPU: {error:#}"));
                 Guest::Scripted

@@ -30,6 +30,8 @@ fn a_missing_kvm_is_named_where_it_is_needed() {
         &[&kvm[..], &["--guest", "embedded"]].concat(),
         &["/nonexistent/kvm"],
     );
+    // Named by hand, it's needed whatever the guest is.
+    assert_refuses(&kvm, &["/nonexistent/kvm"]);
     assert_refuses(
         &["--kvm", "/dev/null", "--guest", "embedded"],
         &["/dev/null"],
@@ -38,7 +40,7 @@ fn a_missing_kvm_is_named_where_it_is_needed() {
 
 #[test]
 fn bad_usage_has_an_exit_status_of_its_own() {
-    let usages: [&[&str]; 21] = [
+    let usages: [&[&str]; 22] = [
         &["--seconds", "1", "--until-stable"],
         &["--until-stable", "--until-text", "x"],
         &["--guest", "embedded", "--bios", "x"],
@@ -48,6 +50,7 @@ fn bad_usage_has_an_exit_status_of_its_own() {
         &["--guest", "scripted", "--coalescing", "off"],
         &["--guest", "scripted", "--damage", "log"],
         &["--guest", "scripted", "--vnc", "0"],
+        &["--guest", "scripted", "--kvm", "/dev/kvm"],
         &["--kernel", "x", "--guest", "embedded"],
         &["--kernel", "x", "--bios", "x"],
         &["--kernel", "x", "--floppy", "x"],
