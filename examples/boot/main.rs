@@ -5,7 +5,7 @@
 //!
 //! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
 //! - `machine.rs` and `kvm.rs` put the board under KVM; `slots.rs` has the memory slots that follow the VGA's
-//!   mappings.
+//!   mappings; `permission.rs` says what to do where KVM can't be opened.
 //! - `vmm.rs` has the two threads: the vCPU, and the screen.
 //! - `../screen` is the host's side of the screen, which other examples have, too.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
@@ -42,6 +42,8 @@ mod kvm;
 mod linux;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod machine;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod permission;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod slots;
 #[cfg_attr(
