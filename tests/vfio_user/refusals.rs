@@ -3,6 +3,8 @@
 //! What the server says to options that can't be right.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 
 use crate::example::{self, text};
 use crate::server::Server;
@@ -13,13 +15,39 @@ fn assert_refuses(arguments: &[&str], words: &[&str]) {
 
 #[test]
 fn a_path_where_something_exists_is_refused_and_left_alone() {
-    let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    fs::write(&file, "precious").expect("the file can be written");
-    let path = text(file.path());
-    assert_refuses(&["--socket", path], &[path, "exists"]);
-    assert_eq!(
-        fs::read_to_string(&file).expect("it's still there"),
-        "precious"
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name| folder.path().join(name);
+    fs::write(at("file"), "precious").expect("the file can be written");
+    symlink("nowhere", at("link")).expect("the link can be made");
+    let (file, link) = (at("file"), at("link"));
+    let other = "Choose another path";
+    for (path, words) in [
+        (text(&file), ["it's a file", other]),
+        (text(&link), ["it's a symbolic link", other]),
+        (
+            text(folder.path()),
+            ["it's a folder", "Choose a path in it"],
+        ),
+        ("/dev/null", ["it's a device", other]),
+    ] {
+        assert_refuses(&["--socket", path], &[&[path], &words[..]].concat());
+    }
+    let kept = fs::read_to_string(&file).expect("it's still there");
+    assert_eq!(kept, "precious");
+}
+
+#[test]
+fn a_socket_that_was_left_is_the_users_to_remove() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("socket");
+    drop(UnixListener::bind(&path).expect("the socket can be made"));
+    let path = text(&path);
+    assert_refuses(
+        &["--socket", path],
+        &[
+            path,
+            "a socket is there. Remove it, unless a server uses it",
+        ],
     );
 }
 
