@@ -69,6 +69,7 @@ use crate::cmos::Cmos;
 use crate::firmware::VgaBios;
 use crate::fw_cfg::FwCfg;
 use crate::outcome::{End, Options, Outcome, Start, Until};
+use crate::screen::address::Address;
 use crate::screen::display::Display;
 use crate::screen::keys;
 use crate::screen::picture::Picture;
@@ -117,14 +118,15 @@ struct Args {
         hide_default_value = true
     )]
     #[arg(default_value_if("kernel", ArgPredicate::IsPresent, "256"))]
-    #[arg(value_parser = value_parser!(u32).range(MEMORY_MIB))]
+    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(MEMORY_MIB))]
     memory: u32,
     /// The VGA's memory: 1 to 256 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
-    #[arg(value_parser = value_parser!(u32).range(VGAMEM_MIB))]
+    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(VGAMEM_MIB))]
     vgamem: u32,
     /// Show the screen after so many seconds
     #[arg(long, value_name = "N", conflicts_with_all = ["until_stable", "until_text"])]
+    #[arg(allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Show the screen once it stands still, 300 seconds at most [default]
     #[arg(long, conflicts_with = "until_text")]
@@ -139,7 +141,7 @@ struct Args {
     /// Show the screen live to VNC viewers, who can type: at PORT of this host only, or at HOST:PORT; port 0
     /// takes a free one. There's no password. The guest runs until it ends or Ctrl-C is pressed, unless
     /// --seconds or --until-... say otherwise
-    #[arg(long, value_name = "[HOST:]PORT")]
+    #[arg(long, value_name = "[HOST:]PORT", allow_negative_numbers = true)]
     vnc: Option<String>,
     /// Whether text can blink, as on hardware and in QEMU since 11.1
     #[arg(long, value_enum, default_value_t = Switch::On)]
@@ -213,7 +215,7 @@ fn run(args: &Args) -> Result<Outcome> {
         keys: keys::scan_codes(args.keys.as_deref().unwrap_or(""))?,
         coalescing: args.coalescing == Switch::On,
         dirty_log: args.damage == Damage::Log,
-        vnc: args.vnc.clone(),
+        vnc: args.vnc.as_deref().map(Address::parse).transpose()?,
     };
     if let Some(kernel) = &args.kernel {
         return run_kernel(args, kernel, options);

@@ -18,6 +18,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use stdvga::{Config, Counters, Dirty, Monitor, Variant};
 
 use crate::device::Device;
+use crate::screen::address::Address;
 use crate::screen::display::Display;
 use crate::screen::say;
 use crate::screen::vnc::Viewers;
@@ -27,6 +28,8 @@ use crate::socket::Socket;
 /// The largest mode that the device has.
 const XRES: RangeInclusive<i64> = 1..=16000;
 const YRES: RangeInclusive<i64> = 1..=12000;
+/// The least and the most that the device can have.
+const VGAMEM_MIB: RangeInclusive<i64> = 1..=512;
 /// How often the server looks at the VGA.
 const FRAME: Duration = Duration::from_millis(40);
 
@@ -45,12 +48,15 @@ struct Args {
     device: Class,
     /// The VGA's memory, rounded up to a power of two: 1 to 512 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
+    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(VGAMEM_MIB))]
     vgamem: u32,
     /// Width that the monitor prefers: a multiple of 8 [default: 1280]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(XRES))]
+    #[arg(allow_negative_numbers = true)]
     xres: Option<u32>,
     /// Height that the monitor prefers [default: 800]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(YRES))]
+    #[arg(allow_negative_numbers = true)]
     yres: Option<u32>,
     /// Option ROM: a VGA BIOS that needs no legacy ports
     #[arg(long, value_name = "FILE")]
@@ -60,7 +66,7 @@ struct Args {
     screenshot: Option<PathBuf>,
     /// Show the screen live to VNC viewers: at PORT of this host only, or at HOST:PORT; port 0 takes a free
     /// one. There's no password. What viewers type goes nowhere
-    #[arg(long, value_name = "[HOST:]PORT")]
+    #[arg(long, value_name = "[HOST:]PORT", allow_negative_numbers = true)]
     vnc: Option<String>,
 }
 
@@ -87,6 +93,7 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let config = config(&args)?;
+    let address = args.vnc.as_deref().map(Address::parse).transpose()?;
     // Each client gets a device: what's wrong with it is better known before.
     Device::new(config.clone())?;
     if let Some(warning) = args.xres.and_then(sheared) {
@@ -98,7 +105,7 @@ fn run(args: Args) -> Result<()> {
         screenshot: args.screenshot,
         display: Display::new(
             Instant::now(),
-            args.vnc.as_deref().map(Viewers::listen).transpose()?,
+            address.as_ref().map(Viewers::listen).transpose()?,
         ),
         socket: Socket::new(args.socket)?,
     };

@@ -18,9 +18,35 @@ fn bad_sizes_and_keys_are_refused() {
         &["--vgamem 2", "4 MiB"],
     );
     assert_refuses(&["--seconds", "0"], &["--seconds 0"]);
+    assert_refuses(&["--seconds", "-1"], &["--seconds -1", "above 0"]);
     assert_refuses(&["--seconds", "NaN"], &["--seconds NaN"]);
     assert_refuses(&["--type", "<f13>"], &["<f13>", "<enter>"]);
     assert_refuses(&["--type", "<enter"], &["<enter", "<lt>"]);
+}
+
+#[test]
+fn a_vnc_address_that_is_none_is_refused_with_what_can_be_given() {
+    for address in ["", "here", "99999", "-1", "127.0.0.1:"] {
+        assert_refuses(
+            &["--vnc", address],
+            &[&format!("--vnc {address}: "), "HOST:PORT", "65535"],
+        );
+    }
+}
+
+#[test]
+fn a_number_out_of_range_is_refused_with_the_range() {
+    for (option, number, range) in [
+        ("--memory", "0", "2..=3584"),
+        ("--memory", "1", "2..=3584"),
+        ("--memory", "3585", "2..=3584"),
+        ("--memory", "-1", "2..=3584"),
+        ("--vgamem", "0", "1..=256"),
+        ("--vgamem", "257", "1..=256"),
+        ("--vgamem", "-1", "1..=256"),
+    ] {
+        example::assert_out_of_range("boot", &[option, number], range);
+    }
 }
 
 #[test]
@@ -40,7 +66,7 @@ fn a_missing_kvm_is_named_where_it_is_needed() {
 
 #[test]
 fn bad_usage_has_an_exit_status_of_its_own() {
-    let usages: [&[&str]; 22] = [
+    let usages: [&[&str]; 16] = [
         &["--seconds", "1", "--until-stable"],
         &["--until-stable", "--until-text", "x"],
         &["--guest", "embedded", "--bios", "x"],
@@ -57,12 +83,6 @@ fn bad_usage_has_an_exit_status_of_its_own() {
         &["--initrd", "x"],
         &["--append", "x"],
         &["--until-text", ""],
-        &["--memory", "0"],
-        &["--memory", "1"],
-        &["--memory", "3585"],
-        &["--vgamem", "0"],
-        &["--vgamem", "257"],
-        &["--vgamem", "-1"],
     ];
     for arguments in usages {
         example::assert_bad_usage("boot", arguments);
