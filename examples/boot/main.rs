@@ -72,7 +72,7 @@ use crate::outcome::{End, Options, Outcome, Start, Until};
 use crate::screen::address::Address;
 use crate::screen::display::Display;
 use crate::screen::keys;
-use crate::screen::picture::Picture;
+use crate::screen::picture::{self, Picture};
 
 const MIB: u64 = 1 << 20;
 /// RAM ends below the addresses that firmware gives to PCI devices.
@@ -170,6 +170,12 @@ impl Args {
     fn kvm(&self) -> &Path {
         self.kvm.as_deref().unwrap_or(Path::new("/dev/kvm"))
     }
+
+    /// Where to write the picture, if one is wanted.
+    fn screenshot(&self) -> Option<&Path> {
+        let default = (!self.text).then_some(Path::new("boot.png"));
+        self.screenshot.as_deref().or(default)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -210,6 +216,7 @@ fn main() -> ExitCode {
 
 /// Runs the guest that was asked for.
 fn run(args: &Args) -> Result<Outcome> {
+    args.screenshot().map_or(Ok(()), picture::check)?;
     let options = Options {
         until: until(args)?,
         keys: keys::scan_codes(args.keys.as_deref().unwrap_or(""))?,
@@ -410,8 +417,7 @@ fn run_script(args: &Args) -> Result<Outcome> {
 
 /// Writes the picture to a file, if one is wanted.
 fn save(args: &Args, picture: &Picture) -> Result<()> {
-    let default = (!args.text).then_some(Path::new("boot.png"));
-    let Some(path) = args.screenshot.as_deref().or(default) else {
+    let Some(path) = args.screenshot() else {
         return Ok(());
     };
     picture.save(path)?;

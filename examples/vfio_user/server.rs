@@ -20,6 +20,7 @@ use stdvga::{Config, Counters, Dirty, Monitor, Variant};
 use crate::device::Device;
 use crate::screen::address::Address;
 use crate::screen::display::Display;
+use crate::screen::picture;
 use crate::screen::say;
 use crate::screen::vnc::Viewers;
 use crate::session::Session;
@@ -94,6 +95,7 @@ pub fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     let config = config(&args)?;
     let address = args.vnc.as_deref().map(Address::parse).transpose()?;
+    args.screenshot.as_deref().map_or(Ok(()), picture::check)?;
     // Each client gets a device: what's wrong with it is better known before.
     Device::new(config.clone())?;
     if let Some(warning) = args.xres.and_then(sheared) {
@@ -233,19 +235,13 @@ impl Server {
         }
     }
 
-    /// Writes the picture, if there's a file for it. Who reads the file sees this picture or the last one,
-    /// and never a part.
+    /// Writes the picture, if there's a file for it.
     fn save(&self) -> Result<()> {
         let Some(path) = &self.screenshot else {
             return Ok(());
         };
         let picture = &self.display.picture;
-        let mut part = path.clone().into_os_string();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        picture.save(&part)?;
-        fs::rename(&part, path)
-            .with_context(|| format!("the picture can't be written to {}", path.display()))?;
+        picture.save(path)?;
         // A closed stdout is no reason to stop.
         let _ = writeln!(
             io::stdout(),

@@ -90,6 +90,19 @@ fn a_number_out_of_range_is_refused_with_the_range() {
 }
 
 #[test]
+fn a_picture_that_cannot_be_written_is_refused_before_there_is_a_socket() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = folder.path().join("socket");
+    for (path, wrong) in [
+        ("/nonexistent/x.png", "there's no folder /nonexistent"),
+        ("x.jpg", "ends in .png"),
+    ] {
+        let arguments = ["--socket", text(&socket), "--screenshot", path];
+        assert_refuses(&arguments, &[&format!("--screenshot {path}: "), wrong]);
+    }
+}
+
+#[test]
 fn a_vnc_address_that_is_none_is_refused_with_what_can_be_given() {
     let arguments = ["--socket", "/nonexistent/socket", "--vnc", "99999"];
     assert_refuses(&arguments, &["--vnc 99999: ", "HOST:PORT", "65535"]);
