@@ -7,6 +7,7 @@
 //! - `machine.rs` and `kvm.rs` put the board under KVM; `slots.rs` has the memory slots that follow the VGA's
 //!   mappings; `permission.rs` says what to do where KVM can't be opened.
 //! - `vmm.rs` has the two threads: the vCPU, and the screen.
+//! - `../files` refuses files that can't be right, and other examples have it, too.
 //! - `../screen` is the host's side of the screen, which other examples have, too.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
 //! - `linux.rs` is what a Linux kernel needs to be booted without firmware, besides `serial.rs`.
@@ -22,6 +23,8 @@ mod board;
 mod cmos;
 mod console;
 mod demo;
+#[path = "../files/mod.rs"]
+mod files;
 mod firmware;
 mod font;
 mod fw_cfg;

@@ -2,7 +2,6 @@
 
 //! Waits for clients and signals, and shows the screen.
 
-use std::fs;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -18,6 +17,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use stdvga::{Config, Counters, Dirty, Monitor, Variant};
 
 use crate::device::Device;
+use crate::files;
 use crate::screen::address::Address;
 use crate::screen::display::Display;
 use crate::screen::picture;
@@ -118,10 +118,7 @@ fn run(args: Args) -> Result<()> {
 }
 
 fn config(args: &Args) -> Result<Config> {
-    let rom = args
-        .romfile
-        .as_ref()
-        .map(|path| fs::read(path).with_context(|| format!("{} can't be read", path.display())));
+    let rom = args.romfile.as_deref().map(files::vga_bios);
     Ok(Config::new(match args.device {
         Class::SecondaryVga => Variant::SecondaryVga,
         Class::Vga => Variant::Vga,

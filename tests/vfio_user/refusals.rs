@@ -61,15 +61,16 @@ fn a_path_that_cannot_be_made_is_named() {
 
 #[test]
 fn a_rom_that_cannot_be_one_is_named() {
-    let socket = ["--socket", "/nonexistent/socket"];
-    assert_refuses(
-        &[&socket[..], &["--romfile", "/nonexistent/rom"]].concat(),
-        &["/nonexistent/rom"],
-    );
-    assert_refuses(
-        &[&socket[..], &["--romfile", "/dev/null"]].concat(),
-        &["VGA", "ROM"],
-    );
+    let odd = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(&odd, [0xf4; 1000]).expect("the file can be written");
+    for (path, wrong) in [
+        ("/nonexistent/rom", "can't be read"),
+        ("/dev/null", "isn't a file"),
+        (text(odd.path()), "starts with f4 f4, not 55 aa"),
+    ] {
+        let arguments = ["--socket", "/nonexistent/socket", "--romfile", path];
+        assert_refuses(&arguments, &["VGA BIOS", path, wrong]);
+    }
 }
 
 #[test]
