@@ -170,9 +170,9 @@ impl Server {
 
     /// Shows a client's screen until it has gone, or the server shall end.
     fn serve(&mut self, session: Session) -> Result<()> {
-        self.display.say("a client is attached");
+        self.display.say("a client has connected");
         self.display.start_anew();
-        let (mut resets, mut is_alone) = (0, true);
+        let (mut resets, mut is_attached, mut is_alone) = (0, false, true);
         loop {
             // The picture comes after these: it has all that the client did before.
             let (is_asked, ends) = (self.signals.take_picture(), self.signals.end());
@@ -180,6 +180,10 @@ impl Server {
             let counters = session.device.lock().counters();
             // One that gave up while it waited for the last client mustn't spoil that one's picture.
             let has_begun = counters != Counters::default();
+            if has_begun && !is_attached {
+                is_attached = true;
+                self.display.say("the client uses the device");
+            }
             if has_begun {
                 self.show(&session.device)?;
             }
@@ -242,7 +246,8 @@ impl Server {
         // A closed stdout is no reason to stop.
         let _ = writeln!(
             io::stdout(),
-            "{} pixels written to {}",
+            "{}: {} pixels written to {}",
+            env!("CARGO_CRATE_NAME"),
             picture.size(),
             path.display()
         );
