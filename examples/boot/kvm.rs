@@ -24,6 +24,7 @@ use vm_memory::{
 };
 
 use crate::outcome::LongMode;
+use crate::permission;
 
 /// Where KVM keeps three pages of its own, away from RAM, BARs and the BIOS.
 const TSS_ADDRESS: usize = 0xfeff_d000;
@@ -58,13 +59,13 @@ pub fn open(path: &Path) -> Result<Kvm> {
 }
 
 /// What to do when KVM can't be opened, if there's something to try: the end of a message.
-fn advice(error: io::ErrorKind, path: &Path) -> &'static str {
+fn advice(error: io::ErrorKind, path: &Path) -> String {
     match error {
-        io::ErrorKind::PermissionDenied => "; add your user to the group that owns it (`kvm`)",
+        io::ErrorKind::PermissionDenied => permission::advice(path),
         io::ErrorKind::NotFound if path == Path::new("/dev/kvm") => {
-            "; load kvm_intel or kvm_amd, and switch virtualization on"
+            "; load kvm_intel or kvm_amd, and switch virtualization on".into()
         }
-        _ => "",
+        _ => String::new(),
     }
 }
 

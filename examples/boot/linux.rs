@@ -14,7 +14,7 @@ use linux_loader::configurator::{BootConfigurator, BootParams};
 use linux_loader::loader::{BzImage, Cmdline, Elf, KernelLoader, load_cmdline};
 use vm_memory::{Address, Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 
-use crate::firmware;
+use crate::files;
 use crate::outcome::LongMode;
 
 const MIB: u64 = 1 << 20;
@@ -51,7 +51,7 @@ pub fn load(
     command_line: &str,
 ) -> Result<LongMode> {
     let name = kernel.display();
-    let kernel = Kernel::load(ram, &firmware::read("kernel", kernel, MAX_KERNEL)?)
+    let kernel = Kernel::load(ram, &files::read("kernel", kernel, MAX_KERNEL)?)
         .with_context(|| format!("kernel {name}"))?;
     let end = ram.last_addr().raw_value() + 1;
     ensure!(
@@ -178,7 +178,7 @@ fn write_initrd(
         .min(header.initrd_addr_max.into())
         + 1;
     let most = end.saturating_sub(kernel_end.next_multiple_of(PAGE));
-    let image = firmware::read("initrd", path, most as usize)?;
+    let image = files::read("initrd", path, most as usize)?;
     let start = (end - image.len() as u64) / PAGE * PAGE;
     header.ramdisk_image = start as u32;
     header.ramdisk_size = image.len() as u32;

@@ -5,8 +5,9 @@
 //!
 //! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
 //! - `machine.rs` and `kvm.rs` put the board under KVM; `slots.rs` has the memory slots that follow the VGA's
-//!   mappings.
+//!   mappings; `permission.rs` says what to do where KVM can't be opened.
 //! - `vmm.rs` has the two threads: the vCPU, and the screen.
+//! - `../files` refuses files that can't be right, and other examples have it, too.
 //! - `../screen` is the host's side of the screen, which other examples have, too.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
 //! - `linux.rs` is what a Linux kernel needs to be booted without firmware, besides `serial.rs`.
@@ -22,6 +23,8 @@ mod board;
 mod cmos;
 mod console;
 mod demo;
+#[path = "../files/mod.rs"]
+mod files;
 mod firmware;
 mod font;
 mod fw_cfg;
@@ -42,6 +45,8 @@ mod kvm;
 mod linux;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod machine;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod permission;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod slots;
 #[cfg_attr(
@@ -67,9 +72,10 @@ use crate::cmos::Cmos;
 use crate::firmware::VgaBios;
 use crate::fw_cfg::FwCfg;
 use crate::outcome::{End, Options, Outcome, Start, Until};
+use crate::screen::address::Address;
 use crate::screen::display::Display;
 use crate::screen::keys;
-use crate::screen::picture::Picture;
+use crate::screen::picture::{self, Picture};
 
 const MIB: u64 = 1 << 20;
 /// RAM ends below the addresses that firmware gives to PCI devices.
@@ -115,14 +121,15 @@ struct Args {
         hide_default_value = true
     )]
     #[arg(default_value_if("kernel", ArgPredicate::IsPresent, "256"))]
-    #[arg(value_parser = value_parser!(u32).range(MEMORY_MIB))]
+    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(MEMORY_MIB))]
     memory: u32,
     /// The VGA's memory: 1 to 256 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
-    #[arg(value_parser = value_parser!(u32).range(VGAMEM_MIB))]
+    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(VGAMEM_MIB))]
     vgamem: u32,
     /// Show the screen after so many seconds
     #[arg(long, value_name = "N", conflicts_with_all = ["until_stable", "until_text"])]
+    #[arg(allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Show the screen once it stands still, 300 seconds at most [default]
     #[arg(long, conflicts_with = "until_text")]
@@ -137,7 +144,7 @@ struct Args {
     /// Show the screen live to VNC viewers, who can type: at PORT of this host only, or at HOST:PORT; port 0
     /// takes a free one. There's no password. The guest runs until it ends or Ctrl-C is pressed, unless
     /// --seconds or --until-... say otherwise
-    #[arg(long, value_name = "[HOST:]PORT")]
+    #[arg(long, value_name = "[HOST:]PORT", allow_negative_numbers = true)]
     vnc: Option<String>,
     /// Whether text can blink, as on hardware and in QEMU since 11.1
     #[arg(long, value_enum, default_value_t = Switch::On)]
@@ -157,9 +164,21 @@ struct Args {
     /// Copy the debug console at port 0x402 to stderr
     #[arg(long)]
     debug_console: bool,
-    /// KVM's device
-    #[arg(long, value_name = "FILE", default_value = "/dev/kvm")]
-    kvm: PathBuf,
+    /// KVM's device [default: /dev/kvm]
+    #[arg(long, value_name = "FILE")]
+    kvm: Option<PathBuf>,
+}
+
+impl Args {
+    fn kvm(&self) -> &Path {
+        self.kvm.as_deref().unwrap_or(Path::new("/dev/kvm"))
+    }
+
+    /// Where to write the picture, if one is wanted.
+    fn screenshot(&self) -> Option<&Path> {
+        let default = (!self.text).then_some(Path::new("boot.png"));
+        self.screenshot.as_deref().or(default)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -200,12 +219,13 @@ fn main() -> ExitCode {
 
 /// Runs the guest that was asked for.
 fn run(args: &Args) -> Result<Outcome> {
+    args.screenshot().map_or(Ok(()), picture::check)?;
     let options = Options {
         until: until(args)?,
         keys: keys::scan_codes(args.keys.as_deref().unwrap_or(""))?,
         coalescing: args.coalescing == Switch::On,
         dirty_log: args.damage == Damage::Log,
-        vnc: args.vnc.clone(),
+        vnc: args.vnc.as_deref().map(Address::parse).transpose()?,
     };
     if let Some(kernel) = &args.kernel {
         return run_kernel(args, kernel, options);
@@ -220,7 +240,7 @@ fn run(args: &Args) -> Result<Outcome> {
                 Vec::new(),
             )?;
             vmm::run(
-                &args.kvm,
+                args.kvm(),
                 board,
                 Start::Bios(vmm::embedded_bios()?),
                 options,
@@ -243,20 +263,20 @@ fn run(args: &Args) -> Result<Outcome> {
                 files.push(("floppyimg/floppy.img".into(), firmware::floppy(image)?));
             }
             let board = board(args, vmm::ram(u64::from(args.memory) * MIB)?, rom, files)?;
-            vmm::run(&args.kvm, board, Start::Bios(bios), options)
+            vmm::run(args.kvm(), board, Start::Bios(bios), options)
         }
     }
 }
 
 /// Runs a Linux kernel without firmware. Of what firmware does, it needs the text screen.
 fn run_kernel(args: &Args, kernel: &Path, options: Options) -> Result<Outcome> {
-    vmm::check(&args.kvm)?;
+    vmm::check(args.kvm())?;
     terminal::say("guest: Linux under KVM, without firmware");
     let ram = vmm::ram(u64::from(args.memory) * MIB)?;
     let start = vmm::load_kernel(&ram, kernel, args.initrd.as_deref(), &args.append)?;
     let mut board = board(args, ram, None, Vec::new())?;
     scripted::run(&mut board, &demo::text_mode(), |_| {});
-    vmm::run(&args.kvm, board, Start::LongMode(start), options)
+    vmm::run(args.kvm(), board, Start::LongMode(start), options)
 }
 
 fn until(args: &Args) -> Result<Until> {
@@ -287,31 +307,32 @@ fn choose(args: &Args) -> Result<Guest> {
         || args.until_text.is_some()
         || args.keys.is_some()
         || args.vnc.is_some()
+        || args.kvm.is_some()
         || args.debug_console
         || args.coalescing == Switch::Off
         || args.damage == Damage::Log;
     if wants_cpu && args.guest == Some(Guest::Scripted) {
         conflict(
-            "--guest scripted ends by itself, types nothing and writes no debug messages: no \
-             --seconds, --until-text, --type, --vnc, --debug-console, --coalescing off, --damage \
-             log",
+            "--guest scripted has no CPU, ends by itself, types nothing and writes no debug messages: no \
+             --seconds, --until-text, --type, --vnc, --kvm, --debug-console, --coalescing off, \
+             --damage log",
         );
     }
     let guest = match args.guest {
         Some(Guest::Scripted) => Guest::Scripted,
         Some(guest) => {
-            vmm::check(&args.kvm)?;
+            vmm::check(args.kvm())?;
             guest
         }
         None if wants_firmware || wants_cpu => {
-            vmm::check(&args.kvm)?;
+            vmm::check(args.kvm())?;
             if wants_firmware || firmware::find().is_some() {
                 Guest::Firmware
             } else {
                 Guest::Embedded
             }
         }
-        None => match (vmm::check(&args.kvm), firmware::find()) {
+        None => match (vmm::check(args.kvm()), firmware::find()) {
             (Err(error), _) => {
                 terminal::say(format_args!("no KVM, so no CPU: {error:#}"));
                 Guest::Scripted
@@ -399,8 +420,7 @@ fn run_script(args: &Args) -> Result<Outcome> {
 
 /// Writes the picture to a file, if one is wanted.
 fn save(args: &Args, picture: &Picture) -> Result<()> {
-    let default = (!args.text).then_some(Path::new("boot.png"));
-    let Some(path) = args.screenshot.as_deref().or(default) else {
+    let Some(path) = args.screenshot() else {
         return Ok(());
     };
     picture.save(path)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use stdvga::{Scanout, Vram};
 
 use crate::board::Counts;
+use crate::screen::address::Address;
 use crate::screen::picture::Picture;
 
 /// What the vCPU starts with.
@@ -40,7 +41,7 @@ pub struct Options {
     /// Whether KVM logs which pages of VRAM the guest writes. Without a log, the screen compares.
     pub dirty_log: bool,
     /// Where VNC viewers can connect, if they may.
-    pub vnc: Option<String>,
+    pub vnc: Option<Address>,
 }
 
 /// What to wait for.

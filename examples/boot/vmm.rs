@@ -64,7 +64,7 @@ pub fn run(path: &Path, board: Board, start: Start, options: Options) -> Result<
     let Options { until, keys, .. } = options;
     let vram = machine.board.vga.vram().clone();
     let machine = Arc::new(Mutex::new(machine));
-    let viewers = options.vnc.as_deref().map(Viewers::listen).transpose()?;
+    let viewers = options.vnc.as_ref().map(Viewers::listen).transpose()?;
     let start = Instant::now();
     let thread = VcpuThread::start(vcpu, Arc::clone(&machine))?;
     let mut watch = Watch {

@@ -308,9 +308,11 @@ mod tests {
     fn a_key_that_is_not_known_or_not_held_types_nothing() {
         let (caps_lock, alt_gr) = (0xffe5, 0xfe03);
         for keysym in [caps_lock, alt_gr, 0xfc, 0, u32::MAX] {
-            assert_eq!(typed(&[(keysym, true), (keysym, false)]), [], "{keysym:#x}");
+            let codes = typed(&[(keysym, true), (keysym, false)]);
+            assert!(codes.is_empty(), "{keysym:#x}: {codes:02x?}");
         }
-        assert_eq!(typed(&[(A, false)]), []);
+        let codes = typed(&[(A, false)]);
+        assert!(codes.is_empty(), "{codes:02x?}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
+pub mod address;
 pub mod display;
 pub mod keys;
 pub mod picture;

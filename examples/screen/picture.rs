@@ -2,11 +2,11 @@
 
 //! A finished picture: as a PNG file, and as a few lines of text.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use stdvga::Size;
 
 /// Pixels as 0x00RRGGBB, row by row.
@@ -56,17 +56,20 @@ impl Picture {
         self.pixels.iter().all(|pixel| *pixel == 0)
     }
 
-    /// Writes a PNG.
+    /// Writes a PNG. Who reads the file sees this picture or the last one, and never a part.
     pub fn save(&self, path: &Path) -> Result<()> {
         let failed = || format!("the picture can't be written to {}", path.display());
-        let file = File::create(path).with_context(failed)?;
+        let mut part = path.to_owned().into_os_string();
+        part.push(".part");
+        let file = File::create(&part).with_context(failed)?;
         let mut encoder = png::Encoder::new(BufWriter::new(file), self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         let bytes: Vec<u8> = self.pixels.iter().flat_map(|pixel| rgb(*pixel)).collect();
         let mut writer = encoder.write_header().with_context(failed)?;
         writer.write_image_data(&bytes).with_context(failed)?;
-        writer.finish().with_context(failed)
+        writer.finish().with_context(failed)?;
+        fs::rename(&part, path).with_context(failed)
     }
 
     /// The picture in `columns` character cells a line, two pixels a cell: in 24-bit colours where
@@ -113,6 +116,32 @@ impl Picture {
         }
         sum.map(|channel| (channel / count.max(1)) as u8)
     }
+}
+
+/// Checks that pictures can be saved at `path`, as far as that can be known before there's one.
+pub fn check(path: &Path) -> Result<()> {
+    let name = path.display();
+    let ending = path.extension().unwrap_or_default();
+    ensure!(
+        ending.eq_ignore_ascii_case("png"),
+        "--screenshot {name}: pictures are PNG files; give a name that ends in .png"
+    );
+    ensure!(
+        !path.is_dir(),
+        "--screenshot {name}: that's a folder; give a file's name"
+    );
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let folder_name = folder.display();
+    ensure!(
+        folder.is_dir(),
+        "--screenshot {name}: there's no folder {folder_name}"
+    );
+    tempfile::tempfile_in(folder).map(drop).with_context(|| {
+        format!("--screenshot {name}: no file can be made in the folder {folder_name}")
+    })
 }
 
 fn rgb(pixel: u32) -> [u8; 3] {
@@ -166,6 +195,59 @@ mod tests {
                 pixels,
             };
             assert!(picture.preview(80, false).contains('▒'));
+        }
+    }
+
+    #[test]
+    fn a_path_that_no_picture_can_have_is_refused_with_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("folder.png")).unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        for (name, wrong) in [
+            ("x.jpg", "ends in .png"),
+            ("png", "ends in .png"),
+            (".png", "ends in .png"),
+            ("folder.png", "a folder"),
+            ("missing/x.png", "there's no folder"),
+            ("file/x.png", "there's no folder"),
+            #[cfg(target_os = "linux")]
+            ("/proc/x.png", "no file can be made in the folder /proc"),
+        ] {
+            let path = folder.path().join(name);
+            let message = format!("{:#}", check(&path).unwrap_err());
+            let given = format!("--screenshot {}: ", path.display());
+            assert!(
+                message.starts_with(&given) && message.contains(wrong),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_picture_can_have_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, old) = (folder.path().join("X.PNG"), folder.path().join("old.png"));
+        fs::write(&old, "precious").unwrap();
+        for path in [&new, &old] {
+            check(path).unwrap();
+        }
+        let names = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        assert_eq!(names.collect::<Vec<_>>(), [old.clone()]);
+        assert_eq!(fs::read(&old).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_picture_replaces_the_last_one_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.png");
+        for _ in 0..2 {
+            Picture::default().save(&path).unwrap();
+            let names = fs::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            assert_eq!(names.collect::<Vec<_>>(), [path.clone()]);
         }
     }
 }

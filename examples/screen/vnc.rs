@@ -8,15 +8,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use stdvga::{Rect, Size};
 
+use super::address::Address;
 use super::keys::Keyboard;
 use super::picture::Picture;
 use super::rfb::{self, Message, PixelFormat};
@@ -42,9 +43,9 @@ const UNREAD: Duration = Duration::from_secs(30);
 pub struct Viewers(Arc<Shared>);
 
 impl Viewers {
-    /// Waits for viewers at `address`: HOST:PORT, or PORT for the loopback interface.
-    pub fn listen(address: &str) -> Result<Self> {
-        let listener = bind(address)?;
+    /// Waits for viewers at `address`.
+    pub fn listen(address: &Address) -> Result<Self> {
+        let listener = address.bind()?;
         let bound = listener.local_addr().context("--vnc")?;
         let viewers = Self::serve(listener)?;
         say(format_args!(
@@ -97,17 +98,6 @@ impl Viewers {
         // Nothing is left to do where it took too long.
         let _ = self.0.changed.wait_timeout_while(state, FAREWELL, left);
     }
-}
-
-fn bind(address: &str) -> Result<TcpListener> {
-    let port = address.strip_prefix(':').unwrap_or(address);
-    let listener = match port.parse::<u16>() {
-        Ok(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)),
-        Err(_) => TcpListener::bind(address),
-    };
-    listener.map_err(|error| {
-        anyhow!("--vnc {address}: {error}: give PORT or HOST:PORT, free and of this host")
-    })
 }
 
 /// What all threads share.

@@ -7,10 +7,14 @@
 //! - `session.rs` is a client's time with a device.
 //! - `server.rs` waits for clients and signals, and shows the screen.
 //! - `socket.rs` is where clients come in.
+//! - `../files` refuses a ROM that can't be one, and other examples have it, too.
 //! - `../screen` is the host's side of the screen, which other examples have, too.
 
 #[cfg(target_os = "linux")]
 mod device;
+#[cfg(target_os = "linux")]
+#[path = "../files/mod.rs"]
+mod files;
 #[cfg(target_os = "linux")]
 #[path = "../screen/mod.rs"]
 mod screen;

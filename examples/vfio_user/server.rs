@@ -2,7 +2,6 @@
 
 //! Waits for clients and signals, and shows the screen.
 
-use std::fs;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -18,7 +17,10 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use stdvga::{Config, Counters, Dirty, Monitor, Variant};
 
 use crate::device::Device;
+use crate::files;
+use crate::screen::address::Address;
 use crate::screen::display::Display;
+use crate::screen::picture;
 use crate::screen::say;
 use crate::screen::vnc::Viewers;
 use crate::session::Session;
@@ -27,6 +29,8 @@ use crate::socket::Socket;
 /// The largest mode that the device has.
 const XRES: RangeInclusive<i64> = 1..=16000;
 const YRES: RangeInclusive<i64> = 1..=12000;
+/// The least and the most that the device can have.
+const VGAMEM_MIB: RangeInclusive<i64> = 1..=512;
 /// How often the server looks at the VGA.
 const FRAME: Duration = Duration::from_millis(40);
 
@@ -45,12 +49,15 @@ struct Args {
     device: Class,
     /// The VGA's memory, rounded up to a power of two: 1 to 512 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
+    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(VGAMEM_MIB))]
     vgamem: u32,
     /// Width that the monitor prefers: a multiple of 8 [default: 1280]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(XRES))]
+    #[arg(allow_negative_numbers = true)]
     xres: Option<u32>,
     /// Height that the monitor prefers [default: 800]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(YRES))]
+    #[arg(allow_negative_numbers = true)]
     yres: Option<u32>,
     /// Option ROM: a VGA BIOS that needs no legacy ports
     #[arg(long, value_name = "FILE")]
@@ -60,7 +67,7 @@ struct Args {
     screenshot: Option<PathBuf>,
     /// Show the screen live to VNC viewers: at PORT of this host only, or at HOST:PORT; port 0 takes a free
     /// one. There's no password. What viewers type goes nowhere
-    #[arg(long, value_name = "[HOST:]PORT")]
+    #[arg(long, value_name = "[HOST:]PORT", allow_negative_numbers = true)]
     vnc: Option<String>,
 }
 
@@ -87,6 +94,8 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let config = config(&args)?;
+    let address = args.vnc.as_deref().map(Address::parse).transpose()?;
+    args.screenshot.as_deref().map_or(Ok(()), picture::check)?;
     // Each client gets a device: what's wrong with it is better known before.
     Device::new(config.clone())?;
     if let Some(warning) = args.xres.and_then(sheared) {
@@ -98,7 +107,7 @@ fn run(args: Args) -> Result<()> {
         screenshot: args.screenshot,
         display: Display::new(
             Instant::now(),
-            args.vnc.as_deref().map(Viewers::listen).transpose()?,
+            address.as_ref().map(Viewers::listen).transpose()?,
         ),
         socket: Socket::new(args.socket)?,
     };
@@ -109,10 +118,7 @@ fn run(args: Args) -> Result<()> {
 }
 
 fn config(args: &Args) -> Result<Config> {
-    let rom = args
-        .romfile
-        .as_ref()
-        .map(|path| fs::read(path).with_context(|| format!("{} can't be read", path.display())));
+    let rom = args.romfile.as_deref().map(files::vga_bios);
     Ok(Config::new(match args.device {
         Class::SecondaryVga => Variant::SecondaryVga,
         Class::Vga => Variant::Vga,
@@ -164,9 +170,9 @@ impl Server {
 
     /// Shows a client's screen until it has gone, or the server shall end.
     fn serve(&mut self, session: Session) -> Result<()> {
-        self.display.say("a client is attached");
+        self.display.say("a client has connected");
         self.display.start_anew();
-        let (mut resets, mut is_alone) = (0, true);
+        let (mut resets, mut is_attached, mut is_alone) = (0, false, true);
         loop {
             // The picture comes after these: it has all that the client did before.
             let (is_asked, ends) = (self.signals.take_picture(), self.signals.end());
@@ -174,6 +180,10 @@ impl Server {
             let counters = session.device.lock().counters();
             // One that gave up while it waited for the last client mustn't spoil that one's picture.
             let has_begun = counters != Counters::default();
+            if has_begun && !is_attached {
+                is_attached = true;
+                self.display.say("the client uses the device");
+            }
             if has_begun {
                 self.show(&session.device)?;
             }
@@ -226,23 +236,18 @@ impl Server {
         }
     }
 
-    /// Writes the picture, if there's a file for it. Who reads the file sees this picture or the last one,
-    /// and never a part.
+    /// Writes the picture, if there's a file for it.
     fn save(&self) -> Result<()> {
         let Some(path) = &self.screenshot else {
             return Ok(());
         };
         let picture = &self.display.picture;
-        let mut part = path.clone().into_os_string();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        picture.save(&part)?;
-        fs::rename(&part, path)
-            .with_context(|| format!("the picture can't be written to {}", path.display()))?;
+        picture.save(path)?;
         // A closed stdout is no reason to stop.
         let _ = writeln!(
             io::stdout(),
-            "{} pixels written to {}",
+            "{}: {} pixels written to {}",
+            env!("CARGO_CRATE_NAME"),
             picture.size(),
             path.display()
         );

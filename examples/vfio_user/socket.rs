@@ -2,8 +2,9 @@
 
 //! The socket that clients connect to.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,13 +27,8 @@ impl Socket {
         let bound = UnixListener::bind(&path);
         rustix::process::umask(umask);
         let listener = bound.with_context(|| {
-            let exists = fs::symlink_metadata(&path).is_ok();
-            let why = if exists {
-                ": it exists. Remove it, unless a server uses it"
-            } else {
-                ""
-            };
-            format!("no socket can be made at {}{why}", path.display())
+            let there = fs::symlink_metadata(&path).map_or("", |there| advice(there.file_type()));
+            format!("no socket can be made at {}{there}", path.display())
         })?;
         Ok(Self { listener, path })
     }
@@ -51,6 +47,21 @@ impl Socket {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What to do about what exists where the socket should be. Only a socket may be one that a server left.
+fn advice(there: FileType) -> &'static str {
+    if there.is_socket() {
+        ": a socket is there. Remove it, unless a server uses it"
+    } else if there.is_dir() {
+        ": it's a folder. Choose a path in it, or another one"
+    } else if there.is_file() {
+        ": it's a file. Choose another path"
+    } else if there.is_symlink() {
+        ": it's a symbolic link. Choose another path"
+    } else {
+        ": it's a device or a pipe. Choose another path"
     }
 }
 

@@ -43,14 +43,25 @@ pub fn assert_refuses(name: &str, arguments: &[&str], words: &[&str]) {
     }
 }
 
-/// Fails unless the example takes `arguments` for wrong usage, which has an exit status of its own.
+/// Fails unless the example takes `arguments` for wrong usage, which has an exit status of its own. Gives what
+/// it says.
 #[track_caller]
-pub fn assert_bad_usage(name: &str, arguments: &[&str]) {
+pub fn assert_bad_usage(name: &str, arguments: &[&str]) -> String {
     let output = run(name, arguments);
     let said = String::from_utf8_lossy(&output.stderr);
     let what = format!("{name} {arguments:?}: {}\n{said}", output.status);
     assert_eq!(output.status.code(), Some(2), "{what}");
     assert!(said.starts_with("error: "), "{what}");
+    said.into_owned()
+}
+
+/// Fails unless the example refuses the number that ends `arguments`, and says which `range` there is.
+#[track_caller]
+pub fn assert_out_of_range(name: &str, arguments: &[&str], range: &str) {
+    let said = assert_bad_usage(name, arguments);
+    let number = arguments.last().expect("there's a number");
+    let words = format!("{number} is not in {range}");
+    assert!(said.contains(&words), "{name} {arguments:?}: {said}");
 }
 
 /// A path as an argument.

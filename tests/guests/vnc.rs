@@ -274,22 +274,14 @@ fn the_guest_runs_until_ctrl_c() {
 }
 
 #[test]
-fn an_address_that_cannot_be_right_is_refused() {
+fn an_address_that_cannot_be_had_is_refused() {
     if !have_kvm_and(&[]) {
         return;
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = taken.local_addr().expect("an address").port().to_string();
-    for address in [
-        "",
-        "here",
-        ":",
-        "65536",
-        "127.0.0.1:",
-        "203.0.113.1:0",
-        &taken,
-    ] {
-        let words = [&format!("--vnc {address}: "), "HOST:PORT"];
+    for address in ["203.0.113.1:0", &taken] {
+        let words = [&*format!("--vnc {address}: "), "; "];
         assert_refuses(&["--guest", "embedded", "--vnc", address], &words);
     }
 }

@@ -97,7 +97,7 @@ impl Server {
         let picture = Picture::load(&self.picture_path()).expect("the picture is there");
         let (width, height) = picture.size;
         assert!(
-            line.starts_with(&format!("{width}x{height} pixels written to ")),
+            line.starts_with(&format!("vfio_user: {width}x{height} pixels written to ")),
             "{line}"
         );
         picture

@@ -3,6 +3,7 @@
 //! Clients that come, go and misbehave, and the server's own end.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::{fs, thread};
 
 use rustix::process::Signal;
@@ -66,6 +67,18 @@ fn a_client_that_asks_for_nothing_leaves_the_last_picture() {
     drop(server.connect());
     server.wait_for("the client has gone");
     machine.expect_picture(&server.picture());
+}
+
+#[test]
+fn a_client_is_said_to_use_the_device_once_it_does() {
+    let server = Server::start(&[]);
+    drop(UnixStream::connect(server.socket()).expect("the server listens"));
+    let said = server.wait_for("the client has gone");
+    assert!(said.contains("a client has connected"), "{said}");
+    assert!(!said.contains("uses the device"), "{said}");
+    let mut client = server.connect();
+    let _: [u8; 4] = read(&mut client, CONFIG, 0);
+    server.wait_for("the client uses the device");
 }
 
 #[test]

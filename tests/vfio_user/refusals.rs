@@ -3,6 +3,8 @@
 //! What the server says to options that can't be right.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 
 use crate::example::{self, text};
 use crate::server::Server;
@@ -13,13 +15,39 @@ fn assert_refuses(arguments: &[&str], words: &[&str]) {
 
 #[test]
 fn a_path_where_something_exists_is_refused_and_left_alone() {
-    let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    fs::write(&file, "precious").expect("the file can be written");
-    let path = text(file.path());
-    assert_refuses(&["--socket", path], &[path, "exists"]);
-    assert_eq!(
-        fs::read_to_string(&file).expect("it's still there"),
-        "precious"
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name| folder.path().join(name);
+    fs::write(at("file"), "precious").expect("the file can be written");
+    symlink("nowhere", at("link")).expect("the link can be made");
+    let (file, link) = (at("file"), at("link"));
+    let other = "Choose another path";
+    for (path, words) in [
+        (text(&file), ["it's a file", other]),
+        (text(&link), ["it's a symbolic link", other]),
+        (
+            text(folder.path()),
+            ["it's a folder", "Choose a path in it"],
+        ),
+        ("/dev/null", ["it's a device", other]),
+    ] {
+        assert_refuses(&["--socket", path], &[&[path], &words[..]].concat());
+    }
+    let kept = fs::read_to_string(&file).expect("it's still there");
+    assert_eq!(kept, "precious");
+}
+
+#[test]
+fn a_socket_that_was_left_is_the_users_to_remove() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("socket");
+    drop(UnixListener::bind(&path).expect("the socket can be made"));
+    let path = text(&path);
+    assert_refuses(
+        &["--socket", path],
+        &[
+            path,
+            "a socket is there. Remove it, unless a server uses it",
+        ],
     );
 }
 
@@ -33,24 +61,52 @@ fn a_path_that_cannot_be_made_is_named() {
 
 #[test]
 fn a_rom_that_cannot_be_one_is_named() {
-    let socket = ["--socket", "/nonexistent/socket"];
-    assert_refuses(
-        &[&socket[..], &["--romfile", "/nonexistent/rom"]].concat(),
-        &["/nonexistent/rom"],
-    );
-    assert_refuses(
-        &[&socket[..], &["--romfile", "/dev/null"]].concat(),
-        &["VGA", "ROM"],
-    );
+    let odd = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(&odd, [0xf4; 1000]).expect("the file can be written");
+    for (path, wrong) in [
+        ("/nonexistent/rom", "can't be read"),
+        ("/dev/null", "isn't a file"),
+        (text(odd.path()), "starts with f4 f4, not 55 aa"),
+    ] {
+        let arguments = ["--socket", "/nonexistent/socket", "--romfile", path];
+        assert_refuses(&arguments, &["VGA BIOS", path, wrong]);
+    }
 }
 
 #[test]
-fn a_size_that_vram_cannot_have_is_named_with_those_that_it_can() {
-    for size in ["0", "513"] {
-        let arguments = ["--socket", "/nonexistent/socket", "--vgamem", size];
-        let message = format!("vram_mib is {size}: 1 to 512 MiB");
-        assert_refuses(&arguments, &[&message]);
+fn a_number_out_of_range_is_refused_with_the_range() {
+    for (option, number, range) in [
+        ("--vgamem", "0", "1..=512"),
+        ("--vgamem", "513", "1..=512"),
+        ("--vgamem", "-1", "1..=512"),
+        ("--xres", "0", "1..=16000"),
+        ("--xres", "16001", "1..=16000"),
+        ("--xres", "-8", "1..=16000"),
+        ("--yres", "12001", "1..=12000"),
+        ("--yres", "-8", "1..=12000"),
+    ] {
+        let arguments = ["--socket", "/nonexistent/socket", option, number];
+        example::assert_out_of_range("vfio_user", &arguments, range);
     }
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_refused_before_there_is_a_socket() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = folder.path().join("socket");
+    for (path, wrong) in [
+        ("/nonexistent/x.png", "there's no folder /nonexistent"),
+        ("x.jpg", "ends in .png"),
+    ] {
+        let arguments = ["--socket", text(&socket), "--screenshot", path];
+        assert_refuses(&arguments, &[&format!("--screenshot {path}: "), wrong]);
+    }
+}
+
+#[test]
+fn a_vnc_address_that_is_none_is_refused_with_what_can_be_given() {
+    let arguments = ["--socket", "/nonexistent/socket", "--vnc", "99999"];
+    assert_refuses(&arguments, &["--vnc 99999: ", "HOST:PORT", "65535"]);
 }
 
 #[test]
@@ -69,14 +125,7 @@ fn a_width_that_dispi_rounds_down_is_warned_of_with_the_next_that_works() {
 fn bad_usage_has_an_exit_status_of_its_own() {
     let socket = ["--socket", "/nonexistent/socket"];
     example::assert_bad_usage("vfio_user", &[]);
-    for usage in [
-        ["--device", "isa-vga"],
-        ["--vgamem", "-1"],
-        ["--xres", "0"],
-        ["--xres", "16001"],
-        ["--yres", "12001"],
-        ["--yres", "tall"],
-    ] {
+    for usage in [["--device", "isa-vga"], ["--yres", "tall"]] {
         example::assert_bad_usage("vfio_user", &[socket, usage].concat());
     }
 }

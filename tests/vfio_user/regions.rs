@@ -22,7 +22,8 @@ const READ_WRITE: u32 = READ | VFIO_REGION_INFO_FLAG_WRITE;
 
 /// The server, with a ROM of 700 bytes.
 fn with_rom(arguments: &[&str]) -> (Server, Vec<u8>) {
-    let rom: Vec<u8> = (0..700_u32).map(|at| (at ^ at >> 7) as u8).collect();
+    let mut rom: Vec<u8> = (0..700_u32).map(|at| (at ^ at >> 7) as u8).collect();
+    rom[..3].copy_from_slice(&[0x55, 0xaa, 1]); // an option ROM of 512 bytes
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(&file, &rom).expect("the file can be written");
     let server = Server::start(&[&["--romfile", text(file.path())], arguments].concat());

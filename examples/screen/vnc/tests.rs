@@ -16,7 +16,7 @@ fn rect(x: u32, y: u32, width: u32, height: u32) -> Rect {
 }
 
 fn serve() -> (Viewers, SocketAddr) {
-    let listener = bind("0").unwrap();
+    let listener = Address::parse("0").unwrap().bind().unwrap();
     let address = listener.local_addr().unwrap();
     (Viewers::serve(listener).unwrap(), address)
 }
@@ -198,7 +198,7 @@ fn an_update_is_made_without_the_lock_from_the_picture_as_it_was() {
 
 #[test]
 fn a_viewer_that_reads_nothing_is_left() {
-    let listener = bind("0").unwrap();
+    let listener = Address::parse("0").unwrap().bind().unwrap();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     stream
@@ -261,7 +261,7 @@ fn those_who_say_nothing_are_limited_too() {
 
 #[test]
 fn a_hello_must_be_over_by_its_deadline() {
-    let listener = bind("0").unwrap();
+    let listener = Address::parse("0").unwrap().bind().unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, _) = listener.accept().unwrap();
     client.write_all(RFB_3_8).unwrap();

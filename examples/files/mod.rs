@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+
+//! Files that users give to examples: refusing what can't be right.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+/// Firmware runs option ROMs from 0xc0000 up to where the BIOS starts.
+const MAX_VGA_BIOS: usize = 128 << 10;
+
+/// Reads a file of 1 to `max` bytes.
+pub fn read(what: &str, path: &Path, max: usize) -> Result<Vec<u8>> {
+    let name = path.display();
+    let metadata = fs::metadata(path).with_context(|| format!("{what} {name} can't be read"))?;
+    ensure!(metadata.is_file(), "{what} {name} isn't a file");
+    let len = metadata.len();
+    ensure!(len > 0, "{what} {name} is empty");
+    ensure!(
+        len <= max as u64,
+        "{what} {name} has {len} bytes: {max} are the most that fit"
+    );
+    fs::read(path).with_context(|| format!("{what} {name} can't be read"))
+}
+
+/// Reads a VGA BIOS.
+pub fn vga_bios(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read("VGA BIOS", path, MAX_VGA_BIOS)?;
+    let name = path.display();
+    let start: Vec<_> = bytes
+        .iter()
+        .take(2)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let start = start.join(" ");
+    ensure!(
+        start == "55 aa",
+        "VGA BIOS {name} isn't an option ROM: it starts with {start}, not 55 aa"
+    );
+    let len = usize::from(bytes.get(2).copied().unwrap_or(0)) * 512;
+    ensure!(
+        len > 0 && len <= bytes.len(),
+        "VGA BIOS {name} says that it has {len} bytes, but the file has {}",
+        bytes.len()
+    );
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vga_bios_that_cannot_be_one_is_refused_with_what_is_wrong() {
+        for (bytes, wrong) in [
+            (&[0xb0, 0x74, 1][..], "starts with b0 74, not 55 aa"),
+            (&[0x55], "starts with 55, not 55 aa"),
+            (&[0x55, 0xaa, 2], "1024"),
+            (&[0x55, 0xaa, 0], "0 bytes"),
+            (&[], "is empty"),
+            (&vec![0; MAX_VGA_BIOS + 1], "131072"),
+        ] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), bytes).unwrap();
+            let message = vga_bios(file.path()).unwrap_err().to_string();
+            assert!(message.contains(wrong), "{wrong:?} isn't in: {message}");
+        }
+    }
+}
