@@ -234,7 +234,7 @@ mod tests {
         let names = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().path());
-        assert_eq!(names.collect::<Vec<_>>(), [old.clone()]);
+        assert_eq!(names.collect::<Vec<_>>(), std::slice::from_ref(&old));
         assert_eq!(fs::read(&old).unwrap(), b"precious");
     }
 
@@ -247,7 +247,7 @@ mod tests {
             let names = fs::read_dir(folder.path())
                 .unwrap()
                 .map(|entry| entry.unwrap().path());
-            assert_eq!(names.collect::<Vec<_>>(), [path.clone()]);
+            assert_eq!(names.collect::<Vec<_>>(), std::slice::from_ref(&path));
         }
     }
 }
