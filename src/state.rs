@@ -138,7 +138,8 @@ pub struct State {
     /// PCI configuration space; `None` on `isa-vga`.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
     pub pci: Option<PciState>,
-    /// The monitor that the EDID blob describes; `None` where there's no blob.
+    /// The monitor that the EDID blob describes; `None` if there's no blob. Zeros stand for its defaults, and
+    /// come back as these.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
     pub monitor: Option<Monitor>,
     /// The General Registers.
