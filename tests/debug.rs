@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use driver::Guest;
+use stdvga::embedding::{DirtyPages, MappedRegions, Picture, Region, RegionMapper, SharedVga};
 use stdvga::{Config, Dirty, DirtyBitmap, Screen, StdVga, Surface, Vram};
 use vm_memory::bitmap::{Bitmap, NewBitmap};
 
@@ -105,4 +106,49 @@ fn dirty_marks_print_as_their_number() {
         &bitmap,
         &["DirtyBitmap { words: 2048, marked_pages: 76800, .. }"],
     );
+}
+
+/// A VMM that maps whatever it's told to.
+struct Slots;
+
+impl RegionMapper for Slots {
+    fn map(&mut self, _: &Region) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn unmap(&mut self, _: &Region) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_embedding_layer_prints_what_it_has_and_no_memory() {
+    let (_, guest) = largest();
+    let vram = guest.vga.vram().clone();
+    expect_short(
+        &guest.vga.rom().cloned(),
+        &["Some(Rom { len: 16777216, .. })"],
+    );
+
+    let mut picture = Picture::new(4000 * 3000);
+    let scanout = guest.vga.scanout();
+    picture
+        .refresh(&scanout, &vram, Dirty::All, Duration::ZERO)
+        .expect("memory for the picture");
+    expect_short(&picture, &["Size { width: 4000, height: 3000 }"]);
+    assert_eq!(picture.screen().refreshes(), 1);
+
+    let mut pages = DirtyPages::new(&vram);
+    assert_eq!(pages.words().len(), vram.dirty_words());
+    pages.mark_all();
+    expect_short(&pages, &["DirtyPages { marked: 131072, .. }"]);
+
+    let mut regions = MappedRegions::new(Slots);
+    let errors = regions.follow(&guest.vga.mappings());
+    assert!(errors.is_empty(), "{errors:?}");
+    expect_short(&regions, &["kind: Framebuffer", "len: 536870912"]);
+    let vga = SharedVga::new(guest.vga, regions, |_| {});
+    expect_short(&vga, &["SharedVga"]);
+    expect_short(&vga.downgrade(), &["WeakVga"]);
+    assert!(vga.downgrade().clone().upgrade().is_some());
 }
