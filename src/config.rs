@@ -299,7 +299,8 @@ impl Config {
     }
 
     /// Refuses options that the variant doesn't have, and a ROM that no BAR can hold.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Returns the framebuffer's size in bytes.
+    pub(crate) fn check(&self) -> Result<u64, ConfigError> {
         let pci_only = [
             ("edid", !self.edid),
             (
@@ -325,13 +326,13 @@ impl Config {
                 variant: self.variant,
             });
         }
-        self.vram_bytes()?;
+        let vram_bytes = self.vram_bytes()?;
         match &self.rom {
             Some(rom) if rom.is_empty() || rom.len() > MAX_ROM_BYTES => Err(ConfigError::RomSize {
                 bytes: rom.len(),
                 max: MAX_ROM_BYTES,
             }),
-            _ => Ok(()),
+            _ => Ok(vram_bytes),
         }
     }
 }

@@ -76,8 +76,7 @@ impl StdVga {
     ///
     /// [`ConfigError`] if an option doesn't fit the variant, or the memory can't be had.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        config.check()?;
-        let vram = Vram::allocate(config.vram_bytes()?)?;
+        let vram = Vram::allocate(config.check()?)?;
         Ok(Self::build(config, vram))
     }
 
@@ -97,8 +96,7 @@ impl StdVga {
     /// be mapped for reading and writing.
     #[cfg(unix)]
     pub fn with_vram_file(config: Config, file: File) -> Result<Self, ConfigError> {
-        config.check()?;
-        let vram = Vram::map(file, config.vram_bytes()?)?;
+        let vram = Vram::map(file, config.check()?)?;
         Ok(Self::build(config, vram))
     }
 
@@ -128,8 +126,7 @@ impl StdVga {
     /// [`ConfigError`] if an option doesn't fit the variant, or the memory can't be had.
     #[cfg(all(target_os = "linux", feature = "memfd"))]
     pub fn with_sealed_memfd(config: Config) -> Result<Self, ConfigError> {
-        config.check()?;
-        let vram = Vram::map_sealed(config.vram_bytes()?)?;
+        let vram = Vram::map_sealed(config.check()?)?;
         Ok(Self::build(config, vram))
     }
 
@@ -189,9 +186,8 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// [`ConfigError`] if an option doesn't fit the variant, the region's length is none of those, or, on
     /// Unix, it isn't mapped for both reading and writing.
     pub fn with_vram(config: Config, region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
-        config.check()?;
+        let configured = config.check()?;
         let vram = Vram::new(region)?;
-        let configured = config.vram_bytes()?;
         if config.vram_mib.is_some() && configured != vram.len() {
             return Err(ConfigError::VramSizeMismatch {
                 configured,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Which pages of VRAM were written, and where that is known from.
+//! Which pages of VRAM were written, and how a refresh finds that out.
 
 use std::any::Any;
 use std::fmt;
@@ -53,7 +53,7 @@ impl Dirty<'_> {
     }
 }
 
-pub(crate) fn check_words(words: &[u64], needed: usize) -> Result<(), BitmapLengthError> {
+pub(crate) fn check_words<T>(words: &[T], needed: usize) -> Result<(), BitmapLengthError> {
     if words.len() == needed {
         Ok(())
     } else {
@@ -165,14 +165,7 @@ pub(crate) fn check_length<B: Bitmap + 'static>(
     len: usize,
 ) -> Result<(), BitmapLengthError> {
     match (bitmap as &dyn Any).downcast_ref::<DirtyBitmap>() {
-        Some(DirtyBitmap { words }) => {
-            let (given, needed) = (words.len(), DirtyBitmap::words_for(len));
-            if given == needed {
-                Ok(())
-            } else {
-                Err(BitmapLengthError { given, needed })
-            }
-        }
+        Some(DirtyBitmap { words }) => check_words(words, DirtyBitmap::words_for(len)),
         None => Ok(()),
     }
 }

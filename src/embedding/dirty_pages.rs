@@ -3,7 +3,6 @@
 //! Which pages of VRAM were written, for those who follow it.
 
 use std::fmt;
-use std::mem;
 
 use thiserror::Error;
 use vm_memory::bitmap::Bitmap;
@@ -184,10 +183,15 @@ impl DirtyPages {
     /// [`BitmapLengthError`] if that's one of a VRAM of another length. Nothing is added then.
     pub fn add(&mut self, other: &Self) -> Result<(), BitmapLengthError> {
         check_words(&other.words, self.words.len())?;
+        self.or(other);
+        Ok(())
+    }
+
+    /// Adds the pages of another set, of the same VRAM.
+    fn or(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word |= other;
         }
-        Ok(())
     }
 
     /// Hands the pages to `read`, and unmarks them if it succeeds. After an error they're marked still.
@@ -333,18 +337,10 @@ impl DirtyReaders {
     }
 
     fn distribute(&mut self) {
-        let Self { pending, added } = self;
-        for (index, added) in added.words.iter_mut().enumerate() {
-            let added = mem::take(added);
-            if added != 0 {
-                for word in pending
-                    .iter_mut()
-                    .filter_map(|pages| pages.words.get_mut(index))
-                {
-                    *word |= added;
-                }
-            }
+        for pages in &mut self.pending {
+            pages.or(&self.added);
         }
+        self.added.clear();
     }
 }
 

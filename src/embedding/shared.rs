@@ -2,6 +2,7 @@
 
 //! The device behind a lock.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -107,9 +108,7 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     /// # }
     /// ```
     pub fn write(&self, write: impl FnOnce(&mut StdVga<B>) -> Effects) {
-        let mut shared = self.lock();
-        let effects = write(&mut shared.vga);
-        shared.follow(effects);
+        let Ok(()) = self.try_write(|vga| Ok::<_, Infallible>(write(vga)));
     }
 
     /// Brings the device to a saved state, and follows: [`StdVga::restore`]. What can't be mapped is handed to
@@ -119,10 +118,7 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     ///
     /// As there. Nothing is changed then.
     pub fn restore(&self, state: &State) -> Result<(), StateError> {
-        let mut shared = self.lock();
-        let effects = shared.vga.restore(state)?;
-        shared.follow(effects);
-        Ok(())
+        self.try_write(|vga| vga.restore(state))
     }
 
     /// Places a BAR at an address that the VMM chose, and follows: [`StdVga::place_bar`].
@@ -131,10 +127,7 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     ///
     /// As there. Nothing is changed then.
     pub fn place_bar(&self, bar: &Bar, address: GuestAddress) -> Result<(), PlaceBarError> {
-        let mut shared = self.lock();
-        let effects = shared.vga.place_bar(bar, address)?;
-        shared.follow(effects);
-        Ok(())
+        self.try_write(|vga| vga.place_bar(bar, address))
     }
 
     /// Brings the device and VRAM to what was saved, and follows: [`StdVga::restore_with_pages`].
@@ -143,10 +136,7 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     ///
     /// As there. Nothing is changed then.
     pub fn restore_with_pages(&self, state: &State, pages: &VramPages) -> Result<(), StateError> {
-        let mut shared = self.lock();
-        let effects = shared.vga.restore_with_pages(state, pages)?;
-        shared.follow(effects);
-        Ok(())
+        self.try_write(|vga| vga.restore_with_pages(state, pages))
     }
 
     /// Changes which kinds of regions are mapped, now: [`MappedRegions::only`]. What couldn't be mapped or
@@ -162,6 +152,16 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     /// A reference that doesn't keep the device: for a display thread, which then ends with it.
     pub fn downgrade(&self) -> WeakVga<B> {
         WeakVga(Arc::downgrade(&self.0))
+    }
+
+    fn try_write<E>(
+        &self,
+        write: impl FnOnce(&mut StdVga<B>) -> Result<Effects, E>,
+    ) -> Result<(), E> {
+        let mut shared = self.lock();
+        let effects = write(&mut shared.vga)?;
+        shared.follow(effects);
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
