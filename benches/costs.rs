@@ -5,23 +5,16 @@
 //!
 //! `docs/threat-model.md` shows what it printed.
 
-#[path = "../tests/actions/mod.rs"]
-mod actions;
-#[path = "../tests/driver/mod.rs"]
-mod driver;
-#[path = "../tests/machine/mod.rs"]
-mod machine;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
-use rand::prelude::*;
-use stdvga::{Dirty, Screen, Surface};
-
 use actions::{Access, Choices, Setup, pc, program};
+use clap::Parser;
 use driver::{ENABLE, ENABLED, Guest};
 use machine::Machine;
+use rand::prelude::*;
+use stdvga::{Dirty, Screen, Surface};
+use stdvga_testing::{actions, driver, machine};
 
 /// How often the same is done: the shortest time counts, for other programs make all but that longer.
 const ROUNDS: usize = 5;

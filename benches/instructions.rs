@@ -12,11 +12,8 @@
 //!
 //! Valgrind has AVX2 but no AVX-512: what is counted as drawn by `Kernels::Detected` is drawn with AVX2.
 
-#[path = "../tests/driver/mod.rs"]
-mod driver;
+use stdvga_testing::{driver, skip};
 mod scenarios;
-#[path = "../tests/skip/mod.rs"]
-mod skip;
 
 use std::collections::BTreeMap;
 use std::env;

@@ -5,8 +5,7 @@
 //! A run without a filter ends with the tables that `docs/performance.md` shows, and writes them to
 //! `target/performance.json`.
 
-#[path = "../tests/driver/mod.rs"]
-mod driver;
+use stdvga_testing::driver;
 mod scenarios;
 mod summary;
 

@@ -3,14 +3,13 @@
 //! What `{:?}` prints of the largest values: a few lines for a log, with no memory of the guest's, no pixels
 //! and no addresses of the host's.
 
-mod driver;
-
 use std::fmt::Debug;
 use std::time::Duration;
 
 use driver::Guest;
 use stdvga::embedding::{DirtyPages, MappedRegions, Picture, Region, RegionMapper, SharedVga};
 use stdvga::{Config, Dirty, DirtyBitmap, Screen, StdVga, Surface, Vram};
+use stdvga_testing::driver;
 use vm_memory::bitmap::{Bitmap, NewBitmap};
 
 /// Prints a value, which must take less than 1000 characters, and hold these.

@@ -3,8 +3,6 @@
 //! Marks of written pages, and batches of writes: nothing is lost on the way from the guest to those who
 //! follow VRAM.
 
-mod driver;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,6 +11,7 @@ use std::time::Duration;
 use driver::{Guest, MAP_MASK, Monitor};
 use rand::prelude::*;
 use stdvga::{Dirty, DirtyBitmap, Screen, Size, Surface, Variant, Vram};
+use stdvga_testing::driver;
 
 /// Those who follow what is written: each has words of its own.
 const SCREEN: usize = 0;

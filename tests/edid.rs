@@ -10,11 +10,9 @@ use std::path::Path;
 use std::process::Command;
 
 use flate2::read::GzDecoder;
-use stdvga::{Config, Monitor, StdVga};
-
-mod skip;
-
 use skip::skip;
+use stdvga::{Config, Monitor, StdVga};
+use stdvga_testing::skip;
 
 /// The length of the EDID in BAR2.
 const EDID_BYTES: usize = 0x180;

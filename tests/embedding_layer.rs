@@ -2,10 +2,6 @@
 
 //! What a VMM relies on of `stdvga::embedding`: the device behind its lock, and the picture.
 
-#[allow(dead_code)]
-#[path = "driver/registers.rs"]
-mod registers;
-
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -19,6 +15,7 @@ use stdvga::vm_memory::{GuestAddress, MmapRegion};
 use stdvga::{
     Config, Damage, Dirty, DirtyBitmap, Effects, RefreshError, Size, State, StdVga, Variant,
 };
+use stdvga_testing::driver::registers;
 
 const BAR0_AT: u64 = 0xe000_0000;
 const BAR2_AT: u64 = 0xf000_0000;

@@ -6,8 +6,6 @@
 //! What the kinds of picture look like is in `tests/scenes`, and what of them is drawn again when in
 //! `tests/refreshes`.
 
-mod driver;
-
 use std::time::Duration;
 
 use driver::{
@@ -17,6 +15,7 @@ use driver::{
     VERTICAL_TOTAL,
 };
 use stdvga::{Config, Dirty, Mode, RefreshError, Screen, Surface, SurfaceError, Variant};
+use stdvga_testing::driver;
 
 /// Colour `index` of [`Guest::palette_16`], as the screen shows it.
 fn color(index: u8) -> u32 {

@@ -2,8 +2,6 @@
 
 //! The device behind a lock, and a screen on a thread of its own that takes the lock for snapshots only.
 
-mod driver;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +10,7 @@ use std::{env, thread};
 use driver::*;
 use rand::prelude::*;
 use stdvga::{Config, Dirty, DirtyBitmap, Screen, StdVga, Surface, Variant, Vram};
+use stdvga_testing::driver;
 use vm_memory::{
     Address, Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestRegionMmap,
     VolatileMemory,

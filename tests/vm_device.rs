@@ -3,10 +3,6 @@
 //! The device behind rust-vmm's `IoManager`.
 #![cfg(feature = "vm-device")]
 
-#[allow(dead_code)]
-#[path = "driver/registers.rs"]
-mod registers;
-
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex};
@@ -15,6 +11,7 @@ use rand::prelude::*;
 use registers::*;
 use stdvga::embedding::{MappedRegions, Region, RegionMapper, SharedVga};
 use stdvga::{Config, Effects, MappedRange, StdVga, Variant, WINDOW};
+use stdvga_testing::driver::registers;
 use vm_device::bus::{MmioAddress, MmioRange, PioAddress, PioRange};
 use vm_device::device_manager::{IoManager, MmioManager, PioManager};
 

@@ -9,22 +9,15 @@
 //!
 //! A folder for each target is made in the one named, with files named by a number.
 
-#[path = "../../tests/actions/mod.rs"]
-mod actions;
-#[path = "../../tests/driver/mod.rs"]
-mod driver;
-#[path = "../../tests/machine/mod.rs"]
-mod machine;
-
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use stdvga_testing::{actions, driver, machine};
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use machine::{Display, Machine};
 use stdvga::State;
-
 use actions::{SMALL_SETUPS, Setup, recorded};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/accesses.txt.gz");

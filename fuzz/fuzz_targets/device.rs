@@ -5,13 +5,7 @@
 
 #![no_main]
 
-#[path = "../../tests/actions/mod.rs"]
-mod actions;
-#[path = "../../tests/driver/mod.rs"]
-mod driver;
-#[path = "../../tests/machine/mod.rs"]
-mod machine;
-
+use stdvga_testing::{actions, driver, machine};
 use actions::{Choices, SMALL_SETUPS};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine};

@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Any lines to the example `qtest`: each has one answer, and one line of the trace.
+//! Any lines to the program `stdvga-qtest`: each has one answer, and one line of the trace.
 
 #![no_main]
-// The example uses all of it.
-#![allow(dead_code)]
-
-#[path = "../../examples/qtest/command.rs"]
-mod command;
-#[path = "../../examples/qtest/machine.rs"]
-mod machine;
-#[path = "../../examples/qtest/options.rs"]
-mod options;
-#[path = "../../examples/qtest/trace/mod.rs"]
-mod trace;
 
 use clap::Parser;
-use command::Session;
 use libfuzzer_sys::fuzz_target;
-use machine::Machine;
-use options::Options;
+use stdvga_qtest::command::Session;
+use stdvga_qtest::machine::Machine;
+use stdvga_qtest::options::Options;
 
 /// The most bytes that a line of an input may be about: up to 1 GiB are allowed, but take seconds.
 const MAX_BYTES: u64 = 1 << 20;

@@ -5,15 +5,9 @@
 
 #![no_main]
 
-#[path = "../../tests/actions/mod.rs"]
-mod actions;
-#[path = "../../tests/driver/mod.rs"]
-mod driver;
-#[path = "../../tests/machine/mod.rs"]
-mod machine;
-
 use std::time::Duration;
 
+use stdvga_testing::{actions, driver, machine};
 use actions::{Choices, Setup, Source, pc};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine};

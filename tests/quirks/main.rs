@@ -11,9 +11,7 @@
 //! - `pci.rs`: configuration space
 //! - `reset.rs`: what a reset leaves alone
 
-#[path = "../driver/mod.rs"]
-mod driver;
-
+use stdvga_testing::driver;
 mod dispi;
 mod mmio;
 mod pci;

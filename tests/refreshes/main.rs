@@ -11,13 +11,7 @@
 //! - `random.rs`: whatever a guest does, and wherever changes are known from, the surface ends up as if all
 //!   of it had been drawn
 
-#[path = "../actions/mod.rs"]
-mod actions;
-#[path = "../driver/mod.rs"]
-mod driver;
-#[path = "../machine/mod.rs"]
-mod machine;
-
+use stdvga_testing::{actions, driver, machine};
 mod compare;
 mod direct;
 mod lost;

@@ -18,13 +18,7 @@
 //! - `vbe.rs`: DISPI modes
 #![cfg(target_os = "linux")]
 
-#[path = "../driver/mod.rs"]
-mod driver;
-#[path = "../picture/mod.rs"]
-mod picture;
-#[path = "../qtest/mod.rs"]
-mod qtest;
-
+use stdvga_testing::{driver, picture, qtest};
 mod blank;
 mod cga;
 mod doubled;

@@ -7,9 +7,7 @@
 //! afterwards.
 #![cfg(target_os = "linux")]
 
-#[path = "../driver/mod.rs"]
-mod driver;
-
+use stdvga_testing::driver;
 mod canary;
 mod displays;
 mod inputs;

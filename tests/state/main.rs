@@ -14,13 +14,7 @@
 //! Some need the feature `serde`: run them all with `cargo test --all-features --test state`.
 #![cfg(target_os = "linux")]
 
-#[path = "../actions/mod.rs"]
-mod actions;
-#[path = "../driver/mod.rs"]
-mod driver;
-#[path = "../machine/mod.rs"]
-mod machine;
-
+use stdvga_testing::{actions, driver, machine};
 mod bytes;
 mod in_place;
 mod monitor;
