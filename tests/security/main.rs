@@ -11,6 +11,8 @@ use stdvga_testing::driver;
 mod canary;
 mod displays;
 mod inputs;
+#[cfg(feature = "memfd")]
+mod sealed_memfd;
 mod shared_memory;
 mod window;
 

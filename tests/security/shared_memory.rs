@@ -3,19 +3,19 @@
 //! VRAM in a file that another process has: what it can do with it, and what can be given.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::fs::MemfdFlags;
 use stdvga::{Config, ConfigError, DirtyBitmap, StdVga};
+use vm_memory::VolatileMemory;
 use vm_memory::bitmap::NewBitmap;
 use vm_memory::mmap::MmapRegionBuilder;
-use vm_memory::{FileOffset, MmapRegion, VolatileMemory};
 
-const MIB: usize = 1 << 20;
+pub const MIB: usize = 1 << 20;
 
-fn config() -> Config {
+pub fn config() -> Config {
     Config::default().vram_mib(1)
 }
 
@@ -27,62 +27,11 @@ fn memfd(bytes: usize) -> File {
 }
 
 /// VRAM's file, opened again for reading and writing: what another process has of it.
-fn opened_again(vga: &StdVga) -> File {
+pub fn opened_again(vga: &StdVga) -> File {
     let mapped = vga.vram().region().file_offset().expect("a file");
     let path = format!("/proc/self/fd/{}", mapped.file().as_raw_fd());
     let file = File::options().read(true).write(true).open(path);
     file.expect("the file can be opened again")
-}
-
-#[test]
-fn nobody_can_cut_a_sealed_memfd_short_or_make_it_longer() {
-    let vga = StdVga::with_sealed_memfd(config()).expect("a valid configuration");
-    let file = opened_again(&vga);
-    for bytes in [0, MIB - 4096, MIB + 4096] {
-        let error = file.set_len(bytes as u64).expect_err("a sealed length");
-        assert_eq!(
-            error.kind(),
-            ErrorKind::PermissionDenied,
-            "ftruncate to {bytes} bytes: {error}"
-        );
-    }
-    let longer = rustix::fs::fallocate(&file, FallocateFlags::empty(), MIB as u64, 4096);
-    assert_eq!(
-        longer,
-        Err(rustix::io::Errno::PERM),
-        "fallocate behind 1 MiB"
-    );
-    assert_eq!(file.metadata().expect("its metadata").len(), MIB as u64);
-}
-
-#[test]
-fn nobody_can_seal_a_sealed_memfd_against_being_written() {
-    let vga = StdVga::with_sealed_memfd(config()).expect("a valid configuration");
-    let file = opened_again(&vga);
-    for seal in [SealFlags::WRITE, SealFlags::FUTURE_WRITE] {
-        let answer = rustix::fs::fcntl_add_seals(&file, seal);
-        assert_eq!(answer, Err(rustix::io::Errno::PERM), "{seal:?}");
-    }
-}
-
-#[test]
-fn another_process_can_read_and_write_a_sealed_memfd() {
-    let vga = StdVga::with_sealed_memfd(config()).expect("a valid configuration");
-    let file = FileOffset::new(opened_again(&vga), 0);
-    let other: MmapRegion = MmapRegion::from_file(file, MIB).expect("it can be mapped");
-    let mut data = [0; 2];
-    vga.vram().write(0xffff, &[1]);
-    other
-        .get_slice(0xffff, 1)
-        .expect("a byte")
-        .copy_to(&mut data);
-    assert_eq!(data, [1, 0], "what the device wrote");
-    other
-        .get_slice(0xf_fffe, 2)
-        .expect("two bytes")
-        .copy_from(&[2_u8, 3]);
-    vga.vram().read(0xf_fffe, &mut data);
-    assert_eq!(data, [2, 3], "what the other one wrote");
 }
 
 #[test]
