@@ -4,13 +4,15 @@
 
 mod display;
 
+use std::iter;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stdvga::{
     ByteOrder, Clock, Config, Effects, Format, Mappings, Mode, Monitor, Retrace, Scanout, Size,
-    State, StdVga, Variant,
+    State, StdVga, Variant, WINDOW,
 };
 use vm_memory::GuestAddress;
 
@@ -20,6 +22,14 @@ pub use display::Display;
 
 /// Nanoseconds from an access to the next: about a scan line, so that retraces come and go.
 const NANOSECONDS_PER_ACCESS: u64 = 31_001;
+
+/// Configuration mechanism #1: the address register, and the ports of the data.
+const CONFIG_ADDRESS: u16 = 0xcf8;
+const CONFIG_DATA: u16 = 0xcfc;
+const CONFIG_END: u16 = 0xd00;
+/// The enable bit, and device 2 on bus 0; and the bits that say so.
+const DEVICE_ADDRESS: u32 = 0x8000_1000;
+const DEVICE_MASK: u32 = 0x80ff_ff00;
 
 /// What an access did, for who looks from outside.
 #[derive(Debug, PartialEq, Eq)]
@@ -231,36 +241,68 @@ impl Machine {
 
     fn port_read(&mut self, port: u16, len: usize) -> Vec<u8> {
         let mut data = vec![0; len];
-        match port {
-            0xcfc..=0xcff => self
-                .guest
-                .vga
-                .config_read(self.config_offset(port), &mut data),
-            _ => self.guest.vga.port_read(port, &mut data),
+        for (port, piece) in pieces_of_ports(port, len) {
+            let data = &mut data[piece];
+            match port {
+                CONFIG_DATA..CONFIG_END if self.is_selected() => {
+                    let offset = self.config_offset(port);
+                    self.guest.vga.config_read(offset, data);
+                }
+                _ => self.guest.vga.port_read(port, data),
+            }
         }
         data
     }
 
     fn port_write(&mut self, port: u16, data: &[u8]) {
-        match (port, data) {
-            (0xcf8, [offset, ..]) => self.config_address = u32::from(*offset),
-            (0xcfc..=0xcff, _) => self.guest.config_write(self.config_offset(port), data),
-            _ => self.guest.effects |= self.guest.vga.port_write(port, data),
+        for (port, piece) in pieces_of_ports(port, data.len()) {
+            match (port, &data[piece]) {
+                (CONFIG_ADDRESS, &[a, b, c, d]) => {
+                    self.config_address = u32::from_le_bytes([a, b, c, d])
+                }
+                (CONFIG_DATA..CONFIG_END, data) if self.is_selected() => {
+                    self.guest.config_write(self.config_offset(port), data);
+                }
+                (_, data) => self.guest.effects |= self.guest.vga.port_write(port, data),
+            }
         }
     }
 
+    /// Whether PCI's data ports reach the device.
+    fn is_selected(&self) -> bool {
+        self.config_address & DEVICE_MASK == DEVICE_ADDRESS
+    }
+
     fn config_offset(&self, port: u16) -> u16 {
-        self.config_address as u16 + (port - 0xcfc)
+        (self.config_address & 0xff) as u16 | (port & 3)
     }
 
     fn read(&mut self, address: u64, len: usize) -> Vec<u8> {
         let mut data = vec![0; len];
-        self.guest.vga.memory_read(GuestAddress(address), &mut data);
+        for (address, piece) in pages(address, len) {
+            let address = GuestAddress(address);
+            // What isn't the device's reads zeros on QEMU's machines.
+            if self.is_decoded(address) {
+                self.guest.vga.memory_read(address, &mut data[piece]);
+            }
+        }
         data
     }
 
+    /// Whether the device answers at an address.
+    fn is_decoded(&self, address: GuestAddress) -> bool {
+        let mappings = self.guest.vga.mappings();
+        let legacy = self.config.variant != Variant::SecondaryVga && WINDOW.contains(&address.0);
+        let bars = [mappings.framebuffer, mappings.mmio, mappings.rom];
+        let mut bars = bars.iter().flatten();
+        legacy || bars.any(|bar| bar.offset_of(address).is_some())
+    }
+
     fn write(&mut self, address: u64, data: &[u8]) {
-        self.guest.effects |= self.guest.vga.memory_write(GuestAddress(address), data);
+        for (address, piece) in pages(address, data.len()) {
+            let address = GuestAddress(address);
+            self.guest.effects |= self.guest.vga.memory_write(address, &data[piece]);
+        }
     }
 
     /// Saves the device, and goes on with one that is restored on the same VRAM.
@@ -284,6 +326,49 @@ impl Machine {
     fn advance(&self, nanoseconds: u64) {
         self.now.fetch_add(nanoseconds, Ordering::Relaxed);
     }
+}
+
+/// The pieces of an access to memory that lie in one page each: BARs begin and end with a page.
+fn pages(address: u64, len: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+    const PAGE: u64 = 4096;
+    pieces(address, len, |address, left| {
+        left.min((PAGE - address % PAGE) as usize)
+    })
+}
+
+/// The pieces of an access to ports. QEMU cuts one that touches PCI's ports into naturally aligned pieces.
+fn pieces_of_ports(port: u16, len: usize) -> impl Iterator<Item = (u16, Range<usize>)> {
+    let end = u64::from(port) + len as u64;
+    let touches_config = port < CONFIG_END && end > CONFIG_ADDRESS.into();
+    let piece = move |port: u64, left: usize| {
+        if !touches_config {
+            return left;
+        }
+        let aligned = 1 << port.trailing_zeros().min(2);
+        if aligned <= left {
+            aligned
+        } else {
+            1 << left.ilog2()
+        }
+    };
+    pieces(port.into(), len, piece).map(|(port, piece)| (port as u16, piece))
+}
+
+/// The pieces of an access: where each goes, and which of the bytes it has. `piece` gives the length of the one that is at an
+/// address, of the bytes that are left.
+fn pieces(
+    address: u64,
+    len: usize,
+    piece: impl Fn(u64, usize) -> usize,
+) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut start = 0;
+    iter::from_fn(move || {
+        let left = len.checked_sub(start).filter(|left| *left > 0)?;
+        let address = address.wrapping_add(start as u64);
+        let range = start..start + piece(address, left);
+        start = range.end;
+        Some((address, range))
+    })
 }
 
 /// The state, once it was seen to survive being written and read.
