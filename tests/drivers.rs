@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
 //! What drivers do, access by access, and what comes of it. Each test follows one driver, or one idiom
-//! that many of them share; whole guests are in `tests/guests/`.
+//! that many of them share; whole guests are in `crates/boot/tests/guests/`.
 
 use driver::*;
 use stdvga::{ByteOrder, Config, Effects, Format, GraphicsMode, Variant, WindowRam};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! KVM: memory slots, one vCPU, and its exits. The only module of the example with `unsafe` code.
+//! KVM: memory slots, one vCPU, and its exits. The only module of the program with `unsafe` code.
 #![allow(unsafe_code)]
 
 use std::any::Any;

@@ -73,7 +73,7 @@ fn compare(setup: &Setup, lines: &[String]) -> io::Result<Option<Difference>> {
         if qemus_picture == hosts_picture {
             qemus_picture.pixels.fill([0; 3]);
         }
-        let our_picture = dump(&mut ours, part).expect("the example goes on");
+        let our_picture = dump(&mut ours, part).expect("the program goes on");
         if qemus_picture != our_picture {
             return Ok(Some(Difference {
                 lines: count,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Boot loaders show on the example's machine what they show under QEMU.
+//! Boot loaders show on the program's machine what they show under QEMU.
 
 use std::collections::HashSet;
 use std::fs;
@@ -73,7 +73,7 @@ fn have_all_and(files: &[&str]) -> bool {
     have_kvm_and(&[&own[..], files].concat()) && has_qemu()
 }
 
-/// What the example shows and says in the end.
+/// What the program shows and says in the end.
 struct Screen {
     picture: Picture,
     text: String,
@@ -87,7 +87,7 @@ impl Screen {
     }
 }
 
-/// Boots the example from a floppy.
+/// Boots the program from a floppy.
 fn boot_floppy(image: &Path, vga_bios: VgaBios, until: &[&str]) -> Screen {
     let screenshot = image.with_extension("png");
     let files = ["--bios", SEABIOS, "--vgabios", text(vga_bios.path())];

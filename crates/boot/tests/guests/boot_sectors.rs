@@ -71,7 +71,7 @@ fn assert_sector_draws(
     }
 }
 
-/// Boots an image, and compares its picture with the recorded one. Returns what the example said.
+/// Boots an image, and compares its picture with the recorded one. Returns what the program said.
 pub fn assert_image_draws(name: &str, image: &Path, options: &[&str]) -> String {
     let screenshot = image.with_extension("png");
     let files = ["--bios", SEABIOS, "--vgabios", SEAVGABIOS];

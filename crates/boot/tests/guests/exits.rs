@@ -14,7 +14,7 @@ use crate::run::{SEABIOS, SEAVGABIOS, bios, boot, count, have_kvm_and, temporary
 
 type Code = fn(&mut CodeAssembler) -> Result<(), IcedError>;
 
-/// Runs `code` as the BIOS, up to a HLT that follows it. Returns what the example said.
+/// Runs `code` as the BIOS, up to a HLT that follows it. Returns what the program said.
 fn run(name: &str, code: Code, options: &[&str]) -> String {
     let assemble = || {
         let mut a = CodeAssembler::new(16)?;

@@ -62,7 +62,7 @@ fn a_vga_bios_without_a_pci_header_is_run_from_fw_cfg() {
     assert!(screen.contains("Bochs VBE"), "{screen}");
 }
 
-/// Boots a sector, which must succeed. Gives the text screen, and what the example said.
+/// Boots a sector, which must succeed. Gives the text screen, and what the program said.
 fn boot_sector(
     name: &str,
     vgabios: &str,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Real guests, through the example `boot` as a user runs it: firmware, boot loaders, boot sectors that set
-//! modes by INT 10h, the example's own guests, and what it says to bad input.
+//! Real guests, through the program as a user runs it: firmware, boot loaders, boot sectors that set
+//! modes by INT 10h, the program's own guests, and what it says to bad input.
 //!
 //! The pictures in `tests/data` are what QEMU 10.0.2 shows for the same boot sectors, and for
 //! the embedded guest's BIOS image (`demo.png`). They're recorded anew, by QEMU, with

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What the example says to input that can't be right.
+//! What the program says to input that can't be right.
 
 use std::fs;
 

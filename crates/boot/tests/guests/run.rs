@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Runs the example `boot`, and compares the pictures that it writes.
+//! Runs the program, and compares the pictures that it writes.
 
 use std::env;
 use std::fs::{self, File};
@@ -24,12 +24,12 @@ pub fn command(arguments: &[&str]) -> Command {
     BOOT.command(arguments)
 }
 
-/// Runs the example with `arguments`.
+/// Runs the program with `arguments`.
 pub fn boot(arguments: &[&str]) -> Output {
     BOOT.run(arguments)
 }
 
-/// Runs the example, which must succeed, and returns what it printed.
+/// Runs the program, which must succeed, and returns what it printed.
 pub fn boot_ok(arguments: &[&str]) -> String {
     let output = boot(arguments);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -90,7 +90,7 @@ pub fn bios(name: &str, code: &[u8]) -> String {
     text(&path).to_owned()
 }
 
-/// The number before `what` in the example's last line of counts.
+/// The number before `what` in the program's last line of counts.
 pub fn count(stderr: &str, what: &str) -> f64 {
     let (before, _) = stderr
         .rsplit_once(&format!(" {what}"))
