@@ -8,13 +8,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use actions::{Access, Choices, Setup, pc, program};
 use clap::Parser;
-use driver::{ENABLE, ENABLED, Guest};
-use machine::Machine;
 use rand::prelude::*;
 use stdvga::{Dirty, Screen, Surface};
-use stdvga_testing::{actions, driver, machine};
+use stdvga_testing::actions::{Access, Choices, Setup, pc, program};
+use stdvga_testing::driver::{ENABLE, ENABLED, Guest};
+use stdvga_testing::machine::Machine;
 
 /// How often the same is done: the shortest time counts, for other programs make all but that longer.
 const ROUNDS: usize = 5;

@@ -12,7 +12,6 @@
 //!
 //! Valgrind has AVX2 but no AVX-512: what is counted as drawn by `Kernels::Detected` is drawn with AVX2.
 
-use stdvga_testing::{driver, skip};
 mod scenarios;
 
 use std::collections::BTreeMap;
@@ -23,6 +22,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
+use stdvga_testing::skip;
 
 use scenarios::pictures::PICTURES;
 use scenarios::{Measure, accesses, refreshes};

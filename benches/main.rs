@@ -5,7 +5,6 @@
 //! A run without a filter ends with the tables that `docs/performance.md` shows, and writes them to
 //! `target/performance.json`.
 
-use stdvga_testing::driver;
 mod scenarios;
 mod summary;
 

@@ -6,10 +6,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use driver::Guest;
 use stdvga::embedding::{DirtyPages, MappedRegions, Picture, Region, RegionMapper, SharedVga};
 use stdvga::{Config, Dirty, DirtyBitmap, Screen, StdVga, Surface, Vram};
-use stdvga_testing::driver;
+use stdvga_testing::driver::Guest;
 use vm_memory::bitmap::{Bitmap, NewBitmap};
 
 /// Prints a value, which must take less than 1000 characters, and hold these.

@@ -8,10 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use driver::{Guest, MAP_MASK, Monitor};
 use rand::prelude::*;
 use stdvga::{Dirty, DirtyBitmap, Screen, Size, Surface, Variant, Vram};
-use stdvga_testing::driver;
+use stdvga_testing::driver::{Guest, MAP_MASK, Monitor};
 
 /// Those who follow what is written: each has words of its own.
 const SCREEN: usize = 0;

@@ -3,9 +3,8 @@
 //! What drivers do, access by access, and what comes of it. Each test follows one driver, or one idiom
 //! that many of them share; whole guests are in `crates/boot/tests/guests/`.
 
-use driver::*;
 use stdvga::{ByteOrder, Config, Effects, Format, GraphicsMode, Variant, WindowRam};
-use stdvga_testing::driver;
+use stdvga_testing::driver::*;
 
 /// Sets a mode as bochs-drm does: everything through BAR2.
 fn bochs_drm_mode(guest: &mut Guest, width: u16, height: u16) {

@@ -10,9 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use flate2::read::GzDecoder;
-use skip::skip;
 use stdvga::{Config, Monitor, StdVga};
-use stdvga_testing::skip;
+use stdvga_testing::skip::skip;
 
 /// The length of the EDID in BAR2.
 const EDID_BYTES: usize = 0x180;

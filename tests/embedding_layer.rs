@@ -7,7 +7,6 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use registers::*;
 use stdvga::embedding::{
     DirtyPages, MappedRegions, Picture, Region, RegionKind, RegionKinds, RegionMapper, SharedVga,
 };
@@ -15,7 +14,7 @@ use stdvga::vm_memory::{GuestAddress, MmapRegion};
 use stdvga::{
     Config, Damage, Dirty, DirtyBitmap, Effects, RefreshError, Size, State, StdVga, Variant,
 };
-use stdvga_testing::driver::registers;
+use stdvga_testing::driver::registers::*;
 
 const BAR0_AT: u64 = 0xe000_0000;
 const BAR2_AT: u64 = 0xf000_0000;

@@ -8,14 +8,13 @@
 
 use std::time::Duration;
 
-use driver::{
+use stdvga::{Config, Dirty, Mode, RefreshError, Screen, Surface, SurfaceError, Variant};
+use stdvga_testing::driver::{
     ATTRIBUTE_MODE_CONTROL, BLINK, CURSOR_END, CURSOR_LOCATION_HIGH, CURSOR_LOCATION_LOW,
     CURSOR_START, Guest, HORIZONTAL_DISPLAY_END, LINE_COMPARE, MAP_A0000_64K, MAXIMUM_SCAN_LINE,
     MISCELLANEOUS, Monitor, OFFSET, OVERFLOW, START_ADDRESS_HIGH, VERTICAL_DISPLAY_END,
     VERTICAL_TOTAL,
 };
-use stdvga::{Config, Dirty, Mode, RefreshError, Screen, Surface, SurfaceError, Variant};
-use stdvga_testing::driver;
 
 /// Colour `index` of [`Guest::palette_16`], as the screen shows it.
 fn color(index: u8) -> u32 {

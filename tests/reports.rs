@@ -2,9 +2,8 @@
 
 //! What the device tells its embedder: changed mappings, only where they really changed, and counters.
 
-use driver::*;
 use stdvga::{Accesses, Config, Effects, Mappings, StdVga, Variant};
-use stdvga_testing::driver;
+use stdvga_testing::driver::*;
 
 /// Runs `program`, and tells how often it changed mappings.
 fn mapping_changes(guest: &mut Guest, program: impl Fn(&mut Guest)) -> u64 {

@@ -7,10 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, thread};
 
-use driver::*;
 use rand::prelude::*;
 use stdvga::{Config, Dirty, DirtyBitmap, Screen, StdVga, Surface, Variant, Vram};
-use stdvga_testing::driver;
+use stdvga_testing::driver::*;
 use vm_memory::{
     Address, Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestRegionMmap,
     VolatileMemory,

@@ -8,10 +8,9 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 
 use rand::prelude::*;
-use registers::*;
 use stdvga::embedding::{MappedRegions, Region, RegionMapper, SharedVga};
 use stdvga::{Config, Effects, MappedRange, StdVga, Variant, WINDOW};
-use stdvga_testing::driver::registers;
+use stdvga_testing::driver::registers::*;
 use vm_device::bus::{MmioAddress, MmioRange, PioAddress, PioRange};
 use vm_device::device_manager::{IoManager, MmioManager, PioManager};
 

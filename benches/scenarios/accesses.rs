@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stdvga::{Clock, Config, Retrace, StdVga, Variant};
+use stdvga_testing::driver::*;
 
 use super::Measure;
-use crate::driver::*;
 
 /// Bytes of a run of writes in one call.
 pub const RUN_BYTES: usize = 4096;

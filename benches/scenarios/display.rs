@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use rand::prelude::*;
 use stdvga::{Damage, Dirty, Kernels, Scanout, Screen, Size, Surface};
-
-use crate::driver::Guest;
+use stdvga_testing::driver::Guest;
 
 /// Bytes of VRAM in which VGA's own modes, and their fonts, lie.
 const VGA_BYTES: usize = 256 << 10;

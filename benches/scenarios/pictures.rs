@@ -5,10 +5,10 @@
 use std::hint::black_box;
 
 use stdvga::{Dirty, Kernels, Screen};
+use stdvga_testing::driver::*;
 
 use super::Measure;
 use super::display::Display;
-use crate::driver::*;
 
 /// A picture that a guest shows.
 pub struct Picture {

@@ -5,10 +5,10 @@
 use std::hint::black_box;
 
 use stdvga::{Dirty, Kernels};
+use stdvga_testing::driver::Guest;
 
 use super::Measure;
 use super::display::Display;
-use crate::driver::Guest;
 
 /// Bytes of VRAM that a character takes: one in each plane.
 const PLANES: usize = 4;

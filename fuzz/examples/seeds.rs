@@ -13,12 +13,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use stdvga_testing::{actions, driver, machine};
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
-use machine::{Display, Machine};
 use stdvga::State;
-use actions::{SMALL_SETUPS, Setup, recorded};
+use stdvga_testing::actions::{SMALL_SETUPS, Setup, recorded};
+use stdvga_testing::machine::{Display, Machine};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/accesses.txt.gz");
 /// Lines at a program's start, which place the BARs.

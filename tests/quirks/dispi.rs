@@ -3,8 +3,7 @@
 //! DISPI: what its registers keep, how modes are corrected, and what they do to the VGA registers.
 
 use stdvga::{Effects, Variant};
-
-use crate::driver::*;
+use stdvga_testing::driver::*;
 
 /// Enables a mode with registers as they are, and no VRAM cleared.
 fn enable(guest: &mut Guest) {

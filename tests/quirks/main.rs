@@ -11,7 +11,6 @@
 //! - `pci.rs`: configuration space
 //! - `reset.rs`: what a reset leaves alone
 
-use stdvga_testing::driver;
 mod dispi;
 mod mmio;
 mod pci;

@@ -3,8 +3,7 @@
 //! BAR2: the EDID blob, the remapped ports, DISPI and QEMU's extended registers.
 
 use stdvga::{Config, Effects, Monitor, Variant};
-
-use crate::driver::*;
+use stdvga_testing::driver::*;
 
 /// A guest that has BAR2 alone.
 fn secondary() -> Guest {

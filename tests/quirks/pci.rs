@@ -3,9 +3,8 @@
 //! Configuration space, and what it has no say in.
 
 use stdvga::{Bar, Config, Effects, MappedRange, Mappings, PlaceBarError, Variant, config_offset};
+use stdvga_testing::driver::*;
 use vm_memory::GuestAddress;
-
-use crate::driver::*;
 
 /// The first byte that the header leaves to the device, and the byte after the last.
 const SCRATCH: std::ops::Range<u16> = 0x40..0x100;

@@ -3,8 +3,7 @@
 //! Which ports answer, and accesses wider than a register.
 
 use stdvga::{Config, Effects, Variant};
-
-use crate::driver::*;
+use stdvga_testing::driver::*;
 
 #[test]
 fn a_reset_selects_the_monochrome_addresses() {

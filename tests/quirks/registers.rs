@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stdvga::{Clock, Config, Effects, Retrace, Variant};
-
-use crate::driver::*;
+use stdvga_testing::driver::*;
 
 #[test]
 fn misc_output_keeps_seven_bits() {

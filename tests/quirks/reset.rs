@@ -3,8 +3,7 @@
 //! What a reset clears, and what it leaves alone.
 
 use stdvga::{Effects, Mappings, Variant};
-
-use crate::driver::*;
+use stdvga_testing::driver::*;
 
 #[test]
 fn a_reset_clears_every_register() {

@@ -3,8 +3,7 @@
 //! The 0xa0000 window: how addresses become places in VRAM, and when it's plain RAM.
 
 use stdvga::{Effects, Variant, WindowRam};
-
-use crate::driver::*;
+use stdvga_testing::driver::*;
 
 /// A VGA with planes at 0xa0000, all of them written, and addresses that reach memory unchanged.
 fn planar_guest() -> Guest {

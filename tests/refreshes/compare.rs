@@ -3,8 +3,8 @@
 //! Where nothing is known of dirty pages, what's visible is compared.
 
 use stdvga::{Dirty, Variant};
+use stdvga_testing::driver::{Guest, Monitor};
 
-use super::driver::{Guest, Monitor};
 use super::{drawn_by, rect};
 
 fn shown(set_mode: impl FnOnce(&mut Guest)) -> (Guest, Monitor) {

@@ -3,11 +3,11 @@
 //! Pictures that lie in VRAM as they show.
 
 use stdvga::{BitmapLengthError, DirectScanout, Variant};
-
-use super::driver::{
+use stdvga_testing::driver::{
     BIG_ENDIAN, ENABLE, ENABLED, EXTENDED_BYTE_ORDER, Guest, LITTLE_ENDIAN, NO_CLEAR, VIRT_WIDTH,
     Y_OFFSET,
 };
+
 use super::rect;
 
 fn direct(guest: &mut Guest) -> Option<DirectScanout> {

@@ -3,8 +3,8 @@
 //! What is drawn on a surface that lost its picture: it's a new one, or a picture was shown otherwise.
 
 use stdvga::{Dirty, Variant};
+use stdvga_testing::driver::{Guest, Monitor, OVERFLOW, VERTICAL_DISPLAY_END};
 
-use super::driver::{Guest, Monitor, OVERFLOW, VERTICAL_DISPLAY_END};
 use super::{drawn_by, rect, shown};
 
 /// Text of no rows, which isn't drawn.

@@ -11,7 +11,6 @@
 //! - `random.rs`: whatever a guest does, and wherever changes are known from, the surface ends up as if all
 //!   of it had been drawn
 
-use stdvga_testing::{actions, driver, machine};
 mod compare;
 mod direct;
 mod lost;
@@ -20,8 +19,8 @@ mod pages;
 mod random;
 mod text;
 
-use driver::{Guest, Monitor, UNTOUCHED};
 use stdvga::{Dirty, Rect, Size, Variant};
+use stdvga_testing::driver::{Guest, Monitor, UNTOUCHED};
 
 fn rect(x: u32, y: u32, width: u32, height: u32) -> Rect {
     Rect {

@@ -3,8 +3,7 @@
 //! What memory refreshes need: some for the first of a mode, and none after it.
 
 use stdvga::{Dirty, Variant};
-
-use super::driver::{Guest, Monitor};
+use stdvga_testing::driver::{Guest, Monitor};
 
 #[test]
 fn a_refresh_allocates_nothing_after_the_first_of_a_mode() {

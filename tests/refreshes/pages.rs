@@ -7,12 +7,12 @@ use std::time::Duration;
 use rand::prelude::*;
 use rand::rngs::SmallRng;
 use stdvga::{BitmapLengthError, Config, Dirty, Rect, RefreshError, Screen, Surface};
-
-use super::driver::{
+use stdvga_testing::driver::{
     ATTRIBUTE_MODE_CONTROL, BLINK, COLOR_PLANE_ENABLE, CURSOR_END, CURSOR_LOCATION_LOW,
     CURSOR_START, DAC_8BIT, ENABLE, ENABLED, Guest, LINE_GRAPHICS, Monitor, OVERFLOW,
     VERTICAL_DISPLAY_END, Y_OFFSET,
 };
+
 use super::{UNTOUCHED, drawn_by, drawn_by_pages, rect, shown};
 
 #[test]

@@ -10,9 +10,8 @@ use std::collections::BTreeSet;
 
 use rand::prelude::*;
 use stdvga::Mode;
-
-use super::actions::{self, Choices, Setup, environment, pc};
-use super::machine::{Display, Machine};
+use stdvga_testing::actions::{self, Choices, Setup, environment, pc};
+use stdvga_testing::machine::{Display, Machine};
 
 const ACTIONS: usize = 700;
 /// Enough to show every kind of picture.

@@ -3,8 +3,8 @@
 //! What is drawn of a text screen.
 
 use stdvga::Dirty;
+use stdvga_testing::driver::{CHARACTER_MAP_SELECT, Guest, Monitor};
 
-use super::driver::{CHARACTER_MAP_SELECT, Guest, Monitor};
 use super::{drawn_by_pages, rect, shown};
 
 /// VRAM bytes of a cell, and of a row of mode 03h.

@@ -3,8 +3,8 @@
 //! What shows while the palette is switched off, and after a reset.
 
 use stdvga::Variant;
+use stdvga_testing::driver::*;
 
-use crate::driver::*;
 use crate::{expect_picture_on, pattern};
 
 /// A picture to blank: 64 x 16 pixels of 32 bits.

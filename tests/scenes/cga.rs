@@ -2,7 +2,8 @@
 
 //! CGA's 4 colours: two bits a pixel, in pairs of planes.
 
-use crate::driver::*;
+use stdvga_testing::driver::*;
+
 use crate::expect_picture;
 use crate::planar::{draw_planes, pan};
 

@@ -2,7 +2,8 @@
 
 //! 256 colours, each pixel shown as two: mode 13h and its relatives.
 
-use crate::driver::*;
+use stdvga_testing::driver::*;
+
 use crate::planar::{pan, pan_upper_part};
 use crate::{expect_picture, pattern};
 

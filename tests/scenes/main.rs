@@ -18,7 +18,6 @@
 //! - `vbe.rs`: DISPI modes
 #![cfg(target_os = "linux")]
 
-use stdvga_testing::{driver, picture, qtest};
 mod blank;
 mod cga;
 mod doubled;
@@ -29,11 +28,14 @@ mod vbe;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use driver::{BAR0, BAR2, COMMAND, COMMAND_MEMORY, FRAMEBUFFER_ADDRESS, MMIO_ADDRESS};
-use driver::{Guest, Monitor};
-use picture::Picture;
-use qtest::{Peer, has_qemu};
 use stdvga::{Config, Variant};
+use stdvga_testing::driver::{
+    BAR0, BAR2, COMMAND, COMMAND_MEMORY, FRAMEBUFFER_ADDRESS, MMIO_ADDRESS,
+};
+use stdvga_testing::driver::{Guest, Monitor};
+use stdvga_testing::picture;
+use stdvga_testing::picture::Picture;
+use stdvga_testing::qtest::{Peer, has_qemu};
 
 /// A part of a scene: what a guest does between two refreshes of the screen.
 type Part = fn(&mut Guest);

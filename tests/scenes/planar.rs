@@ -2,7 +2,8 @@
 
 //! 16 colours in four planes.
 
-use crate::driver::*;
+use stdvga_testing::driver::*;
+
 use crate::expect_picture;
 
 /// Sets a planar mode in the given size, and draws over all 256 KiB: each plane in steps of its own, so

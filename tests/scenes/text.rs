@@ -3,8 +3,8 @@
 //! Text modes.
 
 use stdvga::Variant;
+use stdvga_testing::driver::*;
 
-use crate::driver::*;
 use crate::{expect_picture, expect_picture_on};
 
 /// Sets a text mode of these many columns and lines, in cells of 9 dots and these many lines. The font's

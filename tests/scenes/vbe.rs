@@ -3,8 +3,8 @@
 //! DISPI modes.
 
 use stdvga::Variant;
+use stdvga_testing::driver::*;
 
-use crate::driver::*;
 use crate::{expect_picture, expect_picture_on, pattern};
 
 /// Sets a mode of 64 x 16 pixels, and draws what shows each row's place.

@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use stdvga::{Config, DirtyBitmap, Effects, StdVga};
+use stdvga_testing::driver::Guest;
 use vm_memory::bitmap::NewBitmap;
 use vm_memory::mmap::MmapRegionBuilder;
 use vm_memory::{MmapRegion, VolatileMemory};
-
-use crate::driver::Guest;
 
 /// What the memory around VRAM holds: no byte that a guest of these tests writes.
 pub const CANARY: u8 = 0xa5;

@@ -3,8 +3,8 @@
 //! Pictures that would reach beyond VRAM.
 
 use stdvga::{Config, Dirty, Variant};
+use stdvga_testing::driver::*;
 
-use crate::driver::*;
 use crate::{Canary, expect_one_color, guest};
 
 /// CVE-2014-3615: sizes and offsets that VRAM can't hold showed the host's memory.

@@ -3,8 +3,8 @@
 //! Inputs at edges that no one vulnerability was about.
 
 use stdvga::Dirty;
+use stdvga_testing::driver::*;
 
-use crate::driver::*;
 use crate::{expect_one_color, guest};
 
 #[test]

@@ -7,7 +7,6 @@
 //! afterwards.
 #![cfg(target_os = "linux")]
 
-use stdvga_testing::driver;
 mod canary;
 mod displays;
 mod inputs;
@@ -16,9 +15,10 @@ mod sealed_memfd;
 mod shared_memory;
 mod window;
 
-use canary::Canary;
-use driver::*;
 use stdvga::{Config, Dirty};
+use stdvga_testing::driver::*;
+
+use canary::Canary;
 
 fn guest() -> (Canary, Guest) {
     let (canary, mut guest) = Canary::guest(Config::default());

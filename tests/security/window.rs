@@ -2,8 +2,9 @@
 
 //! Accesses to the 0xa0000 window that would reach beyond VRAM.
 
+use stdvga_testing::driver::*;
+
 use crate::canary::CANARY;
-use crate::driver::*;
 use crate::guest;
 
 /// CVE-2016-3710: banks led addresses of the window beyond VRAM.

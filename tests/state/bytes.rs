@@ -3,10 +3,9 @@
 //! States as bytes: what is written is read again, and other bytes are refused by offset.
 
 use stdvga::{Config, State, StateError, StdVga};
-
-use crate::actions::{Choices, SMALL_SETUPS, program};
-use crate::driver::Guest;
-use crate::machine::{Machine, precise_retrace};
+use stdvga_testing::actions::{Choices, SMALL_SETUPS, program};
+use stdvga_testing::driver::Guest;
+use stdvga_testing::machine::{Machine, precise_retrace};
 
 /// Lengths of the state of an `isa-vga`, which has no option, and of one that has them all.
 const SHORTEST: usize = 1161;

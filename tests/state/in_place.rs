@@ -15,11 +15,10 @@ use stdvga::{
     Config, Counters, Dirty, Effects, Mode, Rect, Size, State, StateError, StdVga, Surface,
     Variant, VramPageError,
 };
+use stdvga_testing::actions::{Choices, Setup, environment, pc, program};
+use stdvga_testing::driver::*;
+use stdvga_testing::machine::{Machine, Seen};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
-
-use crate::actions::{Choices, Setup, environment, pc, program};
-use crate::driver::*;
-use crate::machine::{Machine, Seen};
 
 /// Accesses of a program.
 const ACCESSES: usize = 1000;

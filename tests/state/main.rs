@@ -14,7 +14,6 @@
 //! Some need the feature `serde`: run them all with `cargo test --all-features --test state`.
 #![cfg(target_os = "linux")]
 
-use stdvga_testing::{actions, driver, machine};
 mod bytes;
 mod in_place;
 mod monitor;

@@ -3,8 +3,7 @@
 //! The monitor, changed while the guest runs.
 
 use stdvga::{Config, Monitor, StdVga, Variant};
-
-use crate::driver::Guest;
+use stdvga_testing::driver::Guest;
 
 const MONITOR_1080P: Monitor = Monitor::new(1920, 1080).refresh_rate(60_000);
 

@@ -18,10 +18,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 use stdvga::state::Hardware;
 use stdvga::{Monitor, State, StdVga, Variant};
-
-use crate::actions::{Access, Setup, pc};
-use crate::driver::*;
-use crate::machine::Machine;
+use stdvga_testing::actions::{Access, Setup, pc};
+use stdvga_testing::driver::*;
+use stdvga_testing::machine::Machine;
 
 const SETUP: Setup = pc("VGA,vgamem_mb=1");
 const FRAMEBUFFER: u32 = 0xe000_0000;

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use stdvga::state::RetraceTiming;
 use stdvga::{Config, Monitor, State, StdVga, Variant, WindowRam};
+use stdvga_testing::driver::{BAR0, COMMAND, COMMAND_MEMORY, Guest};
+use stdvga_testing::machine::precise_retrace;
 use vm_memory::MmapRegion;
-
-use crate::driver::{BAR0, COMMAND, COMMAND_MEMORY, Guest};
-use crate::machine::precise_retrace;
 
 const MIB: usize = 1 << 20;
 

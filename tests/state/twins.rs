@@ -8,9 +8,8 @@
 
 use rand::prelude::*;
 use stdvga::Monitor;
-
-use crate::actions::{Choices, Setup, Source, environment, pc, program};
-use crate::machine::{Answer, Display, Machine};
+use stdvga_testing::actions::{Choices, Setup, Source, environment, pc, program};
+use stdvga_testing::machine::{Answer, Display, Machine};
 
 /// Accesses of a program.
 const ACCESSES: usize = 3000;

@@ -9,9 +9,8 @@
 use rand::prelude::*;
 use serde_json::Value;
 use stdvga::{State, StdVga};
-
-use crate::actions::{Choices, SMALL_SETUPS, Source, environment, program};
-use crate::machine::{Display, Machine, precise_retrace};
+use stdvga_testing::actions::{Choices, SMALL_SETUPS, Source, environment, program};
+use stdvga_testing::machine::{Display, Machine, precise_retrace};
 
 /// Accesses of a program before a state is saved, and after a changed one is restored.
 const ACCESSES: usize = 300;

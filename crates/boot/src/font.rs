@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! A small font: the printable characters of ASCII, five dots by seven, drawn for this example.
+//! A small font: the printable characters of ASCII, five dots by seven, drawn for this program.
 
 /// Dots in a row of a glyph.
 pub const WIDTH: u32 = 5;

@@ -10,10 +10,9 @@
 
 use std::io::Write;
 
-use actions::{Choices, SETUPS, Setup, environment, lines, program, seed};
-use qtest::{Peer, decode, has_qemu, shrink};
+use stdvga_testing::actions::{Choices, SETUPS, Setup, environment, lines, program, seed};
 use stdvga_testing::program::Program;
-use stdvga_testing::{actions, qtest};
+use stdvga_testing::qtest::{Peer, decode, has_qemu, shrink};
 
 /// The program that answers as QEMU does.
 const QTEST: Program = Program::new(env!("CARGO_BIN_EXE_stdvga-qtest"));

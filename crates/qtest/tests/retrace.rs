@@ -6,11 +6,10 @@
 use std::thread;
 use std::time::Duration;
 
-use qtest::{Peer, has_qemu};
 use rand::prelude::*;
-use registers::*;
+use stdvga_testing::driver::registers::*;
 use stdvga_testing::program::Program;
-use stdvga_testing::{driver::registers, qtest};
+use stdvga_testing::qtest::{Peer, has_qemu};
 
 /// The program that answers as QEMU does.
 const QTEST: Program = Program::new(env!("CARGO_BIN_EXE_stdvga-qtest"));

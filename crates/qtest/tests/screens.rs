@@ -15,12 +15,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use actions::screens::{self, Family};
-use actions::{Choices, FAMILIES, SCREENDUMP, Setup, environment, lines, pc, seed};
-use picture::Picture;
-use qtest::{Peer, decode, has_qemu, shrink};
+use stdvga_testing::actions::screens::{self, Family};
+use stdvga_testing::actions::{Choices, FAMILIES, SCREENDUMP, Setup, environment, lines, pc, seed};
+use stdvga_testing::picture;
+use stdvga_testing::picture::Picture;
 use stdvga_testing::program::Program;
-use stdvga_testing::{actions, picture, qtest};
+use stdvga_testing::qtest::{Peer, decode, has_qemu, shrink};
 
 /// The program that answers as QEMU does.
 const QTEST: Program = Program::new(env!("CARGO_BIN_EXE_stdvga-qtest"));

@@ -19,7 +19,7 @@ pub const SEABIOS: &str = "/usr/share/seabios/bios-256k.bin";
 pub const SEAVGABIOS: &str = "/usr/share/seabios/vgabios-stdvga.bin";
 pub const PLEX86_VGABIOS: &str = "/usr/share/vgabios/vgabios.bin";
 
-/// The example with `arguments`, ready to run.
+/// The program with `arguments`, ready to run.
 pub fn command(arguments: &[&str]) -> Command {
     BOOT.command(arguments)
 }
