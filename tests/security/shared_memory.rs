@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use rustix::fs::MemfdFlags;
 use stdvga::{Config, ConfigError, DirtyBitmap, StdVga};
-use vm_memory::VolatileMemory;
 use vm_memory::bitmap::NewBitmap;
 use vm_memory::mmap::MmapRegionBuilder;
 
