@@ -282,6 +282,7 @@ fn an_address_that_cannot_be_had_is_refused() {
     let taken = taken.local_addr().expect("an address").port().to_string();
     for address in ["203.0.113.1:0", &taken] {
         let words = [&*format!("--vnc {address}: "), "; "];
-        BOOT.assert_refuses(&["--guest", "embedded", "--vnc", address], &words);
+        let own = ["--vnc", address, "--vnc-no-password"];
+        BOOT.assert_refuses(&[&["--guest", "embedded"][..], &own].concat(), &words);
     }
 }
