@@ -10,9 +10,9 @@
 //!
 //! Viewers and those who only connect are strangers. Whatever they do, these hold:
 //!
-//! - **Memory**: `4 bytes * pixels of the picture + 16 viewers * (1.5 MiB + 8 bytes * rows)`, besides
+//! - **Memory**: `4 bytes * pixels of the picture + 16 viewers * (2 MiB + 8 bytes * rows)`, besides
 //!   threads' stacks and what the host buffers. The picture is shared. An update is made and written in
-//!   pieces of at most 64 Ki pixels, and no message is longer.
+//!   pieces of at most 64 Ki pixels.
 //! - **CPU**: one viewer's pixels are encoded at a time, so that all of them together take one CPU at
 //!   most. Each viewer gets at most 50 updates a second. Of what it says, 64 KiB or 256 messages are
 //!   taken in 40 ms.

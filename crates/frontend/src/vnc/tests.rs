@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use rand::prelude::*;
+
 use super::*;
 use crate::address::Access;
 
@@ -458,6 +460,68 @@ fn a_viewer_that_prefers_zrle_gets_it() {
         .unwrap();
     let pixels = PICTURE.map(|pixel| [pixel as u8, 0, 0]).concat();
     assert_eq!(tile, [&[0][..], &pixels].concat(), "a raw tile");
+}
+
+/// A viewer whose words are all there, and who counts what it hears.
+struct Script<'a> {
+    said: &'a [u8],
+    heard: usize,
+}
+
+impl Read for Script<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.said.read(bytes)
+    }
+}
+
+impl Write for Script<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.heard += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_viewer_takes_no_more_memory_than_is_promised_however_large_the_picture_is() {
+    let mut rng = SmallRng::seed_from_u64(0);
+    let noise: Vec<u32> = (0..4096).map(|_| rng.random::<u32>() >> 8).collect();
+    for (width, height) in [(7680, 1080), (64, 0xffff)] {
+        let viewers = Viewers::new(None);
+        let pixels = width as usize * height as usize;
+        let pixels: Vec<u32> = noise.iter().copied().cycle().take(pixels).collect();
+        viewers.show(rect(0, 0, width, height).size, &pixels, &[]);
+        let mut said = [&RFB_3_8[..], &[1, 1]].concat();
+        for encoding in [0, 16] {
+            said.extend([2, 0, 0, 1, 0, 0, 0, encoding]);
+            for _ in 0..3 {
+                said.extend([3, 0, 0, 0, 0, 0, 255, 255, 255, 255]);
+            }
+        }
+        let mut script = Script {
+            said: &said,
+            heard: 0,
+        };
+        let used = allocation_counter::measure(|| {
+            viewers.answer(&mut script).unwrap_err();
+        });
+        let promised = (2 << 20) + 8 * u64::from(height);
+        let all = pixels.len() * 4 + pixels.len() * 3;
+        let heard = script.heard;
+        assert!(
+            heard > all,
+            "{width}x{height}: {heard} bytes aren't all pixels"
+        );
+        assert!(
+            used.bytes_max <= promised,
+            "{width}x{height}: {} bytes, and {promised} are promised",
+            used.bytes_max
+        );
+        println!("{width}x{height}: {} bytes at most", used.bytes_max);
+    }
 }
 
 #[test]
