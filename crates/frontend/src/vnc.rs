@@ -132,7 +132,8 @@ impl Viewers {
             loop {
                 let message = Message::read(stream)?;
                 obey(shared, id, &message, &mut keyboard);
-                while let Some(Next::Update(update)) = { shared.lock() }.next(id) {
+                let next = shared.lock().next(id);
+                if let Some(Next::Update(update)) = next {
                     sender.send(shared, &update, stream)?;
                 }
             }

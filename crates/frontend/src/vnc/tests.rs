@@ -488,18 +488,15 @@ impl Write for Script<'_> {
 #[test]
 fn a_viewer_takes_no_more_memory_than_is_promised_however_large_the_picture_is() {
     let mut rng = SmallRng::seed_from_u64(0);
-    let noise: Vec<u32> = (0..4096).map(|_| rng.random::<u32>() >> 8).collect();
-    for (width, height) in [(7680, 1080), (64, 0xffff)] {
+    for (width, height) in [(2100, 200), (8, 0xffff)] {
         let viewers = Viewers::new(None);
-        let pixels = width as usize * height as usize;
-        let pixels: Vec<u32> = noise.iter().copied().cycle().take(pixels).collect();
+        let noise = (0..width * height).map(|_| rng.random::<u32>() >> 8);
+        let pixels: Vec<u32> = noise.collect();
         viewers.show(rect(0, 0, width, height).size, &pixels, &[]);
         let mut said = [&RFB_3_8[..], &[1, 1]].concat();
         for encoding in [0, 16] {
             said.extend([2, 0, 0, 1, 0, 0, 0, encoding]);
-            for _ in 0..3 {
-                said.extend([3, 0, 0, 0, 0, 0, 255, 255, 255, 255]);
-            }
+            said.extend([3, 0, 0, 0, 0, 0, 255, 255, 255, 255]);
         }
         let mut script = Script {
             said: &said,
