@@ -60,7 +60,7 @@ use clap::builder::{ArgPredicate, NonEmptyStringValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum, value_parser};
 use stdvga::{Config, Dirty, StdVga};
-use stdvga_frontend::address::Address;
+use stdvga_frontend::address::{Access, Address};
 use stdvga_frontend::display::Display;
 use stdvga_frontend::keys;
 use stdvga_frontend::picture::{self, Picture};
@@ -137,10 +137,12 @@ struct Args {
     #[arg(long = "type", value_name = "KEYS")]
     keys: Option<String>,
     /// Show the screen live to VNC viewers, who can type: at PORT of this host only, or at HOST:PORT; port 0
-    /// takes a free one. There's no password. The guest runs until it ends or Ctrl-C is pressed, unless
-    /// --seconds or --until-... say otherwise
+    /// takes a free one. The guest runs until it ends or Ctrl-C is pressed, unless --seconds or --until-... say
+    /// otherwise
     #[arg(long, value_name = "[HOST:]PORT", allow_negative_numbers = true)]
     vnc: Option<String>,
+    #[command(flatten)]
+    vnc_access: Access,
     /// Whether text can blink, as on hardware and in QEMU since 11.1
     #[arg(long, value_enum, default_value_t = Switch::On)]
     text_blink: Switch,
@@ -220,7 +222,7 @@ fn run(args: &Args) -> Result<Outcome> {
         keys: keys::scan_codes(args.keys.as_deref().unwrap_or(""))?,
         coalescing: args.coalescing == Switch::On,
         dirty_log: args.damage == Damage::Log,
-        vnc: args.vnc.as_deref().map(Address::parse).transpose()?,
+        vnc: vnc(args)?,
     };
     if let Some(kernel) = &args.kernel {
         return run_kernel(args, kernel, options);
@@ -272,6 +274,14 @@ fn run_kernel(args: &Args, kernel: &Path, options: Options) -> Result<Outcome> {
     let mut board = board(args, ram, None, Vec::new())?;
     scripted::run(&mut board, &demo::text_mode(), |_| {});
     vmm::run(args.kvm(), board, Start::LongMode(start), options)
+}
+
+/// Where VNC viewers can connect, if they may.
+fn vnc(args: &Args) -> Result<Option<Address>> {
+    let given = args.vnc.as_deref();
+    given
+        .map(|given| Address::parse(given, &args.vnc_access))
+        .transpose()
 }
 
 fn until(args: &Args) -> Result<Until> {

@@ -5,23 +5,57 @@
 //! A viewer asks for an update, and gets it once something changed. Until it asks again, changes add
 //! up: a slow viewer gets fewer pictures, and holds up nobody. Each has two threads: one reads what it
 //! says, the other sends its updates.
+//!
+//! # Bounds
+//!
+//! Viewers and those who only connect are strangers. Whatever they do, these hold:
+//!
+//! - **Memory**: `4 bytes * pixels of the picture + 16 viewers * (2 MiB + 8 bytes * rows)`, besides
+//!   threads' stacks and what the host buffers. The picture is shared. An update is made and written in
+//!   pieces of at most 64 Ki pixels.
+//! - **CPU**: one viewer's pixels are encoded at a time, so that all of them together take one CPU at
+//!   most. Each viewer gets at most 50 updates a second. Of what it says, 64 KiB or 256 messages are
+//!   taken in 40 ms.
+//! - **Log**: a line a second about viewers who are turned away.
+//! - **Places**: 16 viewers, and 20 connections. If all are taken, the viewer that has asked for nothing
+//!   for the longest time makes room, if that's 10 s at least; and so does a connection that hasn't said
+//!   hello within 2 s.
+//! - **Time**: a viewer has 10 s to say hello, or 60 s to enter a password, and 30 s to read something.
+//!   One whose host vanished is noticed after some minutes. At the end of the program the last picture
+//!   is sent for a second at most.
+//! - **Passwords**: a wrong one is answered after 1 s, later ones after 2, 4 and 8 s. All connections
+//!   together can try 20 in 8 s.
+//!
+//! Who can connect can still keep others out, by taking all places. A firewall helps against that.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use socket2::{SockRef, TcpKeepalive};
 use stdvga::{Rect, Size};
 
 use super::address::Address;
 use super::keys::Keyboard;
+use super::messages::{Limited, say};
+use super::password::Password;
 use super::picture::Picture;
-use super::rfb::{self, Message, PixelFormat};
-use crate::say;
+use super::pixel_format::PixelFormat;
+use super::rfb::{self, Encoding, Message, Security, Version};
+
+mod guesses;
+mod pace;
+mod stale;
+mod updates;
+
+use guesses::WrongGuesses;
+use pace::Paced;
+use stale::Stale;
+use updates::{Sender, Update};
 
 /// Viewers at a time.
 const MOST_VIEWERS: usize = 16;
@@ -29,15 +63,25 @@ const MOST_VIEWERS: usize = 16;
 const MOST_CONNECTIONS: usize = MOST_VIEWERS + 4;
 /// Keys that wait for the guest: what's pressed then is lost.
 const MOST_KEYS: usize = 256;
-/// Pixels in an update, so that it fits into memory: what's left comes with the next one.
-const MOST_PIXELS: usize = 4 << 20;
 /// RFB has 16 bits for widths and heights.
 const LONGEST: u32 = 0xffff;
-/// How long viewers may take to say hello, and to get the last picture.
+/// How long viewers may take to say hello, also if somebody must enter a password for that.
 const GREETING: Duration = Duration::from_secs(10);
-const FAREWELL: Duration = Duration::from_secs(5);
+const TYPING: Duration = Duration::from_secs(60);
+/// How long viewers may take to get the last picture.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a viewer may read nothing of an update.
 const UNREAD: Duration = Duration::from_secs(30);
+/// From one update to the next: less than the time between two of the guest's pictures.
+const UPDATE: Duration = Duration::from_millis(20);
+/// How long a viewer must have asked for nothing until it makes room for another.
+const IDLE: Duration = Duration::from_secs(10);
+/// The same of a connection that hasn't said hello.
+const SILENT: Duration = Duration::from_secs(2);
+/// How long a connection may take to end, where it makes room.
+const LEAVING: Duration = Duration::from_millis(100);
+/// How long nothing must come from a viewer's host until it's asked whether it's still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Everybody who watches.
 pub struct Viewers(Arc<Shared>);
@@ -47,21 +91,56 @@ impl Viewers {
     pub fn listen(address: &Address) -> Result<Self> {
         let listener = address.bind()?;
         let bound = listener.local_addr().context("--vnc")?;
-        let viewers = Self::serve(listener)?;
-        say(format_args!(
-            "VNC viewers can connect to {bound}: no password"
-        ));
+        let viewers = Self::new(address.password().cloned());
+        viewers.serve(listener)?;
+        let needs = match address.password() {
+            Some(_) => "they need the password",
+            None => "they need no password",
+        };
+        say(format_args!("VNC viewers can connect to {bound}: {needs}"));
         Ok(viewers)
     }
 
+    /// Nobody yet. Who comes needs the password, if there's one.
+    pub fn new(password: Option<Password>) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            encoding: Mutex::new(()),
+            password,
+            complaints: Limited::new(1),
+        }))
+    }
+
     /// Serves those who connect.
-    fn serve(listener: TcpListener) -> Result<Self> {
-        let viewers = Arc::new(Shared::default());
-        let theirs = Arc::clone(&viewers);
+    fn serve(&self, listener: TcpListener) -> Result<()> {
+        let shared = Arc::clone(&self.0);
         thread::Builder::new()
-            .spawn(move || accept(&listener, &theirs))
+            .spawn(move || accept(&listener, &shared))
             .context("no thread for VNC viewers")?;
-        Ok(Self(viewers))
+        Ok(())
+    }
+
+    /// Serves a viewer on this thread, without any waiting: it hears the answer to each message before
+    /// the next one is read. This is for tests and fuzzing, where what it says is there from the start.
+    pub fn answer(&self, stream: &mut (impl Read + Write)) -> io::Result<()> {
+        let (shared, id) = (&*self.0, u64::MAX);
+        let mut keyboard = Keyboard::default();
+        let mut answer = || {
+            greet(shared, id, stream, |_| {})?;
+            let mut sender = Sender::default();
+            loop {
+                let message = Message::read(stream)?;
+                obey(shared, id, &message, &mut keyboard);
+                let next = shared.lock().next(id);
+                if let Some(Next::Update(update)) = next {
+                    sender.send(shared, &update, stream)?;
+                }
+            }
+        };
+        let result = answer();
+        shared.remove(id, &mut keyboard);
+        result
     }
 
     /// Shows a picture, of which `damage` changed.
@@ -89,7 +168,7 @@ impl Viewers {
         taken
     }
 
-    /// Waits until everybody got the last picture and has gone, though not for ever.
+    /// Waits until everybody got the last picture and has gone, though not for long.
     pub fn finish(&self) {
         let mut state = self.0.lock();
         state.closing = true;
@@ -101,15 +180,57 @@ impl Viewers {
 }
 
 /// What all threads share.
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Held by who makes messages of pixels, so that viewers leave time to the guest.
+    encoding: Mutex<()>,
+    password: Option<Password>,
+    complaints: Limited,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn security(&self) -> Security {
+        match self.password {
+            Some(_) => Security::Password,
+            None => Security::None,
+        }
+    }
+
+    /// How long a viewer may take to say hello.
+    fn greeting(&self) -> Duration {
+        match self.password {
+            Some(_) => TYPING,
+            None => GREETING,
+        }
+    }
+
+    /// Lets a viewer in who knows the password, if there's a place: the size of the screen is for it.
+    fn let_in(
+        &self,
+        id: u64,
+        stream: &mut (impl Read + Write),
+    ) -> io::Result<Result<Size, Refusal>> {
+        if let Some(password) = &self.password {
+            let challenge = Password::challenge()?;
+            stream.write_all(&challenge)?;
+            let answer = rfb::bytes(stream)?;
+            if !password.is_answered(&challenge, &answer) {
+                return Ok(Err(Refusal {
+                    reason: "the password is wrong".into(),
+                    delay: self.lock().guesses.add(Instant::now()),
+                }));
+            }
+        }
+        let size = self.lock().admit(id, Instant::now());
+        Ok(size.ok_or_else(|| Refusal {
+            reason: format!("{MOST_VIEWERS} viewers at a time are the most"),
+            delay: Duration::ZERO,
+        }))
     }
 
     /// Changes a viewer. Its sender may have waited for that.
@@ -135,36 +256,95 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// The next update of a viewer. There's none once it has gone, or got the last picture.
-    fn next_update(&self, id: u64) -> Option<Update> {
+    /// The next update of a viewer, once there's one.
+    fn next_update(&self, id: u64) -> Next {
         let mut state = self.lock();
         loop {
-            let State {
-                viewers, picture, ..
-            } = &mut *state;
-            let viewer = viewers.get_mut(&id)?;
-            if let Some(update) = viewer.update(picture) {
-                return Some(update);
+            if let Some(next) = state.next(id) {
+                return next;
             }
-            if viewer.stale.is_empty() && state.closing {
-                return None;
-            }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Takes a connection, if there's a place.
+    fn connect(&self, id: u64, stream: &Arc<TcpStream>) -> bool {
+        let mut state = self.lock();
+        let is_full = |state: &mut State| state.connections.len() >= MOST_CONNECTIONS;
+        if is_full(&mut state) {
+            if !state.end_longest_silence(Instant::now()) {
+                return false;
+            }
+            let waited = self.changed.wait_timeout_while(state, LEAVING, is_full);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        if is_full(&mut state) {
+            return false;
+        }
+        let connection = Connection {
+            stream: Arc::clone(stream),
+            since: Instant::now(),
+            is_greeting: true,
+        };
+        state.connections.insert(id, connection);
+        true
+    }
+
+    /// A connection said hello.
+    fn greeted(&self, id: u64) {
+        if let Some(connection) = self.lock().connections.get_mut(&id) {
+            connection.is_greeting = false;
+        }
+    }
+
+    /// A connection has ended.
+    fn disconnect(&self, id: u64) {
+        self.lock().connections.remove(&id);
+        self.changed.notify_all();
+    }
+}
+
+/// Why a viewer isn't let in, and when it hears that.
+struct Refusal {
+    reason: String,
+    delay: Duration,
+}
+
+/// Somebody who connected.
+struct Connection {
+    stream: Arc<TcpStream>,
+    since: Instant,
+    /// It hasn't said hello.
+    is_greeting: bool,
+}
+
+impl Connection {
+    /// Makes its threads notice that it's over.
+    fn end(&self) {
+        // It may be over already.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
 #[derive(Default)]
 struct State {
-    /// Senders share it while they make messages of it.
-    picture: Arc<Picture>,
+    picture: Picture,
     viewers: BTreeMap<u64, Viewer>,
+    connections: BTreeMap<u64, Connection>,
     keys: VecDeque<Vec<u8>>,
+    guesses: WrongGuesses,
     /// The picture won't change any more.
     closing: bool,
+}
+
+/// What a viewer's sender has to do.
+enum Next {
+    Update(Update),
+    /// The viewer got the last picture.
+    Finished,
+    /// It isn't there any more.
+    Gone,
 }
 
 impl State {
@@ -173,15 +353,16 @@ impl State {
         if !resized && damage.is_empty() {
             return;
         }
-        match Arc::get_mut(&mut self.picture) {
-            Some(picture) if !resized => copy(pixels, damage, picture),
-            _ => {
-                self.picture = Arc::new(Picture {
-                    width: size.width,
-                    height: size.height,
-                    pixels: pixels.to_vec(),
-                });
-            }
+        if resized {
+            // The old one goes first, lest there's memory for both.
+            self.picture.pixels = Vec::new();
+            self.picture = Picture {
+                width: size.width,
+                height: size.height,
+                pixels: pixels.to_vec(),
+            };
+        } else {
+            copy(pixels, damage, &mut self.picture);
         }
         for viewer in self.viewers.values_mut() {
             if resized {
@@ -190,6 +371,53 @@ impl State {
                 damage.iter().for_each(|rect| viewer.stale.add(rect));
             }
         }
+    }
+
+    /// What there's to do for a viewer, if anything.
+    fn next(&mut self, id: u64) -> Option<Next> {
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            return Some(Next::Gone);
+        };
+        if let Some(update) = viewer.update(&self.picture) {
+            return Some(Next::Update(update));
+        }
+        (self.closing && viewer.stale.is_empty()).then_some(Next::Finished)
+    }
+
+    /// Gives a place to a viewer, if there's one or another makes room. Returns the size that it sees.
+    fn admit(&mut self, id: u64, now: Instant) -> Option<Size> {
+        if self.viewers.len() >= MOST_VIEWERS {
+            let idlest = self.idlest(now)?;
+            self.viewers.remove(&idlest);
+            if let Some(connection) = self.connections.get(&idlest) {
+                connection.end();
+            }
+        }
+        let size = shown_size(&self.picture);
+        self.viewers.insert(id, Viewer::new(size, now));
+        Some(size)
+    }
+
+    /// The viewer that has asked for nothing for the longest time.
+    fn idlest(&self, now: Instant) -> Option<u64> {
+        let idle = self.viewers.iter().filter(|(_, viewer)| {
+            !viewer.ready && now.saturating_duration_since(viewer.asked) >= IDLE
+        });
+        idle.min_by_key(|(_, viewer)| viewer.asked)
+            .map(|(id, _)| *id)
+    }
+
+    /// Ends the connection that hasn't said hello for the longest time. Returns whether there's one.
+    fn end_longest_silence(&mut self, now: Instant) -> bool {
+        let silent = self.connections.values_mut().filter(|connection| {
+            connection.is_greeting && now.saturating_duration_since(connection.since) >= SILENT
+        });
+        let Some(connection) = silent.min_by_key(|connection| connection.since) else {
+            return false;
+        };
+        connection.is_greeting = false;
+        connection.end();
+        true
     }
 
     /// Types a key. It's pressed only where there's room, but always released, lest it sticks: what
@@ -224,73 +452,101 @@ struct Viewer {
     size: Size,
     /// Whether it can be told another one.
     resizable: bool,
+    encoding: Encoding,
     format: PixelFormat,
+    /// It must be told the palette before it gets pixels.
+    needs_palette: bool,
     stale: Stale,
+    /// What it wants even if that didn't change.
+    wanted: Option<Rect>,
     /// It's ready for an update.
     ready: bool,
+    /// When it last asked for one.
+    asked: Instant,
 }
 
 impl Viewer {
-    fn new(size: Size) -> Self {
+    fn new(size: Size, now: Instant) -> Self {
         Self {
             size,
             resizable: false,
+            encoding: Encoding::Raw,
             format: PixelFormat::default(),
+            needs_palette: false,
             stale: Stale::all(size),
+            wanted: None,
             ready: false,
+            asked: now,
         }
     }
 
     /// Whether the viewer is ready for an update, and something changed.
     fn has_update(&self, picture: &Picture) -> bool {
-        self.ready && (self.must_resize(picture) || !self.stale.is_empty())
+        let wants = self.wanted.is_some() || !self.stale.is_empty();
+        self.ready && (wants || self.must_resize(picture))
     }
 
     fn must_resize(&self, picture: &Picture) -> bool {
         self.resizable && self.size != shown_size(picture)
     }
 
+    fn set_format(&mut self, format: PixelFormat) {
+        self.format = format;
+        self.needs_palette = format.has_palette;
+    }
+
+    /// Asks for an update. How large `rect` is costs nothing until there's one.
+    fn ask(&mut self, rect: Option<&Rect>, now: Instant) {
+        let wanted = rect.and_then(|rect| within(rect, self.size));
+        self.wanted = match (self.wanted.take(), wanted) {
+            (Some(one), Some(other)) => Some(around(&one, &other)),
+            (one, other) => one.or(other),
+        };
+        (self.ready, self.asked) = (true, now);
+    }
+
     /// An update, if there is one. A new size is told first.
-    fn update(&mut self, picture: &Arc<Picture>) -> Option<Update> {
+    fn update(&mut self, picture: &Picture) -> Option<Update> {
         if !self.has_update(picture) {
             return None;
         }
         self.ready = false;
+        let wanted = self.wanted.take();
         if self.must_resize(picture) {
             self.size = shown_size(picture);
             self.stale = Stale::all(self.size);
             return Some(Update::Size(self.size));
         }
+        if let Some(rect) = wanted {
+            self.stale.add(&rect);
+        }
         Some(Update::Pixels {
-            picture: Arc::clone(picture),
-            rects: self.stale.take(),
+            pieces: stale::pieces(&self.stale.take()),
+            encoding: self.encoding,
             format: self.format,
+            with_palette: std::mem::take(&mut self.needs_palette),
         })
     }
 }
 
-/// What a viewer gets next. Its message is made without the lock on what threads share: that may take
-/// long, and others wait for the lock.
-enum Update {
-    Size(Size),
-    Pixels {
-        picture: Arc<Picture>,
-        rects: Vec<Rect>,
-        format: PixelFormat,
-    },
+/// The part of a rectangle that is in a picture of this size.
+fn within(rect: &Rect, size: Size) -> Option<Rect> {
+    let width = rect.size.width.min(size.width.checked_sub(rect.x)?);
+    let height = rect.size.height.min(size.height.checked_sub(rect.y)?);
+    let size = Size { width, height };
+    (size.pixels() > 0).then_some(Rect { size, ..*rect })
 }
 
-impl Update {
-    fn into_message(self) -> Vec<u8> {
-        match self {
-            Self::Size(size) => rfb::resize(size),
-            Self::Pixels {
-                picture,
-                rects,
-                format,
-            } => rfb::update(&picture, &rects, &format),
-        }
-    }
+/// The smallest rectangle that has both.
+fn around(one: &Rect, other: &Rect) -> Rect {
+    let (x, y) = (one.x.min(other.x), one.y.min(other.y));
+    let right = |rect: &Rect| rect.x + rect.size.width;
+    let bottom = |rect: &Rect| rect.y + rect.size.height;
+    let size = Size {
+        width: right(one).max(right(other)) - x,
+        height: bottom(one).max(bottom(other)) - y,
+    };
+    Rect { x, y, size }
 }
 
 /// What a viewer can see of a picture.
@@ -302,84 +558,25 @@ fn shown_size(picture: &Picture) -> Size {
     }
 }
 
-/// What a viewer hasn't got yet: of each row, all from the first column that changed to the last.
-struct Stale {
-    width: u32,
-    rows: Vec<Range<u32>>,
-}
-
-impl Stale {
-    /// All of a picture.
-    fn all(size: Size) -> Self {
-        Self {
-            width: size.width,
-            rows: vec![0..size.width; size.height as usize],
-        }
-    }
-
-    /// Adds what of `rect` the viewer can see.
-    fn add(&mut self, rect: &Rect) {
-        let columns = rect.x..(rect.x + rect.size.width).min(self.width);
-        if columns.is_empty() {
-            return;
-        }
-        let rows = self.rows.iter_mut().skip(rect.y as usize);
-        for row in rows.take(rect.size.height as usize) {
-            *row = if (*row).is_empty() {
-                columns.clone()
-            } else {
-                row.start.min(columns.start)..row.end.max(columns.end)
-            };
-        }
-    }
-
-    /// Takes as much as an update may have: a rectangle for each run of rows that changed alike.
-    fn take(&mut self) -> Vec<Rect> {
-        let mut pixels = 0;
-        let fits = |row: &&Range<u32>| {
-            pixels += row.len();
-            pixels <= MOST_PIXELS
-        };
-        let count = self.rows.iter().take_while(fits).count();
-        let taken = &mut self.rows[..count];
-        let mut rects = Vec::new();
-        let mut y = 0;
-        for run in taken.chunk_by(|row, below| row == below) {
-            let (x, width, height) = (run[0].start, run[0].len() as u32, run.len() as u32);
-            if width > 0 {
-                let size = Size { width, height };
-                rects.push(Rect { x, y, size });
-            }
-            y += height;
-        }
-        taken.fill(0..0);
-        rects
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows.iter().all(Range::is_empty)
-    }
-}
-
 /// Serves whoever connects.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    // Each connection holds a clone.
-    let connections = Arc::new(());
     for (id, stream) in (0..).zip(listener.incoming()) {
-        if Arc::strong_count(&connections) > MOST_CONNECTIONS {
-            continue; // without a word, for there may be many
-        }
-        let shared = Arc::clone(shared);
-        let connection = Arc::clone(&connections);
         let served = stream.and_then(|stream| {
+            let stream = Arc::new(stream);
+            if !shared.connect(id, &stream) {
+                return Ok(()); // without a word, for there may be many
+            }
+            let theirs = Arc::clone(shared);
             let thread = thread::Builder::new();
-            thread.spawn(move || {
-                serve(&shared, id, &stream);
-                drop(connection);
-            })
+            let thread = thread.spawn(move || {
+                serve(&theirs, id, &stream);
+                theirs.disconnect(id);
+            });
+            thread.map(drop).inspect_err(|_| shared.disconnect(id))
         });
         if let Err(error) = served {
-            say(format_args!("a VNC viewer can't connect: {error}"));
+            let complaint = format_args!("a VNC viewer can't connect: {error}");
+            shared.complaints.say(complaint);
             thread::sleep(Duration::from_secs(1));
         }
     }
@@ -388,7 +585,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 /// Serves a viewer until it goes.
 fn serve(shared: &Shared, id: u64, stream: &TcpStream) {
     let mut keyboard = Keyboard::default();
-    let result = greet(shared, id, stream).and_then(|()| {
+    let result = say_hello(shared, id, stream).and_then(|()| {
         thread::scope(|scope| {
             let thread = thread::Builder::new();
             let sender = thread.spawn_scoped(scope, || send_updates(shared, id, stream));
@@ -399,6 +596,8 @@ fn serve(shared: &Shared, id: u64, stream: &TcpStream) {
             result
         })
     });
+    // It may have got a place, and gone before it knew that.
+    shared.remove(id, &mut keyboard);
     let gone = [
         ErrorKind::UnexpectedEof,
         ErrorKind::ConnectionReset,
@@ -407,26 +606,54 @@ fn serve(shared: &Shared, id: u64, stream: &TcpStream) {
     if let Err(error) = result
         && !gone.contains(&error.kind())
     {
-        say(format_args!("a VNC viewer was turned away: {error}"));
+        let complaint = format_args!("a VNC viewer was turned away: {error}");
+        shared.complaints.say(complaint);
     }
 }
 
-/// Gets to know a viewer.
-fn greet(shared: &Shared, id: u64, stream: &TcpStream) -> io::Result<()> {
+/// Makes a connection notice soon what happens at its other end.
+fn set_up(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(UNREAD))?;
-    let size = shown_size(&shared.lock().picture);
-    let deadline = Instant::now() + GREETING;
-    rfb::greet(&mut Greeting { stream, deadline }, size)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Gets to know a viewer, in time.
+fn say_hello(shared: &Shared, id: u64, stream: &TcpStream) -> io::Result<()> {
+    set_up(stream)?;
+    let deadline = Instant::now() + shared.greeting();
+    greet(
+        shared,
+        id,
+        &mut Greeting { stream, deadline },
+        thread::sleep,
+    )?;
     stream.set_read_timeout(None)?;
-    let viewers = &mut shared.lock().viewers;
-    if viewers.len() == MOST_VIEWERS {
-        return Err(io::Error::other(format!(
-            "{MOST_VIEWERS} at a time are the most"
-        )));
-    }
-    viewers.insert(id, Viewer::new(size));
+    shared.greeted(id);
     Ok(())
+}
+
+/// Gets to know a viewer. One that must wait for its answer does so by `wait`.
+fn greet(
+    shared: &Shared,
+    id: u64,
+    stream: &mut (impl Read + Write),
+    wait: fn(Duration),
+) -> io::Result<()> {
+    let security = shared.security();
+    let version = Version::agree(stream)?;
+    version.agree_on(security, stream)?;
+    let size = match shared.let_in(id, stream)? {
+        Ok(size) => size,
+        Err(Refusal { reason, delay }) => {
+            wait(delay);
+            version.refuse(security, &reason, stream)?;
+            return Err(io::Error::other(reason));
+        }
+    };
+    version.welcome(security, stream)?;
+    rfb::start(size, stream)
 }
 
 /// A connection until the viewer has said hello, which must be over by the deadline.
@@ -456,40 +683,53 @@ impl Write for Greeting<'_> {
     }
 }
 
-/// Does what a viewer says.
+/// Does what a viewer says, at a pace that leaves time to others.
 fn follow(shared: &Shared, id: u64, stream: &TcpStream, keyboard: &mut Keyboard) -> io::Result<()> {
-    let mut stream = BufReader::new(stream);
+    let mut stream = BufReader::new(Paced::new(stream));
     loop {
-        match Message::read(&mut stream)? {
-            Message::Format(format) => shared.change(id, |viewer| viewer.format = format),
-            Message::Encodings { desktop_size } => {
-                shared.change(id, |viewer| viewer.resizable = desktop_size);
-            }
-            Message::Request { incremental, rect } => shared.change(id, |viewer| {
-                if !incremental {
-                    viewer.stale.add(&rect);
-                }
-                viewer.ready = true;
-            }),
-            Message::Key { down, keysym } => {
-                shared.lock().type_key(keyboard, keysym, down);
-            }
-            Message::Other => {}
-        }
+        let message = Message::read(&mut stream)?;
+        obey(shared, id, &message, keyboard);
+        stream.get_mut().count_message();
+    }
+}
+
+/// Does what a message says.
+fn obey(shared: &Shared, id: u64, message: &Message, keyboard: &mut Keyboard) {
+    match message {
+        Message::Format(format) => shared.change(id, |viewer| viewer.set_format(*format)),
+        Message::Encodings {
+            pixels,
+            desktop_size,
+        } => shared.change(id, |viewer| {
+            (viewer.encoding, viewer.resizable) = (*pixels, *desktop_size);
+        }),
+        Message::Request { incremental, rect } => shared.change(id, |viewer| {
+            viewer.ask((!incremental).then_some(rect), Instant::now());
+        }),
+        Message::Key { down, keysym } => shared.lock().type_key(keyboard, *keysym, *down),
+        Message::Other => {}
     }
 }
 
 /// Sends a viewer its updates until it goes, or the machine does.
 fn send_updates(shared: &Shared, id: u64, mut stream: &TcpStream) {
-    while let Some(update) = shared.next_update(id) {
-        if stream.write_all(&update.into_message()).is_err() {
-            // One that doesn't read may not say anything either: the other thread mustn't wait.
-            let _ = stream.shutdown(Shutdown::Both);
-            return;
+    let mut sender = Sender::default();
+    // One that doesn't read may not say anything either: the other thread mustn't wait.
+    let end = loop {
+        let start = Instant::now();
+        match shared.next_update(id) {
+            Next::Update(update) => {
+                if sender.send(shared, &update, &mut stream).is_err() {
+                    break Shutdown::Both;
+                }
+            }
+            // It goes now, which the other thread notices.
+            Next::Finished => break Shutdown::Write,
+            Next::Gone => break Shutdown::Both,
         }
-    }
-    // A viewer that got the last picture goes now, which the other thread notices.
-    let _ = stream.shutdown(Shutdown::Write);
+        thread::sleep(UPDATE.saturating_sub(start.elapsed()));
+    };
+    let _ = stream.shutdown(end);
 }
 
 #[cfg(test)]

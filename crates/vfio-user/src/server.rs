@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum, value_parser};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use stdvga::{Config, Counters, Dirty, Monitor, Variant};
-use stdvga_frontend::address::Address;
+use stdvga_frontend::address::{Access, Address};
 use stdvga_frontend::display::Display;
 use stdvga_frontend::files;
 use stdvga_frontend::picture;
@@ -66,9 +66,11 @@ struct Args {
     #[arg(long, value_name = "FILE.png")]
     screenshot: Option<PathBuf>,
     /// Show the screen live to VNC viewers: at PORT of this host only, or at HOST:PORT; port 0 takes a free
-    /// one. There's no password. What viewers type goes nowhere
+    /// one. What viewers type goes nowhere
     #[arg(long, value_name = "[HOST:]PORT", allow_negative_numbers = true)]
     vnc: Option<String>,
+    #[command(flatten)]
+    vnc_access: Access,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,7 +96,10 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let config = config(&args)?;
-    let address = args.vnc.as_deref().map(Address::parse).transpose()?;
+    let vnc = args.vnc.as_deref();
+    let address = vnc
+        .map(|given| Address::parse(given, &args.vnc_access))
+        .transpose()?;
     args.screenshot.as_deref().map_or(Ok(()), picture::check)?;
     // Each client gets a device: what's wrong with it is better known before.
     Device::new(config.clone())?;

@@ -84,6 +84,25 @@ impl Drop for Live {
     }
 }
 
+/// How a viewer wants to be served.
+#[derive(Clone, Copy)]
+struct Wishes {
+    format: PixelFormat,
+    encoding: VncEncoding,
+    password: &'static str,
+}
+
+impl Wishes {
+    /// As most viewers have it.
+    fn usual() -> Self {
+        Self {
+            format: PixelFormat::bgra(),
+            encoding: VncEncoding::Zrle,
+            password: "",
+        }
+    }
+}
+
 /// A viewer, and what it sees.
 struct Viewer {
     client: vnc::VncClient,
@@ -93,30 +112,34 @@ struct Viewer {
 }
 
 impl Viewer {
-    async fn connect(live: &Live, format: PixelFormat) -> Self {
-        let stream = TcpStream::connect(&live.address)
-            .await
-            .expect("boot listens");
-        let client = VncConnector::new(stream)
-            .set_auth_method(async { Ok::<_, VncError>(String::new()) })
-            .add_encoding(VncEncoding::Raw)
-            .add_encoding(VncEncoding::DesktopSizePseudo)
-            .set_pixel_format(format)
-            .build()
-            .expect("the options fit together")
-            .try_start()
-            .await
-            .and_then(|state| state.finish())
-            .expect("boot speaks RFB");
+    async fn connect(live: &Live, wishes: Wishes) -> Self {
+        let client = Self::try_connect(live, wishes).await;
+        let format = wishes.format;
         let channels = [format.red_shift, format.green_shift, format.blue_shift];
         Self {
-            client,
+            client: client.expect("boot speaks RFB"),
             picture: Picture {
                 size: (0, 0),
                 pixels: Vec::new(),
             },
             channels: channels.map(|shift| usize::from(shift / 8)),
         }
+    }
+
+    async fn try_connect(live: &Live, wishes: Wishes) -> Result<vnc::VncClient, VncError> {
+        let stream = TcpStream::connect(&live.address)
+            .await
+            .expect("boot listens");
+        VncConnector::new(stream)
+            .set_auth_method(async move { Ok::<_, VncError>(wishes.password.to_owned()) })
+            .add_encoding(wishes.encoding)
+            .add_encoding(VncEncoding::DesktopSizePseudo)
+            .set_pixel_format(wishes.format)
+            .build()
+            .expect("the options fit together")
+            .try_start()
+            .await
+            .and_then(|state| state.finish())
     }
 
     /// Takes what comes next, and asks for more. Gives whether the connection is still there.
@@ -204,8 +227,14 @@ fn viewers_see_the_picture_that_is_written_at_the_end() {
         &["--screenshot", text(&screenshot)],
     );
     let pictures = run(async {
-        let mut first = Viewer::connect(&live, PixelFormat::bgra()).await;
-        let mut second = Viewer::connect(&live, PixelFormat::rgba()).await;
+        let usual = Wishes::usual();
+        let raw = Wishes {
+            format: PixelFormat::rgba(),
+            encoding: VncEncoding::Raw,
+            ..usual
+        };
+        let mut first = Viewer::connect(&live, usual).await;
+        let mut second = Viewer::connect(&live, raw).await;
         first.key(ENTER).await;
         tokio::join!(first.watch(), second.watch());
         [first.picture, second.picture]
@@ -225,7 +254,7 @@ fn what_a_viewer_types_reaches_the_guest() {
     }
     let live = Live::boot("live-echo", echo, &["--text"]);
     run(async {
-        let mut viewer = Viewer::connect(&live, PixelFormat::bgra()).await;
+        let mut viewer = Viewer::connect(&live, Wishes::usual()).await;
         for character in "Hello, VGA".chars() {
             viewer.key(character.into()).await;
         }
@@ -256,7 +285,7 @@ fn the_guest_runs_until_ctrl_c() {
     let screenshot = temporary("ctrl-c.png");
     let live = Live::boot("ctrl-c", draw, &["--screenshot", text(&screenshot)]);
     let picture = run(async {
-        let mut viewer = Viewer::connect(&live, PixelFormat::bgra()).await;
+        let mut viewer = Viewer::connect(&live, Wishes::usual()).await;
         let drawn = |picture: &Picture| picture.size == (640, 400) && picture.pixels[0] == [255; 3];
         while !drawn(&viewer.picture) {
             assert!(viewer.follow().await, "boot ended before it was told to");
@@ -282,6 +311,59 @@ fn an_address_that_cannot_be_had_is_refused() {
     let taken = taken.local_addr().expect("an address").port().to_string();
     for address in ["203.0.113.1:0", &taken] {
         let words = [&*format!("--vnc {address}: "), "; "];
-        BOOT.assert_refuses(&["--guest", "embedded", "--vnc", address], &words);
+        let own = ["--vnc", address, "--vnc-no-password"];
+        BOOT.assert_refuses(&[&["--guest", "embedded"][..], &own].concat(), &words);
+    }
+}
+
+#[test]
+fn a_viewer_with_the_password_is_let_in_and_no_other_one() {
+    if !have_kvm_and(&[SEABIOS, SEAVGABIOS]) {
+        return;
+    }
+    let file = temporary("password");
+    fs::write(&file, "secret\n").expect("the password can be written");
+    let options = ["--text", "--vnc-password-file", text(&file)];
+    let live = Live::boot("live-password", echo, &options);
+    run(async {
+        let with = |password| Wishes {
+            password,
+            ..Wishes::usual()
+        };
+        let refused = Viewer::try_connect(&live, with("Secret")).await;
+        assert!(refused.is_err(), "a wrong password");
+        let mut viewer = Viewer::connect(&live, with("secret")).await;
+        viewer.key('x'.into()).await;
+        viewer.key(ENTER).await;
+        viewer.watch().await;
+    });
+    assert_eq!(live.end(), "?x\n");
+}
+
+#[test]
+fn nobody_lets_strangers_in_by_mistake() {
+    for address in ["0.0.0.0:0", "[::]:5900", "192.0.2.1:5900"] {
+        let start = format!("--vnc {address}: ");
+        let words = [&*start, "--vnc-password-file", "--vnc-no-password"];
+        BOOT.assert_refuses(&["--vnc", address], &words);
+    }
+    let missing = ["--vnc", "0", "--vnc-password-file", "/nonexistent/file"];
+    BOOT.assert_refuses(
+        &missing,
+        &["--vnc-password-file /nonexistent/file", "can't be read"],
+    );
+    let usages: [&[&str]; 3] = [
+        &["--vnc-password-file", "x"],
+        &["--vnc-no-password"],
+        &[
+            "--vnc",
+            "0",
+            "--vnc-password-file",
+            "x",
+            "--vnc-no-password",
+        ],
+    ];
+    for arguments in usages {
+        BOOT.assert_bad_usage(arguments);
     }
 }
