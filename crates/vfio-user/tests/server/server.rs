@@ -18,7 +18,7 @@ use vfio_user::Client;
 use crate::VFIO_USER;
 
 /// No wait in here ends by time, unless something is wrong: it's generous, for slow machines.
-const LIMIT: Duration = Duration::from_secs(300);
+pub const LIMIT: Duration = Duration::from_secs(300);
 const SOCKET: &str = "socket";
 const PICTURE: &str = "picture.png";
 
@@ -108,9 +108,19 @@ impl Server {
         kill_process(pid, signal).expect("the server runs");
     }
 
+    /// What the kernel knows of the process: a file of `/proc/PID`.
+    pub fn proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.process.id()))
+    }
+
+    /// Waits until the server has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait().expect("the server ends")
+    }
+
     /// Waits until the server has ended. Gives what it said since the last look, too.
     pub fn end(mut self) -> (ExitStatus, String) {
-        let status = self.process.wait().expect("the server ends");
+        let status = self.wait();
         assert!(
             fs::symlink_metadata(self.socket()).is_err(),
             "the socket is still there"
