@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum, value_parser};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use stdvga::{Config, Counters, Dirty, Monitor, Variant};
 use stdvga_frontend::address::Address;
@@ -195,7 +196,6 @@ impl Server {
     /// Shows a client's screen until it has gone, or the server shall end.
     fn serve(&mut self, mut session: Session) -> Result<()> {
         self.display.say("a client has connected");
-        self.display.start_anew();
         let (mut resets, mut is_attached, mut is_alone) = (0, false, true);
         loop {
             // The picture comes after these: it has all that the client did before.
@@ -207,6 +207,7 @@ impl Server {
             if has_begun && !is_attached {
                 is_attached = true;
                 self.display.say("the client uses the device");
+                self.display.start_anew();
             }
             if has_begun {
                 self.show(&session.device)?;
@@ -266,15 +267,24 @@ impl Server {
         };
         let picture = &self.display.picture;
         picture.save(path)?;
-        // A closed stdout is no reason to stop.
-        let _ = writeln!(
-            io::stdout(),
+        tell(&format!(
             "{}: {} pixels written to {}",
             program_name(),
             picture.size(),
             path.display()
-        );
+        ));
         Ok(())
+    }
+}
+
+/// Writes a line to stdout. A stdout that's closed, or that nobody reads, is no reason to stop: clients can
+/// cause lines until it's full.
+fn tell(line: &str) {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::OUT)];
+    let has_room = rustix::event::poll(&mut polled, Some(&Timespec::default()));
+    if has_room.is_ok_and(|ready| ready > 0) {
+        let _ = writeln!(&stdout, "{line}");
     }
 }
 

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
+use rustix::fs::OFlags;
 use rustix::process::Signal;
 use vfio_user::Command;
 use vm_memory::VolatileMemory;
@@ -178,4 +179,24 @@ fn a_signal_ends_the_server_when_its_client_takes_no_answers() {
     server.written_picture();
     let (status, said) = server.end();
     assert!(status.success(), "{status}\n{said}");
+}
+
+#[test]
+fn a_full_stdout_stops_nobody() {
+    let (unread, stdout) = std::io::pipe().expect("a pipe");
+    let mut filling = stdout.try_clone().expect("a descriptor more");
+    let flags = rustix::fs::fcntl_getfl(&filling).expect("it's open");
+    rustix::fs::fcntl_setfl(&filling, flags | OFlags::NONBLOCK).expect("it can be set");
+    while filling.write(&[b'x'; 4096]).is_ok() {}
+    rustix::fs::fcntl_setfl(&filling, flags).expect("it can be set");
+    let mut server = Server::start_with(&[], stdout.into());
+    server.signal(Signal::USR1);
+    let mut client = server.connect();
+    read::<4>(&mut client, CONFIG, 0);
+    drop(client);
+    server.wait_for("the client has gone");
+    server.signal(Signal::TERM);
+    let status = server.wait();
+    assert!(status.success(), "{status}");
+    drop(unread);
 }

@@ -25,7 +25,7 @@ const PICTURE: &str = "picture.png";
 /// The server, ready for clients.
 pub struct Server {
     process: Child,
-    stdout: Receiver<String>,
+    stdout: Option<Receiver<String>>,
     stderr: Receiver<String>,
     directory: TempDir,
     /// What it said until it was ready.
@@ -34,6 +34,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, Stdio::piped())
+    }
+
+    /// A server whose pictures aren't waited for: it has a stdout of the test's.
+    pub fn start_with(arguments: &[&str], stdout: Stdio) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut process = VFIO_USER
             .command(arguments)
@@ -42,11 +47,11 @@ impl Server {
             .arg("--screenshot")
             .arg(directory.path().join(PICTURE))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the server runs");
-        let stdout = process.stdout.take().map(lines).expect("stdout is a pipe");
+        let stdout = process.stdout.take().map(lines);
         let stderr = process.stderr.take().map(lines).expect("stderr is a pipe");
         let mut server = Self {
             process,
@@ -90,7 +95,8 @@ impl Server {
 
     /// The next picture that the server tells of.
     pub fn written_picture(&self) -> Picture {
-        let line = self.stdout.recv_timeout(LIMIT);
+        let stdout = self.stdout.as_ref().expect("stdout is a pipe of its own");
+        let line = stdout.recv_timeout(LIMIT);
         let line = line.expect("the server tells of a picture");
         let picture = Picture::load(&self.picture_path()).expect("the picture is there");
         let (width, height) = picture.size;
