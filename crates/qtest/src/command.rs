@@ -6,7 +6,7 @@
 mod tests;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +33,15 @@ const SEPARATOR: &[u8] = b"   # ";
 pub struct Session {
     machine: Machine,
     tracer: Option<Tracer>,
+}
+
+/// What a command is answered.
+enum Answer {
+    Done,
+    Value(String),
+    /// What so many bytes of memory hold, from an address on.
+    Bytes(u64, u64),
+    Failure(String),
 }
 
 /// A command that is one access.
@@ -78,33 +87,49 @@ impl Session {
         }
     }
 
-    /// Executes a line: appends its answer to `reply`, and the line with a comment to `trace`.
-    pub fn answer(&mut self, line: &[u8], reply: &mut Vec<u8>, trace: &mut Vec<u8>) {
+    /// Executes a line: writes its answer to `reply`, and appends the line with a comment to `trace`.
+    ///
+    /// # Errors
+    ///
+    /// If `reply` doesn't take the answer. A command that fails is answered, too.
+    pub fn answer(
+        &mut self,
+        line: &[u8],
+        reply: &mut impl Write,
+        trace: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let command = without_comment(line);
-        let start = reply.len();
-        if let Err(error) = self.execute(command, reply) {
-            // One line of bounded length, whatever the error quotes.
+        // One line of bounded length, whatever the error quotes.
+        let failure = |error: anyhow::Error| {
             let message = format!("{error:#}").replace(['\n', '\r'], " ");
             let message: String = message.chars().take(MAX_MESSAGE).collect();
-            reply.extend_from_slice(format!("FAIL {message}").as_bytes());
+            Answer::Failure(format!("FAIL {message}"))
+        };
+        let answer = self.execute(command).unwrap_or_else(failure);
+        match &answer {
+            Answer::Done => reply.write_all(b"OK")?,
+            Answer::Value(value) => write!(reply, "OK {value}")?,
+            Answer::Bytes(address, size) => self.read_range(*address, *size, reply)?,
+            Answer::Failure(reason) => reply.write_all(reason.as_bytes())?,
         }
+        reply.write_all(b"\n")?;
         if let Some(tracer) = &mut self.tracer {
-            let comment = tracer.take_comment();
-            let reply = &reply[start..];
-            let failed = reply.starts_with(b"FAIL");
-            let comment = if failed { reply } else { comment.as_bytes() };
+            let mut comment = tracer.take_comment();
+            if let Answer::Failure(reason) = answer {
+                comment = reason;
+            }
             trace.extend_from_slice(command);
             // A trace is input again: its lines aren't too long, but where those put in were.
             if command.len() + SEPARATOR.len() + comment.len() < MAX_LINE {
                 trace.extend_from_slice(SEPARATOR);
-                trace.extend_from_slice(comment);
+                trace.extend_from_slice(comment.as_bytes());
             }
             trace.push(b'\n');
         }
-        reply.push(b'\n');
+        Ok(())
     }
 
-    fn execute(&mut self, command: &[u8], reply: &mut Vec<u8>) -> Result<()> {
+    fn execute(&mut self, command: &[u8]) -> Result<Answer> {
         ensure!(
             command.len() < MAX_LINE,
             "the line has more than {} bytes",
@@ -121,41 +146,38 @@ impl Session {
                 number(words.next().context("the value is missing")?)?
             };
             end(words)?;
-            return self.access(access, address, value, reply);
+            return self.access(access, address, value);
         }
         match name {
             "read" => {
                 let (address, size) = range(&mut words)?;
                 end(words)?;
-                self.read_range(address, size, reply);
+                return Ok(Answer::Bytes(address, size));
             }
             "write" => {
                 let (address, size) = range(&mut words)?;
                 let data = hex_bytes(words.next().context("the data is missing")?)?;
                 end(words)?;
                 self.write_range(address, size, &data);
-                reply.extend_from_slice(b"OK");
             }
             "memset" => {
                 let (address, size) = range(&mut words)?;
                 let value = number(words.next().context("the value is missing")?)?;
                 end(words)?;
                 self.fill(address, size, value as u8);
-                reply.extend_from_slice(b"OK");
             }
             "clock_step" => {
                 let nanoseconds = number(words.next().context("the nanoseconds are missing")?)?;
                 end(words)?;
                 let now = self.machine.step_clock(nanoseconds);
-                write!(reply, "OK {now}")?;
                 if let Some(tracer) = &mut self.tracer {
                     tracer.say(&format!("now {now} ns"));
                 }
+                return Ok(Answer::Value(now.to_string()));
             }
             "system_reset" => {
                 end(words)?;
                 self.machine.reset();
-                reply.extend_from_slice(b"OK");
                 if let Some(tracer) = &mut self.tracer {
                     tracer.reset();
                 }
@@ -166,7 +188,6 @@ impl Session {
                 let picture = self.machine.refresh()?;
                 write_ppm(picture, Path::new(path))
                     .with_context(|| format!("screendump '{path}'"))?;
-                reply.extend_from_slice(b"OK");
                 if let Some(tracer) = &mut self.tracer {
                     tracer.say(&format!("{}; a picture of {}", picture.mode, picture.size));
                 }
@@ -174,16 +195,10 @@ impl Session {
             "" => bail!("the line is empty"),
             _ => bail!("unknown command '{name}'"),
         }
-        Ok(())
+        Ok(Answer::Done)
     }
 
-    fn access(
-        &mut self,
-        access: Access,
-        address: u64,
-        value: u64,
-        reply: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn access(&mut self, access: Access, address: u64, value: u64) -> Result<Answer> {
         let Access {
             space,
             width,
@@ -200,19 +215,17 @@ impl Session {
         let data = &mut bytes[..width];
         if !is_read {
             self.write(space, address, data);
-            reply.extend_from_slice(b"OK");
-            return Ok(());
+            return Ok(Answer::Done);
         }
         self.read(space, address, data);
         let value = u64::from_le_bytes(bytes);
-        match space {
-            Space::Ports => write!(reply, "OK 0x{value:04x}")?,
-            Space::Memory => write!(reply, "OK 0x{value:016x}")?,
-        }
         if let Some(tracer) = &mut self.tracer {
             tracer.value_read(value, width);
         }
-        Ok(())
+        Ok(Answer::Value(match space {
+            Space::Ports => format!("0x{value:04x}"),
+            Space::Memory => format!("0x{value:016x}"),
+        }))
     }
 
     fn read(&mut self, space: Space, address: u64, data: &mut [u8]) {
@@ -233,19 +246,22 @@ impl Session {
         self.machine.write(space, address, data);
     }
 
-    fn read_range(&mut self, address: u64, size: u64, reply: &mut Vec<u8>) {
+    /// Writes what a range holds, piece by piece: all of it may be more than memory has room for.
+    fn read_range(&mut self, address: u64, size: u64, reply: &mut impl Write) -> io::Result<()> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        reply.extend_from_slice(b"OK 0x");
+        reply.write_all(b"OK 0x")?;
         let mut piece = vec![0; PIECE_BYTES];
+        let mut digits = Vec::with_capacity(2 * PIECE_BYTES);
         for (address, len) in pieces(address, size) {
             self.read(Space::Memory, address, &mut piece[..len]);
-            reply.extend(
-                piece[..len]
-                    .iter()
-                    .flat_map(|byte| [byte >> 4, byte & 15])
-                    .map(|digit| DIGITS[usize::from(digit)]),
-            );
+            digits.clear();
+            for byte in &piece[..len] {
+                let pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+                digits.extend_from_slice(&pair);
+            }
+            reply.write_all(&digits)?;
         }
+        Ok(())
     }
 
     fn write_range(&mut self, address: u64, size: u64, data: &[u8]) {

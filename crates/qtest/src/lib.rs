@@ -6,8 +6,10 @@
 //! - [`options`] understands QEMU's own `-M` and `-device` strings.
 //! - [`command`] is the protocol: lines to commands, answers to lines.
 //! - [`machine`] is the machine around the device: which access reaches what.
+//! - `backlog` holds answers that nobody has read yet.
 //! - `trace` comments each command for people: `--trace`.
 
+mod backlog;
 pub mod command;
 pub mod machine;
 pub mod options;
@@ -15,8 +17,7 @@ pub mod options;
 mod tests;
 mod trace;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::sync::mpsc;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -25,8 +26,11 @@ use crate::command::{MAX_LINE, Session};
 use crate::machine::Machine;
 use crate::options::Options;
 
-/// Answers are handed to the writing thread in pieces of about this many bytes.
+/// Answers are handed to the writing thread, and written, in pieces of about this many bytes.
 const REPLY_BYTES: usize = 1 << 16;
+/// The most bytes of answers that wait for a client to read them. Until it does, no more of its lines are carried
+/// out.
+const MAX_BACKLOG: usize = 64 << 20;
 
 /// Runs the program on standard input and output, until its input ends.
 ///
@@ -42,12 +46,11 @@ pub fn run(options: &Options) -> Result<()> {
     let mut session = Session::new(machine, options.trace);
 
     // A client may send all its lines before it reads an answer. So answers are written by a thread of
-    // their own: this one never waits for the client to read.
-    let (replies, to_write) = mpsc::channel::<Vec<u8>>();
-    let writer = thread::spawn(move || write_replies(&to_write));
+    // their own: this one doesn't wait for the client to read, unless too much waits for that.
+    let (replies, to_write) = backlog::new(MAX_BACKLOG);
+    let writer = thread::spawn(move || write_replies(to_write));
     let trace = io::stderr().lock();
-    serve(&mut session, io::stdin().lock(), &replies, trace)?;
-    drop(replies);
+    serve(&mut session, io::stdin().lock(), replies, trace)?;
     match writer.join() {
         Ok(result) => result.context("writing to standard output"),
         Err(panic) => std::panic::resume_unwind(panic),
@@ -58,23 +61,28 @@ pub fn run(options: &Options) -> Result<()> {
 fn serve(
     session: &mut Session,
     input: impl Read,
-    replies: &mpsc::Sender<Vec<u8>>,
+    replies: impl Write,
     mut trace: impl Write,
 ) -> Result<()> {
     let mut input = BufReader::with_capacity(REPLY_BYTES, input);
     let mut line = Vec::new();
-    let mut reply = Vec::with_capacity(REPLY_BYTES);
+    let mut replies = BufWriter::with_capacity(REPLY_BYTES, replies);
     let mut traced = Vec::new();
     while read_line(&mut input, &mut line).context("reading from standard input")? {
-        session.answer(&line, &mut reply, &mut traced);
+        let answered = session.answer(&line, &mut replies, &mut traced);
         trace.write_all(&traced).context("writing the trace")?;
         traced.clear();
         // While there's another line to read, answers are collected; the client waits for them otherwise.
-        if reply.len() >= REPLY_BYTES || !input.buffer().contains(&b'\n') {
-            let full = std::mem::replace(&mut reply, Vec::with_capacity(REPLY_BYTES));
-            if replies.send(full).is_err() {
-                break;
+        let is_waited_for = !input.buffer().contains(&b'\n');
+        let handed_on = answered.and_then(|()| {
+            if is_waited_for {
+                replies.flush()
+            } else {
+                Ok(())
             }
+        });
+        if handed_on.is_err() {
+            break;
         }
     }
     Ok(())
@@ -95,11 +103,14 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(true)
 }
 
-fn write_replies(replies: &mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
+fn write_replies(mut replies: impl Read) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    for reply in replies {
-        output.write_all(&reply)?;
+    let mut piece = vec![0; REPLY_BYTES];
+    loop {
+        match replies.read(&mut piece)? {
+            0 => return Ok(()),
+            len => output.write_all(&piece[..len])?,
+        }
         output.flush()?;
     }
-    Ok(())
 }

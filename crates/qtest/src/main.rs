@@ -3,10 +3,10 @@
 //! Answers QEMU's qtest protocol for a standard VGA, on standard input and output.
 
 use std::env;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use stdvga_frontend::say;
 use stdvga_qtest::options::{self, Options};
 
 fn main() -> ExitCode {
@@ -14,8 +14,7 @@ fn main() -> ExitCode {
     match stdvga_qtest::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // If it can't be said, nothing changes.
-            let _ = writeln!(io::stderr(), "{}: {error:#}", env!("CARGO_PKG_NAME"));
+            say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }

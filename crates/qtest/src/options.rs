@@ -3,11 +3,12 @@
 //! The command line: QEMU's own strings for machine and device.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use stdvga::{Clock, Config, Retrace, Variant};
+use stdvga_frontend::{files, say};
 
 /// Where distributions install SeaBIOS's VGA BIOS for this card, which is QEMU's default ROM.
 const DEFAULT_ROMS: [&str; 3] = [
@@ -17,6 +18,8 @@ const DEFAULT_ROMS: [&str; 3] = [
 ];
 /// Length of that ROM's BAR, in bytes.
 const DEFAULT_ROM_BYTES: usize = 64 << 10;
+/// The most bytes that a ROM's BAR has.
+const MAX_ROM_BYTES: usize = 16 << 20;
 /// The one address that the device can have, as QEMU's `addr` property.
 const ADDRESSES: [&str; 4] = ["02.0", "2.0", "02", "2"];
 /// The devices by QEMU's names.
@@ -28,10 +31,7 @@ const DEVICES: [(&str, Variant); 3] = [
 
 /// Answers QEMU's qtest protocol for a standard VGA device, on standard input and output.
 #[derive(Parser)]
-#[command(
-    name = "qtest",
-    after_help = "-machine and -device work as well, as in QEMU."
-)]
+#[command(version, after_help = "-machine and -device work as well, as in QEMU.")]
 pub struct Options {
     /// The machine: `pc` or `isapc`
     #[arg(short = 'M', long = "machine", value_enum, default_value_t = MachineKind::Pc)]
@@ -236,7 +236,7 @@ fn read_rom(path: &str) -> Result<Option<Vec<u8>>> {
     if path.is_empty() {
         return Ok(None);
     }
-    Ok(Some(std::fs::read(path)?))
+    files::read("ROM", Path::new(path), MAX_ROM_BYTES).map(Some)
 }
 
 /// QEMU's default ROM, padded with zeros; nothing but zeros where it isn't installed. With a trace,
@@ -247,9 +247,7 @@ fn default_rom(is_quiet: bool) -> Vec<u8> {
         .find_map(|path| std::fs::read(path).ok())
         .unwrap_or_else(|| {
             if !is_quiet {
-                // That it can't be said is no reason to stop.
-                let message = "qtest: no vgabios-stdvga.bin is installed: the ROM is all zeros";
-                let _ = writeln!(std::io::stderr(), "{message}");
+                say("no vgabios-stdvga.bin is installed: the ROM is all zeros");
             }
             Vec::new()
         });
@@ -358,11 +356,28 @@ mod tests {
             (&["-device", "VGA,edid"], "has no value"),
             (
                 &["-device", "VGA,romfile=/nowhere/rom"],
-                "'romfile=/nowhere/rom': No such file",
+                "'romfile=/nowhere/rom': ROM /nowhere/rom can't be read: No such file",
             ),
         ] {
             let error = format!("{:#}", config(arguments).unwrap_err());
             assert!(error.contains(message), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_rom_that_cannot_be_one_is_refused_unread() {
+        let huge = tempfile::NamedTempFile::new().unwrap();
+        huge.as_file().set_len(8 << 30).unwrap();
+        let huge = huge.path().to_str().unwrap();
+        for (path, wrong) in [
+            ("/dev/zero", "isn't a file"),
+            ("/", "isn't a file"),
+            (huge, "16777216 are the most that fit"),
+        ] {
+            let device = format!("VGA,romfile={path}");
+            let error = format!("{:#}", config(&["-device", &device]).unwrap_err());
+            assert!(error.contains(wrong), "{device}: {error}");
         }
     }
 }

@@ -2,7 +2,10 @@
 
 //! The program from its input to its output.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rand::prelude::*;
 
@@ -14,16 +17,14 @@ const DEVICE: [&str; 2] = ["--device", "VGA,vgamem_mb=1,romfile="];
 /// What the program says to some input: answers, and trace.
 fn run(input: impl AsRef<[u8]>, trace: bool) -> (Vec<u8>, Vec<u8>) {
     let mut session = Session::new(machine(&DEVICE), trace);
-    let (replies, received) = mpsc::channel();
-    let mut traced = Vec::new();
-    serve(&mut session, input.as_ref(), &replies, &mut traced).expect("no failure");
-    drop(replies);
-    (received.iter().flatten().collect(), traced)
+    let (mut replies, mut traced) = (Vec::new(), Vec::new());
+    serve(&mut session, input.as_ref(), &mut replies, &mut traced).expect("no failure");
+    (replies, traced)
 }
 
 fn answers(input: impl AsRef<[u8]>) -> String {
     let (answers, trace) = run(input, false);
-    assert_eq!(trace, [], "there's no trace unless it's asked for");
+    assert!(trace.is_empty(), "there's no trace unless it's asked for");
     String::from_utf8(answers).expect("answers that are text")
 }
 
@@ -55,20 +56,41 @@ fn the_line_behind_one_that_is_too_long_is_answered() {
     }
 }
 
-/// A client that waits for the answers to its whole lines, before it says more.
-struct Client<'a> {
-    says: std::vec::IntoIter<&'static str>,
-    lines: usize,
-    hears: &'a mpsc::Receiver<Vec<u8>>,
-    heard: &'a Cell<usize>,
+/// Answers that a client has got so far.
+#[derive(Clone, Default)]
+struct Heard(Rc<RefCell<Vec<u8>>>);
+
+impl Heard {
+    fn lines(&self) -> usize {
+        let bytes = self.0.borrow();
+        bytes.iter().filter(|byte| **byte == b'\n').count()
+    }
 }
 
-impl Read for Client<'_> {
+impl Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A client that waits for the answers to its whole lines, before it says more.
+struct Client {
+    says: std::vec::IntoIter<&'static str>,
+    lines: usize,
+    heard: Heard,
+}
+
+impl Read for Client {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let answers = self.hears.try_iter().flatten();
-        let heard = answers.filter(|byte| *byte == b'\n').count();
-        self.heard.set(self.heard.get() + heard);
-        assert_eq!(self.heard.get(), self.lines, "answers before more is said");
+        assert_eq!(
+            self.heard.lines(),
+            self.lines,
+            "answers before more is said"
+        );
         let Some(text) = self.says.next() else {
             return Ok(0);
         };
@@ -80,36 +102,94 @@ impl Read for Client<'_> {
 
 #[test]
 fn all_whole_lines_are_answered_before_more_is_waited_for() {
-    let (replies, hears) = mpsc::channel();
-    let heard = Cell::new(0);
+    let heard = Heard::default();
     let client = Client {
         says: vec!["inb 0x3c4\n", "inb 0x3c4\nin", "b 0x3", "c4\ninb 0x3c4\n"].into_iter(),
         lines: 0,
-        hears: &hears,
-        heard: &heard,
+        heard: heard.clone(),
     };
     let mut session = Session::new(machine(&DEVICE), false);
-    serve(&mut session, client, &replies, io::sink()).expect("no failure");
-    assert_eq!(heard.get(), 4);
+    serve(&mut session, client, heard.clone(), io::sink()).expect("no failure");
+    assert_eq!(heard.lines(), 4);
+}
+
+/// Counts bytes, and the most that came at once.
+#[derive(Default)]
+struct Counted {
+    bytes: usize,
+    most: usize,
+}
+
+impl Write for &mut Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes += bytes.len();
+        self.most = self.most.max(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]
-fn long_answers_are_not_piled_up() {
+fn a_long_answer_is_handed_on_in_pieces() {
     let mut session = Session::new(machine(&DEVICE), false);
-    let (replies, received) = mpsc::channel();
-    let input = "read 0xa0000 65536\n".repeat(50);
-    serve(&mut session, input.as_bytes(), &replies, io::sink()).expect("no failure");
-    drop(replies);
-    let lengths: Vec<usize> = received.iter().map(|answers| answers.len()).collect();
-    assert_eq!(lengths, [2 * 65536 + "OK 0x\n".len(); 50]);
+    let mut counted = Counted::default();
+    let size = 8 << 20;
+    let input = format!("read 0xa0000 {size}\n").repeat(2);
+    serve(&mut session, input.as_bytes(), &mut counted, io::sink()).expect("no failure");
+    assert_eq!(counted.bytes, 2 * (2 * size + "OK 0x\n".len()));
+    assert!(counted.most <= 2 * REPLY_BYTES, "{} at once", counted.most);
 }
 
 #[test]
 fn the_end_of_the_answers_reader_ends_the_program() {
-    let (replies, hears) = mpsc::channel();
-    drop(hears);
+    let (replies, reader) = backlog::new(MAX_BACKLOG);
+    drop(reader);
     let mut session = Session::new(machine(&DEVICE), false);
-    serve(&mut session, io::repeat(b'\n'), &replies, io::sink()).expect("no failure");
+    serve(&mut session, io::repeat(b'\n'), replies, io::sink()).expect("no failure");
+}
+
+/// An endless text, and how often it was read from.
+struct Endless<'a>(&'a [u8], Arc<AtomicUsize>);
+
+impl Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let len = self.0.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&self.0[..len]);
+        Ok(len)
+    }
+}
+
+#[test]
+fn no_more_input_is_read_than_there_is_room_for_its_answers() {
+    const MOST: usize = 1 << 20;
+    let lines = b"read 0xa0000 0x1000\nread 0xa0000 0x1000\n";
+    let answers = 2 * (2 * 0x1000 + "OK 0x\n".len());
+    let reads = Arc::new(AtomicUsize::new(0));
+    let input = Endless(lines, Arc::clone(&reads));
+    let (replies, mut reader) = backlog::new(MOST);
+    let serving = thread::spawn(move || {
+        let mut session = Session::new(machine(&DEVICE), false);
+        serve(&mut session, input, replies, io::sink())
+    });
+    let mut taken = 0;
+    let mut piece = [0; 1000];
+    while taken < 4 * MOST {
+        taken += reader.read(&mut piece).expect("there's always more");
+        // What is read, waits, is being handed on, or is being made.
+        let most = taken + MOST + REPLY_BYTES + answers;
+        let asked = reads.load(Ordering::Relaxed).saturating_sub(1) * answers;
+        assert!(
+            asked <= most,
+            "answers of {asked} bytes, after {taken} were read"
+        );
+    }
+    drop(reader);
+    let served = serving.join().expect("no panic");
+    served.expect("a client that goes is no failure");
 }
 
 /// Lines of all kinds: commands, comments, failures, and lots of random accesses.

@@ -2,111 +2,86 @@
 
 //! The VGA as a vfio-user device: its regions, and what answers accesses to them.
 
-use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use stdvga::{Config, StdVga, Vram};
+use rustix::fs::FallocateFlags;
+use stdvga::vm_memory::FileOffset;
+use stdvga::{Config, StdVga};
 use vfio_bindings::bindings::vfio::{
     VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
-    VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_PCI_ROM_REGION_INDEX, VFIO_REGION_INFO_FLAG_MMAP,
-    VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, vfio_region_info,
-    vfio_region_sparse_mmap_area,
+    VFIO_PCI_NUM_REGIONS, VFIO_PCI_ROM_REGION_INDEX, VFIO_REGION_INFO_FLAG_MMAP,
+    VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE,
 };
-use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, ServerBackend, ServerRegion, SparseArea};
 
 const CONFIG_BYTES: u64 = 256;
-/// The most that the server lets a client read at once: what the crate tells clients.
-const MOST_READ: usize = 1 << 20;
 
 /// The device. All clones are the same one.
 #[derive(Clone)]
 pub struct Device(Arc<Mutex<StdVga>>);
 
+/// A region of a PCI device, as clients are told of it.
+#[derive(Debug, Default)]
+pub struct Region {
+    /// In bytes. A region that doesn't exist has none.
+    pub len: u64,
+    /// What can be done with it: `VFIO_REGION_INFO_FLAG_...`.
+    pub flags: u32,
+    /// The file that clients map all of the region from, if they can.
+    pub file: Option<FileOffset>,
+}
+
 impl Device {
     /// A device whose VRAM clients can map, but not cut short.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration is none that a device can have, or there's no memory for VRAM.
     pub fn new(config: Config) -> Result<Self> {
         let vga = StdVga::with_sealed_memfd(config).context("the VGA can't be built")?;
         Ok(Self(Arc::new(Mutex::new(vga))))
     }
 
-    /// The device itself, also after a panic of the thread that serves a client.
+    /// The device itself, also after a panic of a thread that had it.
     pub fn lock(&self) -> MutexGuard<'_, StdVga> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The regions of a PCI device. Those that there are no bytes in don't exist. The descriptor of VRAM's
-    /// file is open as long as the device is there.
-    pub fn regions(&self) -> Vec<ServerRegion> {
+    /// A region of a PCI device; none past the last one.
+    pub fn region(&self, index: u32) -> Option<Region> {
+        if index >= VFIO_PCI_NUM_REGIONS {
+            return None;
+        }
+        let read_write = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+        if index == VFIO_PCI_CONFIG_REGION_INDEX {
+            return Some(Region {
+                len: CONFIG_BYTES,
+                flags: read_write,
+                file: None,
+            });
+        }
         let vga = self.lock();
-        let (read, write) = (VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE);
-        let mut regions: Vec<_> = (0..VFIO_PCI_NUM_REGIONS)
-            .map(|index| region(index, 0, 0))
-            .collect();
-        for bar in vga.bars() {
-            let index = bar.index as u32;
-            regions[bar.index] = match index {
-                VFIO_PCI_BAR0_REGION_INDEX => mapped_region(index, vga.vram()),
-                VFIO_PCI_ROM_REGION_INDEX => region(index, bar.len, read),
-                _ => region(index, bar.len, read | write),
-            };
-        }
-        let config = VFIO_PCI_CONFIG_REGION_INDEX;
-        regions[config as usize] = region(config, CONFIG_BYTES, read | write);
-        regions
-    }
-
-    /// The interrupts of a PCI device: the VGA has none.
-    pub fn interrupts() -> Vec<IrqInfo> {
-        let none = |index| IrqInfo {
-            index,
-            flags: 0,
-            count: 0,
+        let Some(bar) = vga.bar(index as usize) else {
+            return Some(Region::default());
         };
-        (0..VFIO_PCI_NUM_IRQS).map(none).collect()
-    }
-}
-
-/// BAR0: VRAM, all of which clients can map.
-fn mapped_region(index: u32, vram: &Vram) -> ServerRegion {
-    let flags =
-        VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
-    let file = vram.region().file_offset();
-    let area = vfio_region_sparse_mmap_area {
-        offset: 0,
-        size: vram.len(),
-    };
-    ServerRegion {
-        // Without an area, the crate would keep the file to itself.
-        sparse_areas: vec![SparseArea { area }],
-        mmap_fd: file.map(|file| file.file().as_raw_fd()),
-        ..region(index, vram.len(), flags)
-    }
-}
-
-fn region(index: u32, size: u64, flags: u32) -> ServerRegion {
-    ServerRegion {
-        region_info: vfio_region_info {
-            argsz: size_of::<vfio_region_info>() as u32,
+        let (flags, file) = match index {
+            VFIO_PCI_BAR0_REGION_INDEX => (
+                read_write | VFIO_REGION_INFO_FLAG_MMAP,
+                vga.vram().region().file_offset().cloned(),
+            ),
+            VFIO_PCI_ROM_REGION_INDEX => (VFIO_REGION_INFO_FLAG_READ, None),
+            _ => (read_write, None),
+        };
+        Some(Region {
+            len: bar.len,
             flags,
-            index,
-            size,
-            ..Default::default()
-        },
-        sparse_areas: Vec::new(),
-        mmap_fd: None,
+            file,
+        })
     }
-}
 
-/// What clients ask for. What doesn't exist reads as all ones and ignores writes: an error is no answer
-/// that clients expect, and writes have none at all.
-impl ServerBackend for Device {
-    fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]) -> io::Result<()> {
-        if data.len() > MOST_READ {
-            return Err(ErrorKind::InvalidInput.into());
-        }
+    /// Reads bytes of a region. What doesn't exist reads as all ones: an error is no answer that clients expect.
+    pub fn region_read(&self, region: u32, offset: u64, data: &mut [u8]) {
         let mut vga = self.lock();
         match region {
             VFIO_PCI_BAR0_REGION_INDEX => vga.vram().read(offset, data),
@@ -120,10 +95,10 @@ impl ServerBackend for Device {
             }
             _ => data.fill(0xff),
         }
-        Ok(())
     }
 
-    fn region_write(&mut self, region: u32, offset: u64, data: &[u8]) -> io::Result<()> {
+    /// Writes bytes to a region. What doesn't exist ignores them.
+    pub fn region_write(&self, region: u32, offset: u64, data: &[u8]) {
         let mut vga = self.lock();
         // No effect needs to be followed: clients map BARs by themselves, and the screen finds out what changed.
         match region {
@@ -139,32 +114,27 @@ impl ServerBackend for Device {
             }
             _ => {}
         }
-        Ok(())
     }
 
-    /// Takes no notice of the guest's memory: the VGA has no DMA.
-    fn dma_map(
-        &mut self,
-        _: DmaMapFlags,
-        _: u64,
-        _: u64,
-        _: u64,
-        _: Option<File>,
-    ) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn dma_unmap(&mut self, _: DmaUnmapFlags, _: u64, _: u64) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn reset(&mut self) -> io::Result<()> {
+    /// Resets the device.
+    pub fn reset(&self) {
         let _ = self.lock().reset();
-        Ok(())
     }
 
-    fn set_irqs(&mut self, _: u32, _: u32, _: u32, _: u32, _: Vec<File>) -> io::Result<()> {
-        Ok(())
+    /// Clears VRAM, and gives its memory back to the host: also what a client has mapped, or keeps a
+    /// descriptor of.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub fn discard_vram(&self) -> io::Result<()> {
+        let vga = self.lock();
+        let vram = vga.vram();
+        let Some(file) = vram.region().file_offset() else {
+            return Ok(());
+        };
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(file.file(), flags, 0, vram.len())?)
     }
 }
 

@@ -3,14 +3,12 @@
 //! The VGA in a process of its own: a vfio-user server, for QEMU, Cloud Hypervisor and other VMMs that
 //! speak the protocol.
 //!
-//! - `device.rs` is what a server that embeds the VGA looks at first: which region reaches what.
-//! - `session.rs` is a client's time with a device.
 //! - `server.rs` waits for clients and signals, and shows the screen.
+//! - `session.rs` is a client's time with a device.
 //! - `socket.rs` is where clients come in.
-//! - The crate `stdvga-frontend` is the host's side of the screen, and refuses files that can't be right.
+//! - This package's library has the device and the protocol. The crate `stdvga-frontend` is the host's side of the
+//!   screen, and refuses files that can't be right.
 
-#[cfg(target_os = "linux")]
-mod device;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(target_os = "linux")]
@@ -25,6 +23,6 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> std::process::ExitCode {
-    eprintln!("vfio_user: this needs Linux, for memory that another process can map");
+    stdvga_frontend::say("this needs Linux, for memory that another process can map");
     std::process::ExitCode::FAILURE
 }

@@ -4,27 +4,28 @@
 
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum, value_parser};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use stdvga::{Config, Counters, Dirty, Monitor, Variant};
 use stdvga_frontend::address::{Access, Address};
 use stdvga_frontend::display::Display;
 use stdvga_frontend::files;
 use stdvga_frontend::picture;
-use stdvga_frontend::say;
 use stdvga_frontend::vnc::Viewers;
+use stdvga_frontend::{program_name, say};
+use stdvga_vfio_user::device::Device;
 
-use crate::device::Device;
 use crate::session::Session;
-use crate::socket::Socket;
+use crate::socket::{self, Greeting, Socket};
 
 /// The largest mode that the device has.
 const XRES: RangeInclusive<i64> = 1..=16000;
@@ -33,6 +34,8 @@ const YRES: RangeInclusive<i64> = 1..=12000;
 const VGAMEM_MIB: RangeInclusive<i64> = 1..=512;
 /// How often the server looks at the VGA.
 const FRAME: Duration = Duration::from_millis(40);
+/// How long a client may wait with its first word. VMMs speak at once.
+const MOST_SILENCE: Duration = Duration::from_secs(2);
 
 /// Serves a standard VGA to a VMM that speaks vfio-user: one client at a time, a new device for each.
 ///
@@ -155,7 +158,9 @@ struct Server {
 }
 
 impl Server {
-    /// Waits for a client. There's none where the server shall end.
+    /// Waits for a client. There's none if the server shall end.
+    ///
+    /// One that says nothing is no client: it gets no device, and no word is said of it.
     fn wait(&self) -> Result<Option<Session>> {
         self.display.say(&format!(
             "{} waits for a client at {}",
@@ -163,20 +168,39 @@ impl Server {
             self.socket.path.display()
         ));
         while !self.signals.end() {
-            if self.socket.has_client(FRAME)? {
-                return Session::start(&self.socket, self.config.clone()).map(Some);
-            }
             if self.signals.take_picture() {
                 self.try_to_save();
+            }
+            if !self.socket.has_client(FRAME)? {
+                continue;
+            }
+            let client = self.socket.accept().context("no client can be accepted")?;
+            if self.speaks(&client)? {
+                return Session::start(client, self.config.clone()).map(Some);
             }
         }
         Ok(None)
     }
 
+    /// Whether a client says anything.
+    fn speaks(&self, client: &UnixStream) -> Result<bool> {
+        let accepted = Instant::now();
+        while !self.signals.end() && accepted.elapsed() < MOST_SILENCE {
+            if self.signals.take_picture() {
+                self.try_to_save();
+            }
+            match socket::greeting(client, FRAME)? {
+                Greeting::Silent => {}
+                Greeting::Gone => return Ok(false),
+                Greeting::Speaks => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
     /// Shows a client's screen until it has gone, or the server shall end.
-    fn serve(&mut self, session: Session) -> Result<()> {
+    fn serve(&mut self, mut session: Session) -> Result<()> {
         self.display.say("a client has connected");
-        self.display.start_anew();
         let (mut resets, mut is_attached, mut is_alone) = (0, false, true);
         loop {
             // The picture comes after these: it has all that the client did before.
@@ -188,6 +212,7 @@ impl Server {
             if has_begun && !is_attached {
                 is_attached = true;
                 self.display.say("the client uses the device");
+                self.display.start_anew();
             }
             if has_begun {
                 self.show(&session.device)?;
@@ -206,13 +231,12 @@ impl Server {
             if ends {
                 return Ok(());
             }
-            // Before it has begun, it may be itself the one that waits to be accepted.
-            if has_begun && is_alone && self.socket.has_client(Duration::ZERO)? {
+            if is_alone && self.socket.has_client(Duration::ZERO)? {
                 is_alone = false;
                 self.display
                     .say("another client waits until this one has gone");
             }
-            thread::sleep(FRAME);
+            session.wait(FRAME);
         }
     }
 
@@ -248,15 +272,24 @@ impl Server {
         };
         let picture = &self.display.picture;
         picture.save(path)?;
-        // A closed stdout is no reason to stop.
-        let _ = writeln!(
-            io::stdout(),
+        tell(&format!(
             "{}: {} pixels written to {}",
-            env!("CARGO_CRATE_NAME"),
+            program_name(),
             picture.size(),
             path.display()
-        );
+        ));
         Ok(())
+    }
+}
+
+/// Writes a line to stdout. A stdout that's closed, or that nobody reads, is no reason to stop: clients can
+/// cause lines until it's full.
+fn tell(line: &str) {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::OUT)];
+    let has_room = rustix::event::poll(&mut polled, Some(&Timespec::default()));
+    if has_room.is_ok_and(|ready| ready > 0) {
+        let _ = writeln!(&stdout, "{line}");
     }
 }
 

@@ -2,54 +2,78 @@
 
 //! A client's time with a device of its own.
 
-use std::thread::{self, JoinHandle};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use stdvga::Config;
-use vfio_user::Server;
-
-use crate::device::Device;
-use crate::socket::Socket;
+use stdvga_frontend::say;
+use stdvga_vfio_user::device::Device;
+use stdvga_vfio_user::protocol;
 
 /// A client that is served, on a thread of its own, and its device.
 ///
 /// Each client gets a new device. A former one may still have the memory of its own mapped.
 pub struct Session {
     pub device: Device,
-    thread: JoinHandle<Result<(), vfio_user::Error>>,
+    end: Receiver<Result<()>>,
+    outcome: Option<Result<()>>,
 }
 
 impl Session {
-    /// Serves the next client.
-    pub fn start(socket: &Socket, config: Config) -> Result<Self> {
+    /// Serves a client.
+    pub fn start(client: UnixStream, config: Config) -> Result<Self> {
         let device = Device::new(config)?;
-        let listener = socket.listener().context("the socket")?;
-        let server = Server::from_owned_fd(
-            listener.into(),
-            true,
-            Device::interrupts(),
-            device.regions(),
-        );
-        let mut backend = device.clone();
-        let thread = thread::Builder::new()
+        let (sender, end) = mpsc::channel();
+        let its_device = device.clone();
+        thread::Builder::new()
             .name("client".into())
-            .spawn(move || server.run(&mut backend))
+            .spawn(move || {
+                let outcome = protocol::serve(&client, &client, &its_device);
+                // Nobody waits for it any more if the server ends.
+                let _ = sender.send(outcome);
+            })
             .context("no thread for the client")?;
-        Ok(Self { device, thread })
+        Ok(Self {
+            device,
+            end,
+            outcome: None,
+        })
+    }
+
+    /// Waits up to `time` for the client to go.
+    pub fn wait(&mut self, time: Duration) {
+        match self.end.recv_timeout(time) {
+            Ok(outcome) => self.outcome = Some(outcome),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let panicked = || Err(anyhow!("its thread panicked"));
+                self.outcome.get_or_insert_with(panicked);
+            }
+        }
     }
 
     /// Whether the client has gone.
     pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
+        self.outcome.is_some()
     }
 
-    /// Waits until the client has gone, and says so; and why, where it didn't just close the connection.
-    pub fn farewell(self) -> String {
-        match self.thread.join() {
-            Ok(Ok(())) => "the client has gone".into(),
-            Ok(Err(error)) => format!("the client has gone: {error}"),
-            // The crate panics at some messages that no client sends.
-            Err(_) => "the client has gone: it broke the protocol".into(),
+    /// Says that the client has gone; and why, if it didn't just close the connection.
+    pub fn farewell(&self) -> String {
+        match &self.outcome {
+            Some(Err(error)) => format!("the client has gone: {error:#}"),
+            _ => "the client has gone".into(),
+        }
+    }
+}
+
+impl Drop for Session {
+    /// A client that keeps VRAM's descriptor mustn't keep memory that this server has paid for.
+    fn drop(&mut self) {
+        if let Err(error) = self.device.discard_vram() {
+            say(format_args!("a former client may keep VRAM: {error}"));
         }
     }
 }

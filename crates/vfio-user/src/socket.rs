@@ -2,51 +2,98 @@
 
 //! The socket that clients connect to.
 
-use std::fs::{self, FileType};
+use std::fs::{self, FileType, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::Mode;
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
 
 /// A socket in the file system. It's removed when this is dropped.
 pub struct Socket {
     listener: UnixListener,
     pub path: PathBuf,
+    made: Metadata,
+}
+
+/// What a client that was accepted has done so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// Nothing.
+    Silent,
+    /// It closed the connection, and said nothing before.
+    Gone,
+    /// There's something to read.
+    Speaks,
 }
 
 impl Socket {
     /// A socket that only this user's processes can connect to: whoever can has all of the device.
     pub fn new(path: PathBuf) -> Result<Self> {
-        let others = Mode::RWXG | Mode::RWXO;
-        let umask = rustix::process::umask(others);
-        let bound = UnixListener::bind(&path);
-        rustix::process::umask(umask);
-        let listener = bound.with_context(|| {
+        let listener = listen(&path).with_context(|| {
             let there = fs::symlink_metadata(&path).map_or("", |there| advice(there.file_type()));
             format!("no socket can be made at {}{there}", path.display())
         })?;
-        Ok(Self { listener, path })
-    }
-
-    /// The socket for one who accepts a client.
-    pub fn listener(&self) -> io::Result<UnixListener> {
-        self.listener.try_clone()
+        let made = fs::symlink_metadata(&path)
+            .with_context(|| format!("the socket {} can't be found", path.display()))?;
+        Ok(Self {
+            listener,
+            path,
+            made,
+        })
     }
 
     /// Whether a client waits to be accepted. Waits for one up to `time`, or until a signal comes.
     pub fn has_client(&self, time: Duration) -> io::Result<bool> {
-        let time = Timespec::try_from(time).map_err(io::Error::other)?;
-        let mut polled = [PollFd::new(&self.listener, PollFlags::IN)];
-        match rustix::event::poll(&mut polled, Some(&time)) {
-            Ok(ready) => Ok(ready > 0),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        is_readable(&self.listener, time)
+    }
+
+    /// Accepts the next client.
+    pub fn accept(&self) -> io::Result<UnixStream> {
+        self.listener.accept().map(|(client, _)| client)
+    }
+}
+
+/// Binds a socket of mode 0600. Nothing may exist at `path`, not even a link.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+    // Binding makes a file of the socket's own mode. Unlike a umask, this also keeps off those whom the folder's
+    // default access list lets in.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Waits up to `time` for a client's first word, or until a signal comes.
+pub fn greeting(client: &UnixStream, time: Duration) -> io::Result<Greeting> {
+    if !is_readable(client, time)? {
+        return Ok(Greeting::Silent);
+    }
+    let mut first = [0];
+    match rustix::net::recv(client, &mut first, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        Ok((_, 1..)) => Ok(Greeting::Speaks),
+        Ok((_, 0)) | Err(_) => Ok(Greeting::Gone),
+    }
+}
+
+fn is_readable(socket: impl AsFd, time: Duration) -> io::Result<bool> {
+    let time = Timespec::try_from(time).map_err(io::Error::other)?;
+    let mut polled = [PollFd::new(&socket, PollFlags::IN)];
+    match rustix::event::poll(&mut polled, Some(&time)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -67,7 +114,11 @@ fn advice(there: FileType) -> &'static str {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // It may be gone already.
-        let _ = fs::remove_file(&self.path);
+        let identity = |file: &Metadata| (file.dev(), file.ino());
+        // Another server's socket may be there by now.
+        let there = fs::symlink_metadata(&self.path);
+        if there.is_ok_and(|there| identity(&there) == identity(&self.made)) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

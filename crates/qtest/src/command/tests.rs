@@ -15,7 +15,8 @@ fn session() -> Session {
 
 fn reply(session: &mut Session, line: impl AsRef<[u8]>) -> String {
     let (mut reply, mut trace) = (Vec::new(), Vec::new());
-    session.answer(line.as_ref(), &mut reply, &mut trace);
+    let answered = session.answer(line.as_ref(), &mut reply, &mut trace);
+    answered.expect("memory takes all answers");
     String::from_utf8(reply).expect("a reply that is text")
 }
 

@@ -26,7 +26,8 @@ fn session(device: &str) -> Session {
 /// Puts a line to a session. The reply, and what the trace says.
 fn say(session: &mut Session, line: &str) -> (String, String) {
     let (mut reply, mut trace) = (Vec::new(), Vec::new());
-    session.answer(line.as_bytes(), &mut reply, &mut trace);
+    let answered = session.answer(line.as_bytes(), &mut reply, &mut trace);
+    answered.expect("memory takes all answers");
     let [reply, trace] = [reply, trace].map(|text| String::from_utf8(text).expect("text"));
     (reply, trace)
 }

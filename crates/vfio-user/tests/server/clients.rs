@@ -3,7 +3,9 @@
 //! Clients that come, go and misbehave, and the server's own end.
 
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::{fs, thread};
 
 use rustix::process::Signal;
@@ -11,7 +13,7 @@ use stdvga_testing::driver::{XRES, bar2_dispi};
 use vfio_user::Client;
 
 use crate::machine::{BAR0, BAR2, CONFIG, Machine, read, write};
-use crate::server::Server;
+use crate::server::{LIMIT, Server};
 
 /// Serves a client that draws and goes: it leaves its picture. Gives what it had.
 fn serve_a_client(server: &Server) -> Machine {
@@ -72,13 +74,44 @@ fn a_client_that_asks_for_nothing_leaves_the_last_picture() {
 #[test]
 fn a_client_is_said_to_use_the_device_once_it_does() {
     let server = Server::start(&[]);
-    drop(UnixStream::connect(server.socket()).expect("the server listens"));
+    drop(server.connect());
     let said = server.wait_for("the client has gone");
     assert!(said.contains("a client has connected"), "{said}");
     assert!(!said.contains("uses the device"), "{said}");
     let mut client = server.connect();
     let _: [u8; 4] = read(&mut client, CONFIG, 0);
     server.wait_for("the client uses the device");
+}
+
+#[test]
+fn clients_that_said_nothing_and_went_are_passed_over_without_a_word() {
+    let server = Server::start(&[]);
+    // As many as may wait at once, but for the last one.
+    for _ in 0..100 {
+        drop(UnixStream::connect(server.socket()).expect("the server listens"));
+    }
+    let mut client = server.connect();
+    let _: [u8; 4] = read(&mut client, CONFIG, 0);
+    let said = server.wait_for("the client uses the device");
+    let lines = said.lines().count();
+    assert_eq!(lines, 2, "it connected and uses the device:\n{said}");
+}
+
+#[test]
+fn a_client_that_says_nothing_keeps_no_other_waiting_for_ever() {
+    let server = Server::start(&[]);
+    let silent = UnixStream::connect(server.socket()).expect("the server listens");
+    let mut client = within_the_limit(server.socket());
+    let _: [u8; 4] = read(&mut client, CONFIG, 0);
+    drop(silent);
+}
+
+/// A client that is served before the test's limit.
+fn within_the_limit(socket: PathBuf) -> Client {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(Client::new(&socket)));
+    let client = receiver.recv_timeout(LIMIT).expect("it's served in time");
+    client.expect("the server talks to a client")
 }
 
 #[test]
@@ -97,12 +130,22 @@ fn a_reset_is_that_of_the_device() {
 #[test]
 fn only_this_user_can_connect() {
     let server = Server::start(&[]);
-    let socket = fs::metadata(server.socket()).expect("the socket is there");
-    assert_eq!(
-        socket.permissions().mode() & 0o077,
-        0,
-        "for group and others"
-    );
+    let socket = fs::symlink_metadata(server.socket()).expect("the socket is there");
+    let mode = socket.permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "{mode:o}");
+}
+
+#[test]
+fn a_socket_that_took_the_servers_place_is_left_alone() {
+    let mut server = Server::start(&[]);
+    fs::remove_file(server.socket()).expect("the socket is there");
+    let other = UnixListener::bind(server.socket()).expect("the place is free");
+    server.signal(Signal::TERM);
+    server.written_picture();
+    let status = server.wait();
+    assert!(status.success(), "{status}");
+    fs::symlink_metadata(server.socket()).expect("the other socket is still there");
+    drop(other);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! The server: through a client of the protocol that knows nothing of it, and with real guests on QEMU.
 #![cfg(target_os = "linux")]
 
+mod attacks;
 mod clients;
 mod guests;
 mod machine;

@@ -14,14 +14,13 @@ use crate::server::Server;
 // Flags of a message's header.
 const REPLY: u32 = 1 << 0;
 const NO_REPLY: u32 = 1 << 4;
-const ERROR: u32 = 1 << 5;
 
-const HEADER_BYTES: usize = 16;
+pub const HEADER_BYTES: usize = 16;
 /// The device's own first bytes of configuration space.
 const VENDOR_AND_DEVICE: [u8; 4] = [0x34, 0x12, 0x11, 0x11];
 
 /// A message: its header, and what follows.
-fn message(command: Command, flags: u32, body: &[u8]) -> Vec<u8> {
+pub fn message(command: Command, flags: u32, body: &[u8]) -> Vec<u8> {
     let id = [7, 0];
     let no_error = [0; 4];
     let len = (HEADER_BYTES + body.len()) as u32;
@@ -37,7 +36,7 @@ fn message(command: Command, flags: u32, body: &[u8]) -> Vec<u8> {
 }
 
 /// What follows the header where `count` bytes of a region are read or written.
-fn access((region, offset): (u32, u64), count: u32, data: &[u8]) -> Vec<u8> {
+pub fn access((region, offset): (u32, u64), count: u32, data: &[u8]) -> Vec<u8> {
     [
         &offset.to_le_bytes()[..],
         &region.to_le_bytes(),
@@ -47,13 +46,13 @@ fn access((region, offset): (u32, u64), count: u32, data: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-fn connect(server: &Server) -> UnixStream {
+pub fn connect(server: &Server) -> UnixStream {
     UnixStream::connect(server.socket()).expect("the server listens")
 }
 
 /// Fails unless the next answer is that to a read from configuration space.
 #[track_caller]
-fn expect_an_answer(stream: &mut UnixStream, what: &str) {
+pub fn expect_an_answer(stream: &mut UnixStream, what: &str) {
     let question = message(Command::RegionRead, 0, &access((CONFIG, 0), 4, &[]));
     let expected = access((CONFIG, 0), 4, &VENDOR_AND_DEVICE);
     let expected = message(Command::RegionRead, REPLY, &expected);
@@ -89,26 +88,12 @@ fn no_posted_write_is_answered() {
 }
 
 #[test]
-fn a_read_of_more_than_a_mebibyte_is_an_error() {
-    let server = Server::start(&[]);
-    let mut stream = connect(&server);
-    let question = access((BAR0, 0), (1 << 20) + 1, &[]);
-    let question = message(Command::RegionRead, 0, &question);
-    stream.write_all(&question).expect("the server reads");
-    let mut answer = [0; HEADER_BYTES];
-    stream.read_exact(&mut answer).expect("the server answers");
-    assert_eq!(answer[..], message(Command::RegionRead, REPLY | ERROR, &[]));
-    expect_an_answer(&mut stream, "an error");
-}
-
-#[test]
 fn whoever_breaks_the_protocol_is_left_and_the_next_client_is_served() {
     let server = Server::start(&[]);
     let too_short = message(Command::Version, 0, &[0; 4]);
     let mut shorter_than_itself = too_short.clone();
     shorter_than_itself[4] = 0;
     for nonsense in [
-        Vec::new(),
         vec![0xff],
         b"GET / HTTP/1.1\r\n\r\n".to_vec(),
         too_short,

@@ -2,10 +2,11 @@
 
 //! What the server says to options that can't be right.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
+use rustix::fs::{CWD, FileType, Mode};
 use stdvga_testing::program::text;
 
 use crate::VFIO_USER;
@@ -59,12 +60,20 @@ fn a_path_that_cannot_be_made_is_named() {
 
 #[test]
 fn a_rom_that_cannot_be_one_is_named() {
-    let odd = tempfile::NamedTempFile::new().expect("a temporary file");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name| folder.path().join(name);
+    let (odd, huge, fifo) = (at("odd"), at("huge"), at("fifo"));
     fs::write(&odd, [0xf4; 1000]).expect("the file can be written");
+    let sparse = File::create(&huge).and_then(|file| file.set_len(8 << 30));
+    sparse.expect("the file can be made");
+    let made = rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR, 0);
+    made.expect("the FIFO can be made");
     for (path, wrong) in [
         ("/nonexistent/rom", "can't be read"),
-        ("/dev/null", "isn't a file"),
-        (text(odd.path()), "starts with f4 f4, not 55 aa"),
+        ("/dev/zero", "isn't a file"),
+        (text(&fifo), "isn't a file"),
+        (text(&huge), "131072 are the most that fit"),
+        (text(&odd), "starts with f4 f4, not 55 aa"),
     ] {
         let arguments = ["--socket", "/nonexistent/socket", "--romfile", path];
         VFIO_USER.assert_refuses(&arguments, &["VGA BIOS", path, wrong]);
@@ -117,6 +126,14 @@ fn a_width_that_dispi_rounds_down_is_warned_of_with_the_next_that_works() {
     );
     let unwarned = said("1368");
     assert!(!unwarned.contains("--xres"), "{unwarned}");
+}
+
+#[test]
+fn the_version_starts_with_the_programs_name() {
+    let output = VFIO_USER.run(&["--version"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let expected = concat!("stdvga-vfio-user ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(said, expected);
 }
 
 #[test]

@@ -18,14 +18,14 @@ use vfio_user::Client;
 use crate::VFIO_USER;
 
 /// No wait in here ends by time, unless something is wrong: it's generous, for slow machines.
-const LIMIT: Duration = Duration::from_secs(300);
+pub const LIMIT: Duration = Duration::from_secs(300);
 const SOCKET: &str = "socket";
 const PICTURE: &str = "picture.png";
 
 /// The server, ready for clients.
 pub struct Server {
     process: Child,
-    stdout: Receiver<String>,
+    stdout: Option<Receiver<String>>,
     stderr: Receiver<String>,
     directory: TempDir,
     /// What it said until it was ready.
@@ -34,6 +34,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, Stdio::piped())
+    }
+
+    /// A server whose pictures aren't waited for: it has a stdout of the test's.
+    pub fn start_with(arguments: &[&str], stdout: Stdio) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut process = VFIO_USER
             .command(arguments)
@@ -42,11 +47,11 @@ impl Server {
             .arg("--screenshot")
             .arg(directory.path().join(PICTURE))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the server runs");
-        let stdout = process.stdout.take().map(lines).expect("stdout is a pipe");
+        let stdout = process.stdout.take().map(lines);
         let stderr = process.stderr.take().map(lines).expect("stderr is a pipe");
         let mut server = Self {
             process,
@@ -90,7 +95,8 @@ impl Server {
 
     /// The next picture that the server tells of.
     pub fn written_picture(&self) -> Picture {
-        let line = self.stdout.recv_timeout(LIMIT);
+        let stdout = self.stdout.as_ref().expect("stdout is a pipe of its own");
+        let line = stdout.recv_timeout(LIMIT);
         let line = line.expect("the server tells of a picture");
         let picture = Picture::load(&self.picture_path()).expect("the picture is there");
         let (width, height) = picture.size;
@@ -108,9 +114,19 @@ impl Server {
         kill_process(pid, signal).expect("the server runs");
     }
 
+    /// What the kernel knows of the process: a file of `/proc/PID`.
+    pub fn proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.process.id()))
+    }
+
+    /// Waits until the server has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait().expect("the server ends")
+    }
+
     /// Waits until the server has ended. Gives what it said since the last look, too.
     pub fn end(mut self) -> (ExitStatus, String) {
-        let status = self.process.wait().expect("the server ends");
+        let status = self.wait();
         assert!(
             fs::symlink_metadata(self.socket()).is_err(),
             "the socket is still there"
