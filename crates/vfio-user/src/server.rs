@@ -242,7 +242,7 @@ impl Server {
             return Ok(());
         };
         let picture = &self.display.picture;
-        picture.save(path)?;
+        self.display.save(path)?;
         // A closed stdout is no reason to stop.
         let _ = writeln!(
             io::stdout(),
