@@ -38,7 +38,12 @@ pub fn open(path: &Path) -> Result<Kvm> {
     let kvm = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())
         .map_err(io::Error::from)
         .and_then(|path| Kvm::new_with_path(path).map_err(io::Error::from))
-        .map_err(|error| anyhow!("{name}: {error}{}", advice(error.kind(), path)))?;
+        .map_err(|error| {
+            anyhow!(
+                "{name} can't be opened: {error}{}",
+                advice(error.kind(), path)
+            )
+        })?;
     if kvm.get_api_version() != KVM_API_VERSION as i32 {
         bail!("{name} isn't a KVM of API version {KVM_API_VERSION}");
     }

@@ -20,7 +20,6 @@ pub struct Display {
     screen: Screen,
     /// What it shows.
     pub picture: Picture,
-    /// The guest's picture is larger than any that is shown: black stands in for it.
     is_too_large: bool,
     mode: String,
     mode_lines: ModeLines,
@@ -53,6 +52,11 @@ impl Display {
         self.mode.clear();
         self.is_too_large = false;
         self.show_black();
+    }
+
+    /// Whether the guest's picture is larger than any that is shown: black stands in for it.
+    pub fn is_too_large(&self) -> bool {
+        self.is_too_large
     }
 
     /// Draws what changed. Returns whether anything did.

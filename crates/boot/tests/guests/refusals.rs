@@ -118,7 +118,7 @@ fn files_that_cannot_be_right_are_refused() {
     for option in ["--bios", "--vgabios", "--floppy"] {
         BOOT.assert_refuses(&[option, &empty], &[&empty, "is empty"]);
         BOOT.assert_refuses(&[option, &missing], &[&missing, "can't be read"]);
-        BOOT.assert_refuses(&[option, &large], &[&large, "are the most"]);
+        BOOT.assert_refuses(&[option, &large], &[&large, "at most"]);
         BOOT.assert_refuses(&[option, env!("CARGO_TARGET_TMPDIR")], &["isn't a file"]);
     }
     BOOT.assert_refuses(&["--bios", &odd], &[&odd, "64 KiB"]);
