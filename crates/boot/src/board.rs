@@ -154,7 +154,9 @@ impl Board {
         self.noted += 1;
         match self.noted {
             ..MOST => self.notes.push(note),
-            MOST => self.notes.push("no more of these are shown".into()),
+            MOST => self
+                .notes
+                .push("further messages like these aren't shown".into()),
             _ => self.noted = MOST + 1,
         }
     }

@@ -41,12 +41,12 @@ pub fn find() -> Option<(PathBuf, PathBuf)> {
     Some((find_file(BIOS)?, find_file(VGA_BIOS)?))
 }
 
-/// The BIOS to use where none is named.
+/// The BIOS to use if none is named.
 pub fn find_bios() -> Result<PathBuf> {
     find_file(BIOS).with_context(|| missing("BIOS", BIOS, "--bios"))
 }
 
-/// The VGA BIOS to use where none is named.
+/// The VGA BIOS to use if none is named.
 pub fn find_vga_bios() -> Result<PathBuf> {
     find_file(VGA_BIOS).with_context(|| missing("VGA BIOS", VGA_BIOS, "--vgabios"))
 }
@@ -55,7 +55,7 @@ pub fn find_vga_bios() -> Result<PathBuf> {
 pub fn missing(what: &str, file: &str, option: &str) -> String {
     let directories = DIRECTORIES.join(", ");
     format!(
-        "no {what}: {file} isn't in {directories}; install the package seabios (Fedora: also \
+        "no {what}: {file} isn't in any of {directories}; install the package seabios (Fedora: also \
          seavgabios-bin), or name a file with {option}"
     )
 }
@@ -72,7 +72,7 @@ pub fn bios(path: &Path) -> Result<Vec<u8>> {
     let bytes = files::read("BIOS", path, MAX_BIOS)?;
     ensure!(
         bytes.len() % BIOS_UNIT == 0,
-        "BIOS {} has {} bytes: a BIOS image is a multiple of 64 KiB",
+        "BIOS {} has {} bytes: a BIOS image has a multiple of 64 KiB",
         path.display(),
         bytes.len()
     );

@@ -23,13 +23,13 @@ pub struct Interrupt(Arc<AtomicI32>);
 impl Interrupt {
     /// Notes signals from now on. After the first, a second one ends the program at once.
     pub fn register() -> Result<Self> {
-        let signals = Signals::new([SIGINT, SIGTERM]).context("no signal for Ctrl-C")?;
+        let signals = Signals::new([SIGINT, SIGTERM]).context("Ctrl-C can't be watched for")?;
         let first = Arc::new(AtomicI32::new(0));
         let theirs = Arc::clone(&first);
         thread::Builder::new()
             .name("signals".into())
             .spawn(move || wait(signals, &theirs))
-            .context("no thread for signals")?;
+            .context("the thread for signals can't be started")?;
         Ok(Self(first))
     }
 

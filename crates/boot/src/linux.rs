@@ -103,7 +103,7 @@ impl Kernel {
     fn load(ram: &GuestMemoryMmap, image: &[u8]) -> Result<Self> {
         let mut file = Cursor::new(image);
         let size = (ram.last_addr().raw_value() + 1) / MIB;
-        let failed = |error| anyhow!("it doesn't load into {size} MiB of RAM: {error}");
+        let failed = |error| anyhow!("it can't be loaded into {size} MiB of RAM: {error}");
         if image.starts_with(b"\x7fELF") {
             let loaded = Elf::load(ram, None, &mut file, None).map_err(failed)?;
             return Ok(Self {
@@ -119,7 +119,7 @@ impl Kernel {
         let header = loaded.setup_header.unwrap_or_default();
         ensure!(
             header.xloadflags & XLF_KERNEL_64 != 0,
-            "it can't be entered in 64-bit mode"
+            "it has no 64-bit entry point"
         );
         Ok(Self {
             entry: loaded.kernel_load.raw_value() + ENTRY_64,

@@ -314,7 +314,7 @@ fn choose(args: &Args) -> Result<Guest> {
     let files = [&args.bios, &args.vgabios, &args.floppy];
     let wants_firmware = files.iter().any(|file| file.is_some());
     if wants_firmware && args.guest.is_some_and(|guest| guest != Guest::Firmware) {
-        conflict("--bios, --vgabios and --floppy are for --guest firmware");
+        conflict("--bios, --vgabios and --floppy need --guest firmware");
     }
     let wants_cpu = args.seconds.is_some()
         || args.until_text.is_some()
@@ -326,8 +326,8 @@ fn choose(args: &Args) -> Result<Guest> {
         || args.damage == Damage::Log;
     if wants_cpu && args.guest == Some(Guest::Scripted) {
         conflict(
-            "--guest scripted has no CPU, ends by itself, types nothing and writes no debug messages: no \
-             --seconds, --until-text, --type, --vnc, --kvm, --debug-console, --coalescing off, \
+            "--guest scripted has no CPU, no keyboard and no debug console, and ends by itself: it can't be combined \
+             with --seconds, --until-text, --type, --vnc, --kvm, --debug-console, --coalescing off or \
              --damage log",
         );
     }
@@ -372,7 +372,7 @@ fn choose(args: &Args) -> Result<Guest> {
         let (given, least) = (args.vgamem, demo::VRAM_MIB);
         ensure!(
             given >= least,
-            "--vgamem {given}: this guest's picture needs {least} MiB"
+            "--vgamem {given}: this guest's picture needs at least {least} MiB"
         );
     }
     Ok(guest)
@@ -396,7 +396,7 @@ fn board(
         .vram_mib(args.vgamem)
         .text_blink(args.text_blink == Switch::On)
         .rom(rom);
-    let vga = StdVga::new(config).context("the VGA can't be built")?;
+    let vga = StdVga::new(config).context("the VGA can't be made")?;
     let cmos = Cmos::new(u64::from(args.memory) * MIB);
     Ok(Board::new(
         vga,

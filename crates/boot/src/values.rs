@@ -67,8 +67,7 @@ pub fn advise(mut error: Error) -> Error {
         && unknown.starts_with('-')
         && !unknown.starts_with("--")
     {
-        let advice =
-            format!("to pass '{unknown}' as an option's value, write '--OPTION={unknown}'");
+        let advice = "for a value that starts with a dash, write --OPTION=VALUE";
         let advice = ContextValue::StyledStrs(vec![advice.into()]);
         error.insert(ContextKind::Suggested, advice);
     }

@@ -277,13 +277,14 @@ struct VcpuThread {
 
 impl VcpuThread {
     fn start(vcpu: Vcpu, machine: Arc<Mutex<Machine>>) -> Result<Self> {
-        register_signal_handler(SIGRTMIN(), ignore).context("no signal for the vCPU thread")?;
+        register_signal_handler(SIGRTMIN(), ignore)
+            .context("the vCPU's thread can't be given a signal")?;
         let signals = Arc::new(Signals::default());
         let theirs = Arc::clone(&signals);
         let thread = thread::Builder::new()
             .name("vcpu0".into())
             .spawn(move || machine::run(vcpu, &machine, &theirs))
-            .context("no thread for the vCPU")?;
+            .context("the vCPU's thread can't be started")?;
         Ok(Self { signals, thread })
     }
 

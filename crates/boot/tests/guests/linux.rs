@@ -102,7 +102,7 @@ fn what_cannot_be_booted_is_refused() {
     let kernel = ["--kernel", &*KERNEL];
     let refuses =
         |options: &[&str], words: &[&str]| BOOT.assert_refuses(&[&kernel, options].concat(), words);
-    refuses(&["--memory", "8"], &[&*KERNEL, "doesn't load", "8 MiB"]);
+    refuses(&["--memory", "8"], &[&*KERNEL, "can't be loaded", "8 MiB"]);
     refuses(&["--memory", "64"], &["--memory 64", &*KERNEL, "needs "]);
     refuses(&["--initrd", &missing], &[&missing, "can't be read"]);
     let large = file("large-initrd", 50 << 20);
