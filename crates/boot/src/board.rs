@@ -3,8 +3,6 @@
 //! The board: every device of the machine, and which access reaches which. This is the model of how
 //! a VMM embeds the VGA; nothing in here knows of KVM.
 
-use std::fmt;
-
 use stdvga::embedding::{string_in, string_out};
 use stdvga::{Effects, MappedRange, Mappings, StdVga, WINDOW};
 use vm_memory::{GuestAddress, GuestMemoryMmap};
@@ -156,7 +154,9 @@ impl Board {
         self.noted += 1;
         match self.noted {
             ..MOST => self.notes.push(note),
-            MOST => self.notes.push("no more of these are shown".into()),
+            MOST => self
+                .notes
+                .push("further messages like these aren't shown".into()),
             _ => self.noted = MOST + 1,
         }
     }
@@ -222,30 +222,6 @@ impl Counts {
     /// Accesses to the VGA: a guest that makes none for some time has finished its picture.
     pub fn vga(&self) -> u64 {
         self.vga_in + self.vga_out + self.window + self.bar2 + self.bar0 + self.rom
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            exits,
-            vga_in,
-            vga_out,
-            other_ports,
-            window,
-            coalesced,
-            bar2,
-            bar0,
-            rom,
-            other_mmio,
-            slot_changes,
-        } = self;
-        write!(
-            f,
-            "{exits} exits (accesses to VGA ports: {vga_in} in, {vga_out} out; other ports: {other_ports}; \
-             0xa0000: {window}, {coalesced} of them without an exit; BAR2: {bar2}; BAR0 trapped: {bar0}; ROM: {rom}; \
-             other MMIO: {other_mmio}), {slot_changes} memory-slot changes"
-        )
     }
 }
 

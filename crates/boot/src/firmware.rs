@@ -23,6 +23,8 @@ const KIB: usize = 1 << 10;
 /// A BIOS is mapped in pages, and what is seen below 1 MiB is its last 64 KiB at least.
 const BIOS_UNIT: usize = 64 * KIB;
 const MAX_BIOS: usize = 16 << 20;
+/// How far before the end of a BIOS the CPU starts.
+const RESET_VECTOR: usize = 16;
 const FLOPPY_1440: usize = 1440 * KIB;
 const FLOPPY_2880: usize = 2880 * KIB;
 
@@ -39,12 +41,12 @@ pub fn find() -> Option<(PathBuf, PathBuf)> {
     Some((find_file(BIOS)?, find_file(VGA_BIOS)?))
 }
 
-/// The BIOS to use where none is named.
+/// The BIOS to use if none is named.
 pub fn find_bios() -> Result<PathBuf> {
     find_file(BIOS).with_context(|| missing("BIOS", BIOS, "--bios"))
 }
 
-/// The VGA BIOS to use where none is named.
+/// The VGA BIOS to use if none is named.
 pub fn find_vga_bios() -> Result<PathBuf> {
     find_file(VGA_BIOS).with_context(|| missing("VGA BIOS", VGA_BIOS, "--vgabios"))
 }
@@ -53,7 +55,7 @@ pub fn find_vga_bios() -> Result<PathBuf> {
 pub fn missing(what: &str, file: &str, option: &str) -> String {
     let directories = DIRECTORIES.join(", ");
     format!(
-        "no {what}: {file} isn't in {directories}; install the package seabios (Fedora: also \
+        "no {what}: {file} isn't in any of {directories}; install the package seabios (Fedora: also \
          seavgabios-bin), or name a file with {option}"
     )
 }
@@ -70,11 +72,27 @@ pub fn bios(path: &Path) -> Result<Vec<u8>> {
     let bytes = files::read("BIOS", path, MAX_BIOS)?;
     ensure!(
         bytes.len() % BIOS_UNIT == 0,
-        "BIOS {} has {} bytes: a BIOS image is a multiple of 64 KiB",
+        "BIOS {} has {} bytes: a BIOS image has a multiple of 64 KiB",
         path.display(),
         bytes.len()
     );
     Ok(bytes)
+}
+
+/// What to suspect of a BIOS that has used no device: an image that's none, if its first instruction says so.
+pub fn suspicion(bios: &[u8]) -> String {
+    /// JMP: far, near and short.
+    const JUMPS: [u8; 3] = [0xea, 0xe9, 0xeb];
+    let reset_vector = bios.len().saturating_sub(RESET_VECTOR);
+    let code = &bios[reset_vector..];
+    let code = &code[..code.len().min(5)];
+    if code.iter().take(3).any(|byte| JUMPS.contains(byte)) {
+        return format!("the BIOS has used no device, after its first instruction ({code:02x?})");
+    }
+    format!(
+        "this may not be a BIOS image: one has a jump (ea, e9 or eb) 16 bytes before its end, where the CPU \
+         starts, but this one has {code:02x?}"
+    )
 }
 
 /// Reads a VGA BIOS, and finds out how to hand it over.
@@ -158,6 +176,24 @@ mod tests {
             vga_bios(file(&rom).path()),
             Ok(VgaBios::FwCfg(..))
         ));
+    }
+
+    #[test]
+    fn a_bios_without_a_jump_where_the_cpu_starts_is_suspected_with_what_is_there() {
+        let bios = |code: &[u8]| {
+            let mut bios = vec![0; BIOS_UNIT];
+            bios[BIOS_UNIT - RESET_VECTOR..][..code.len()].copy_from_slice(code);
+            bios
+        };
+        for (code, words) in [
+            (&[0x9b, 0x87, 0x0c][..], "may not be a BIOS image"),
+            (&[0x9b, 0x87, 0x0c], "has [9b, 87, 0c, 00, 00]"),
+            (&[0xea, 0x5b, 0xe0, 0x00, 0xf0], "used no device"),
+            (&[0x90, 0x90, 0xe9], "used no device"), // edk2
+        ] {
+            let suspicion = suspicion(&bios(code));
+            assert!(suspicion.contains(words), "{code:02x?}: {suspicion}");
+        }
     }
 
     #[test]

@@ -38,21 +38,26 @@ pub fn open(path: &Path) -> Result<Kvm> {
     let kvm = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())
         .map_err(io::Error::from)
         .and_then(|path| Kvm::new_with_path(path).map_err(io::Error::from))
-        .map_err(|error| anyhow!("{name}: {error}{}", advice(error.kind(), path)))?;
+        .map_err(|error| {
+            anyhow!(
+                "{name} can't be opened: {error}{}",
+                advice(error.kind(), path)
+            )
+        })?;
     if kvm.get_api_version() != KVM_API_VERSION as i32 {
-        bail!("{name} isn't a KVM of API version {KVM_API_VERSION}");
+        bail!("{name} isn't a KVM with API version {KVM_API_VERSION}");
     }
     let needed = [
-        (Cap::UserMemory, "user memory"),
+        (Cap::UserMemory, "memory slots"),
         (Cap::ReadonlyMem, "read-only memory"),
-        (Cap::SetTssAddr, "a TSS address"),
-        (Cap::Irqchip, "an interrupt controller"),
-        (Cap::Pit2, "a timer"),
+        (Cap::SetTssAddr, "setting the TSS address"),
+        (Cap::Irqchip, "an interrupt controller in the kernel"),
+        (Cap::Pit2, "a timer in the kernel"),
         (Cap::ImmediateExit, "immediate exits"),
     ];
     for (capability, what) in needed {
         if !kvm.check_extension(capability) {
-            bail!("{name} lacks {what} in the kernel");
+            bail!("the KVM at {name} doesn't support {what}");
         }
     }
     Ok(kvm)
@@ -63,7 +68,7 @@ fn advice(error: io::ErrorKind, path: &Path) -> String {
     match error {
         io::ErrorKind::PermissionDenied => permission::advice(path),
         io::ErrorKind::NotFound if path == Path::new("/dev/kvm") => {
-            "; load kvm_intel or kvm_amd, and switch virtualization on".into()
+            "; load the module kvm_intel or kvm_amd, and enable virtualization in the host's firmware".into()
         }
         _ => String::new(),
     }
@@ -72,7 +77,7 @@ fn advice(error: io::ErrorKind, path: &Path) -> String {
 /// Why there's no machine. KVM takes the CPU at the first one, not when it's opened.
 fn no_machine(error: &io::Error) -> anyhow::Error {
     let advice = match error.kind() {
-        io::ErrorKind::ResourceBusy => "; look at whether another hypervisor has the CPU",
+        io::ErrorKind::ResourceBusy => "; check whether another hypervisor is using the CPU",
         _ => "",
     };
     anyhow!("KVM can't create a machine: {error}{advice}")
@@ -126,11 +131,13 @@ impl Backing {
 
     /// A copy of `bytes`, page-aligned as slots need it.
     pub fn copy_of(bytes: &[u8]) -> Result<Self> {
-        let region = Arc::new(MmapRegion::<()>::new(bytes.len()).context("no memory for a ROM")?);
+        let region = Arc::new(
+            MmapRegion::<()>::new(bytes.len()).context("the host has no memory for a ROM")?,
+        );
         region
             .as_volatile_slice()
             .write_slice(bytes, 0)
-            .context("no memory for a ROM")?;
+            .context("the host has no memory for a ROM")?;
         let (host, len) = (region.as_ptr() as u64, region.size() as u64);
         Ok(Self {
             _owner: region,
@@ -181,7 +188,7 @@ impl Vm {
         let vcpu = fd.create_vcpu(0).context("KVM can't create a vCPU")?;
         let mut cpuid = kvm
             .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-            .context("KVM tells no CPUID")?;
+            .context("KVM doesn't report its CPUID")?;
         // Without this, guests don't look for KVM's clock, and measure time by a slow one.
         let features = cpuid.as_mut_slice().iter_mut();
         for leaf in features.filter(|leaf| leaf.function == 1) {
@@ -252,7 +259,7 @@ impl Vm {
     pub fn dirty_log(&self, slot: u32, len: u64) -> Result<Vec<u64>> {
         self.fd
             .get_dirty_log(slot, len as usize)
-            .context("KVM can't tell which pages were written")
+            .context("KVM can't report which pages were written")
     }
 
     /// Has KVM collect the guest's writes to `addresses` instead of exiting for each, where it can:
@@ -349,7 +356,7 @@ impl Vcpu {
         if let Err(error) = result {
             return match io::Error::from(error).kind() {
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Exit::Interrupted,
-                _ => Exit::Failed(format!("running the vCPU: {error}")),
+                _ => Exit::Failed(format!("KVM can't run the vCPU: {error}")),
             };
         }
         match self.fd.get_kvm_run().exit_reason {
@@ -359,7 +366,7 @@ impl Vcpu {
             KVM_EXIT_SHUTDOWN => Exit::TripleFault,
             KVM_EXIT_INTERNAL_ERROR => Exit::Failed(self.internal_error()),
             reason => Exit::Failed(format!(
-                "an exit that this machine doesn't know: {reason} in KVM's list"
+                "KVM left the guest for a reason that this machine doesn't know: number {reason}"
             )),
         }
     }

@@ -56,7 +56,7 @@ pub fn load(
     let end = ram.last_addr().raw_value() + 1;
     ensure!(
         kernel.end <= end,
-        "--memory {}: kernel {name} needs {} MiB",
+        "--memory {}: kernel {name} needs at least {} MiB",
         end / MIB,
         kernel.end.div_ceil(MIB)
     );
@@ -103,7 +103,7 @@ impl Kernel {
     fn load(ram: &GuestMemoryMmap, image: &[u8]) -> Result<Self> {
         let mut file = Cursor::new(image);
         let size = (ram.last_addr().raw_value() + 1) / MIB;
-        let failed = |error| anyhow!("it doesn't load into {size} MiB of RAM: {error}");
+        let failed = |error| anyhow!("it can't be loaded into {size} MiB of RAM: {error}");
         if image.starts_with(b"\x7fELF") {
             let loaded = Elf::load(ram, None, &mut file, None).map_err(failed)?;
             return Ok(Self {
@@ -119,7 +119,7 @@ impl Kernel {
         let header = loaded.setup_header.unwrap_or_default();
         ensure!(
             header.xloadflags & XLF_KERNEL_64 != 0,
-            "it can't be entered in 64-bit mode"
+            "it has no 64-bit entry point"
         );
         Ok(Self {
             entry: loaded.kernel_load.raw_value() + ENTRY_64,
@@ -158,7 +158,7 @@ fn write_command_line(ram: &GuestMemoryMmap, text: &str, most: u32) -> Result<()
     let (len, most) = (text.len(), most.min(MOST_COMMAND_LINE) as usize);
     ensure!(
         len <= most,
-        "--append has {len} bytes: {most} are the most that this kernel takes"
+        "--append has {len} bytes, but this kernel takes at most {most}"
     );
     let mut line = Cmdline::new(most + 1)?; // a NUL ends it
     line.insert_str(text).context("--append")?;
@@ -179,10 +179,17 @@ fn write_initrd(
         + 1;
     let most = end.saturating_sub(kernel_end.next_multiple_of(PAGE));
     let image = files::read("initrd", path, most as usize)?;
-    let start = (end - image.len() as u64) / PAGE * PAGE;
+    let len = image.len() as u64;
+    let start = (end - len) / PAGE * PAGE;
     header.ramdisk_image = start as u32;
-    header.ramdisk_size = image.len() as u32;
-    Ok(ram.write_slice(&image, GuestAddress(start))?)
+    header.ramdisk_size = len as u32;
+    ram.write_slice(&image, GuestAddress(start)).map_err(|_| {
+        anyhow!(
+            "--initrd {}: its {len} bytes would lie at {start:#x} to {:#x}, not all of which is RAM",
+            path.display(),
+            start + len - 1
+        )
+    })
 }
 
 /// Which addresses are RAM, up to `end`, and which are nobody's to give.

@@ -66,7 +66,7 @@ pub fn ram(bytes: u64) -> Result<GuestMemoryMmap> {
     // The error's text has its cause in it: as a source of ours, it would say that twice.
     GuestMemoryMmap::from_ranges(&regions).map_err(|error| {
         anyhow!(
-            "the host has no {} MiB of memory for the guest: {error}",
+            "the host doesn't have {} MiB of memory for the guest: {error}",
             bytes / MIB
         )
     })

@@ -5,8 +5,10 @@
 //!
 //! - `board.rs` is what a VMM that embeds the VGA looks at first: which access reaches what.
 //! - `machine.rs` and `kvm.rs` put the board under KVM; `slots.rs` has the memory slots that follow the VGA's
-//!   mappings; `permission.rs` says what to do where KVM can't be opened.
-//! - `vmm.rs` has the two threads: the vCPU, and the screen.
+//!   mappings; `permission.rs` says what to do if KVM can't be opened.
+//! - `vmm.rs` has the two threads: the vCPU, and the screen. `interrupt.rs` has the signals that end them.
+//! - `report.rs` is what the user gets in the end, `visible.rs` whether there's a picture to see, and
+//!   `terminal.rs` how it's printed.
 //! - The crate `stdvga-frontend` is the host's side of the screen, and refuses files that can't be right.
 //! - `pci.rs`, `fw_cfg.rs`, `cmos.rs`, `i8042.rs` and `console.rs` are what SeaBIOS needs besides.
 //! - `linux.rs` is what a Linux kernel needs to be booted without firmware, besides `serial.rs`.
@@ -28,12 +30,17 @@ mod fw_cfg;
 mod i8042;
 mod outcome;
 mod pci;
+mod report;
 mod scripted;
 mod serial;
 mod terminal;
+mod values;
+mod visible;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod embedded;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod interrupt;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod kvm;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -55,58 +62,71 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use clap::builder::{ArgPredicate, NonEmptyStringValueParser};
+use anyhow::{Context, Result, ensure};
+use clap::builder::ArgPredicate;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, ValueEnum, value_parser};
+use clap::{CommandFactory, Parser, ValueEnum};
 use stdvga::{Config, Dirty, StdVga};
 use stdvga_frontend::address::{Access, Address};
 use stdvga_frontend::display::Display;
 use stdvga_frontend::keys;
-use stdvga_frontend::picture::{self, Picture};
+use stdvga_frontend::picture;
 use vm_memory::{GuestAddress, GuestMemoryMmap};
 
-use crate::board::Board;
+use crate::board::{Board, Counts};
 use crate::cmos::Cmos;
 use crate::firmware::VgaBios;
 use crate::fw_cfg::FwCfg;
 use crate::outcome::{End, Options, Outcome, Start, Until};
+use crate::report::Request;
 
 const MIB: u64 = 1 << 20;
 /// RAM ends below the addresses that firmware gives to PCI devices.
-const MEMORY_MIB: RangeInclusive<i64> = 2..=3584;
+const MEMORY_MIB: RangeInclusive<u32> = 2..=3584;
 /// A larger BAR doesn't fit between those and the chipset's own addresses.
-const VGAMEM_MIB: RangeInclusive<i64> = 1..=256;
-const MAX_SECONDS: f64 = 86_400.0;
+const VGAMEM_MIB: RangeInclusive<u32> = 1..=256;
+
+/// What --help ends with.
+const ENDS: &str = "\
+Ctrl-C or SIGTERM ends the machine: its screen is printed and saved as it is. A second one ends the program at once.
+
+Exit status:
+  0    the screen was shown as asked for; with --vnc, also after Ctrl-C or SIGTERM
+  1    something went wrong, or the guest drew nothing
+  2    the options are wrong
+  130  Ctrl-C came first
+  143  SIGTERM came first";
 
 /// Boots a small machine with a standard VGA, and shows its screen.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = ENDS)]
 struct Args {
-    /// What to run. Without it: firmware where KVM and SeaBIOS's files are there, the embedded guest
-    /// where only KVM is, the scripted guest elsewhere
+    /// What to run [default: firmware if this host has KVM and SeaBIOS's files, embedded if it only has KVM,
+    /// else scripted]
     #[arg(long, value_enum)]
     guest: Option<Guest>,
-    /// BIOS image [default: SeaBIOS, where a distribution installed it]
-    #[arg(long, value_name = "FILE")]
+    /// BIOS image [default: SeaBIOS, as distributions install it]
+    #[arg(long, value_name = "FILE", value_parser = values::file())]
     bios: Option<PathBuf>,
     /// VGA BIOS [default: SeaBIOS's for the standard VGA]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::file())]
     vgabios: Option<PathBuf>,
     /// Floppy image or boot sector to boot from, up to 2.88 MB
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = values::file())]
     floppy: Option<PathBuf>,
     /// Linux kernel (bzImage or vmlinux) to boot without firmware. What it writes to the serial port at 0x3f8
     /// (console=ttyS0) goes to stderr
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["guest", "bios", "vgabios", "floppy"])]
+    #[arg(value_parser = values::file())]
     kernel: Option<PathBuf>,
     /// The kernel's initial RAM disk
-    #[arg(long, value_name = "FILE", requires = "kernel")]
+    #[arg(long, value_name = "FILE", requires = "kernel", value_parser = values::file())]
     initrd: Option<PathBuf>,
     /// The kernel's command line
     #[arg(long, value_name = "TEXT", requires = "kernel", default_value = "")]
-    #[arg(hide_default_value = true)]
+    #[arg(hide_default_value = true, allow_hyphen_values = true)]
+    #[arg(value_parser = values::text())]
     append: String,
     /// The guest's RAM: 2 to 3584 MiB [default: 32, for a kernel 256]
     #[arg(
@@ -116,29 +136,31 @@ struct Args {
         hide_default_value = true
     )]
     #[arg(default_value_if("kernel", ArgPredicate::IsPresent, "256"))]
-    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(MEMORY_MIB))]
+    #[arg(allow_negative_numbers = true, value_parser = values::mib(MEMORY_MIB))]
     memory: u32,
     /// The VGA's memory: 1 to 256 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
-    #[arg(allow_negative_numbers = true, value_parser = value_parser!(u32).range(VGAMEM_MIB))]
+    #[arg(allow_negative_numbers = true, value_parser = values::mib(VGAMEM_MIB))]
     vgamem: u32,
-    /// Show the screen after so many seconds
+    /// Show the screen after N seconds
     #[arg(long, value_name = "N", conflicts_with_all = ["until_stable", "until_text"])]
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, value_parser = values::seconds)]
     seconds: Option<f64>,
-    /// Show the screen once it stands still, 300 seconds at most [default]
+    /// Show the screen once it stands still, after 300 seconds at most [default]
     #[arg(long, conflicts_with = "until_text")]
     until_stable: bool,
-    /// Show the screen once its text contains TEXT, 300 seconds at most
-    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    /// Show the screen once its text contains TEXT, after 300 seconds at most
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(value_parser = values::wanted_text())]
     until_text: Option<String>,
     /// Keys to type once the screen stands still: text, and <enter>, <esc>, <up>, <f12> and so on;
     /// <lt> for a '<'
-    #[arg(long = "type", value_name = "KEYS")]
+    #[arg(long = "type", value_name = "KEYS", allow_hyphen_values = true)]
+    #[arg(value_parser = values::text())]
     keys: Option<String>,
-    /// Show the screen live to VNC viewers, who can type: at PORT of this host only, or at HOST:PORT; port 0
-    /// takes a free one. The guest runs until it ends or Ctrl-C is pressed, unless --seconds or --until-... say
-    /// otherwise
+    /// Show the screen live to VNC viewers, at PORT of this host only, or at HOST:PORT; port 0 takes a free one.
+    /// What viewers type goes to the guest's keyboard, which not every guest reads. The guest runs until it ends or
+    /// Ctrl-C is pressed, unless --seconds or --until-... say otherwise
     #[arg(long, value_name = "[HOST:]PORT", allow_negative_numbers = true)]
     vnc: Option<String>,
     #[command(flatten)]
@@ -146,14 +168,14 @@ struct Args {
     /// Whether text can blink, as on hardware and in QEMU since 11.1
     #[arg(long, value_enum, default_value_t = Switch::On)]
     text_blink: Switch,
-    /// Whether KVM collects writes to the 0xa0000 window, instead of making an exit for each
+    /// Whether KVM collects the guest's writes to the 0xa0000 window, instead of leaving the guest (an exit) for each
     #[arg(long, value_enum, default_value_t = Switch::On)]
     coalescing: Switch,
-    /// How the screen knows what changed in VRAM
+    /// How the screen learns what changed in VRAM
     #[arg(long, value_enum, default_value_t = Damage::Compare)]
     damage: Damage,
-    /// Where to write the picture [default: boot.png, or nowhere with --text]
-    #[arg(long, value_name = "FILE.png")]
+    /// Where to write the picture, unless the guest drew nothing [default: boot.png, or nowhere with --text]
+    #[arg(long, value_name = "FILE.png", value_parser = values::file())]
     screenshot: Option<PathBuf>,
     /// Print the text screen as plain lines, and nothing else
     #[arg(long)]
@@ -162,7 +184,7 @@ struct Args {
     #[arg(long)]
     debug_console: bool,
     /// KVM's device [default: /dev/kvm]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::file())]
     kvm: Option<PathBuf>,
 }
 
@@ -196,29 +218,31 @@ enum Switch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Damage {
-    /// By comparing with what it drew before
+    /// By comparing VRAM with what it drew before
     Compare,
     /// From KVM's log of dirty pages, and the device's own marks
     Log,
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let result = run(&args).and_then(|outcome| show(&args, &outcome));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            terminal::say(format_args!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let args = Args::try_parse().unwrap_or_else(|error| values::advise(error).exit());
+    let request = Request {
+        screenshot: args.screenshot(),
+        text: args.text,
+        until_text: args.until_text.as_deref(),
+    };
+    let result = run(&args).and_then(|outcome| report::show(&request, &outcome));
+    result.unwrap_or_else(|error| {
+        terminal::say(format_args!("{error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
 /// Runs the guest that was asked for.
 fn run(args: &Args) -> Result<Outcome> {
     args.screenshot().map_or(Ok(()), picture::check)?;
     let options = Options {
-        until: until(args)?,
+        until: until(args),
         keys: keys::scan_codes(args.keys.as_deref().unwrap_or(""))?,
         coalescing: args.coalescing == Switch::On,
         dirty_log: args.damage == Damage::Log,
@@ -273,6 +297,7 @@ fn run_kernel(args: &Args, kernel: &Path, options: Options) -> Result<Outcome> {
     let start = vmm::load_kernel(&ram, kernel, args.initrd.as_deref(), &args.append)?;
     let mut board = board(args, ram, None, Vec::new())?;
     scripted::run(&mut board, &demo::text_mode(), |_| {});
+    board.counts = Counts::default(); // what the guest does counts
     vmm::run(args.kvm(), board, Start::LongMode(start), options)
 }
 
@@ -284,19 +309,12 @@ fn vnc(args: &Args) -> Result<Option<Address>> {
         .transpose()
 }
 
-fn until(args: &Args) -> Result<Until> {
+fn until(args: &Args) -> Until {
     match (args.seconds, &args.until_text) {
-        (Some(seconds), _) => {
-            let valid = seconds > 0.0 && seconds <= MAX_SECONDS;
-            ensure!(
-                valid,
-                "--seconds {seconds}: give a number above 0, up to {MAX_SECONDS}"
-            );
-            Ok(Until::Time(Duration::from_secs_f64(seconds)))
-        }
-        (None, Some(text)) => Ok(Until::Text(text.clone())),
-        (None, None) if args.vnc.is_some() && !args.until_stable => Ok(Until::Interrupted),
-        (None, None) => Ok(Until::Stable),
+        (Some(seconds), _) => Until::Time(Duration::from_secs_f64(seconds)),
+        (None, Some(text)) => Until::Text(text.clone()),
+        (None, None) if args.vnc.is_some() && !args.until_stable => Until::Signal,
+        (None, None) => Until::Stable,
     }
 }
 
@@ -306,7 +324,7 @@ fn choose(args: &Args) -> Result<Guest> {
     let files = [&args.bios, &args.vgabios, &args.floppy];
     let wants_firmware = files.iter().any(|file| file.is_some());
     if wants_firmware && args.guest.is_some_and(|guest| guest != Guest::Firmware) {
-        conflict("--bios, --vgabios and --floppy are for --guest firmware");
+        conflict("--bios, --vgabios and --floppy need --guest firmware");
     }
     let wants_cpu = args.seconds.is_some()
         || args.until_text.is_some()
@@ -318,8 +336,8 @@ fn choose(args: &Args) -> Result<Guest> {
         || args.damage == Damage::Log;
     if wants_cpu && args.guest == Some(Guest::Scripted) {
         conflict(
-            "--guest scripted has no CPU, ends by itself, types nothing and writes no debug messages: no \
-             --seconds, --until-text, --type, --vnc, --kvm, --debug-console, --coalescing off, \
+            "--guest scripted has no CPU, no keyboard and no debug console, and ends by itself: it can't be combined \
+             with --seconds, --until-text, --type, --vnc, --kvm, --debug-console, --coalescing off or \
              --damage log",
         );
     }
@@ -355,14 +373,16 @@ fn choose(args: &Args) -> Result<Guest> {
     };
     terminal::say(match guest {
         Guest::Firmware => "guest: firmware under KVM",
-        Guest::Embedded => "guest: embedded (a real-mode program of our own under KVM)",
+        Guest::Embedded => {
+            "guest: embedded (a real-mode program of our own under KVM, which reads no keyboard)"
+        }
         Guest::Scripted => "guest: scripted (the embedded guest's program, without a CPU)",
     });
     if guest != Guest::Firmware {
         let (given, least) = (args.vgamem, demo::VRAM_MIB);
         ensure!(
             given >= least,
-            "--vgamem {given}: this guest's picture needs {least} MiB"
+            "--vgamem {given}: this guest's picture needs at least {least} MiB"
         );
     }
     Ok(guest)
@@ -386,7 +406,7 @@ fn board(
         .vram_mib(args.vgamem)
         .text_blink(args.text_blink == Switch::On)
         .rom(rom);
-    let vga = StdVga::new(config).context("the VGA can't be built")?;
+    let vga = StdVga::new(config).context("the VGA can't be made")?;
     let cmos = Cmos::new(u64::from(args.memory) * MIB);
     Ok(Board::new(
         vga,
@@ -414,80 +434,13 @@ fn run_script(args: &Args) -> Result<Outcome> {
     let (scanout, counts) = (board.vga.scanout(), board.counts);
     display.refresh(&scanout, &vram, Dirty::Compare)?;
     Ok(Outcome {
+        has_drawn: !display.picture.is_black(),
+        causes: Vec::new(),
         scanout,
         vram,
-        picture: display.picture,
+        display,
         counts,
         elapsed: start.elapsed(),
         end: End::Reached,
     })
-}
-
-/// Writes the picture to a file, if one is wanted.
-fn save(args: &Args, picture: &Picture) -> Result<()> {
-    let Some(path) = args.screenshot() else {
-        return Ok(());
-    };
-    picture.save(path)?;
-    let (width, height) = (picture.width, picture.height);
-    terminal::say(format_args!(
-        "{width}x{height} pixels written to {}",
-        path.display()
-    ));
-    Ok(())
-}
-
-/// Shows the screen, and says how the run went. It's an error if that wasn't what was asked for.
-fn show(args: &Args, outcome: &Outcome) -> Result<()> {
-    let Outcome {
-        scanout,
-        vram,
-        picture,
-        counts,
-        elapsed,
-        end,
-    } = outcome;
-    let text = scanout.text(vram);
-    // Where one of them fails, the other one is there.
-    let saved = save(args, picture);
-    let printed = match &text {
-        Some(text) => terminal::print_text(text),
-        None if args.text => Ok(()),
-        None => terminal::print_picture(picture),
-    };
-    saved?;
-    printed.context("writing to standard output")?;
-    terminal::say(format_args!(
-        "{:.2} s, {counts}; {}",
-        elapsed.as_secs_f64(),
-        scanout.mode()
-    ));
-    match end {
-        End::Reached => {}
-        End::Stopped(Ok(what)) => terminal::say(what),
-        End::Stopped(Err(what)) => bail!("{what}"),
-        End::TimedOut(time) => {
-            let wanted = match &args.until_text {
-                Some(text) => format!("the text {text:?} didn't appear"),
-                None => "the screen didn't come to rest".into(),
-            };
-            bail!(
-                "{wanted} within {} s: above is what it shows; see --seconds",
-                time.as_secs()
-            );
-        }
-    }
-    if let (Some(wanted), End::Stopped(_)) = (&args.until_text, end) {
-        bail!("the guest stopped before the text {wanted:?} appeared");
-    }
-    ensure!(
-        !args.text || text.is_some(),
-        "--text: the guest isn't in a text mode: {}",
-        scanout.mode()
-    );
-    ensure!(
-        !picture.is_black(),
-        "the guest shows nothing: the screen is black"
-    );
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stdvga::{Scanout, Vram};
 use stdvga_frontend::address::Address;
-use stdvga_frontend::picture::Picture;
+use stdvga_frontend::display::Display;
 
 use crate::board::Counts;
 
@@ -53,8 +53,8 @@ pub enum Until {
     Time(Duration),
     /// The text screen contains this.
     Text(String),
-    /// The user presses Ctrl-C.
-    Interrupted,
+    /// Ctrl-C, or another signal that ends the program.
+    Signal,
 }
 
 /// How a run ended.
@@ -64,6 +64,8 @@ pub enum End {
     Reached,
     /// It didn't come within this time.
     TimedOut(Duration),
+    /// This signal came first.
+    Interrupted(i32),
     /// The guest stopped: of itself, or because it can't go on.
     Stopped(Result<&'static str, String>),
 }
@@ -72,9 +74,18 @@ pub enum End {
 pub struct Outcome {
     pub scanout: Scanout,
     pub vram: Vram,
-    /// What the display showed at last, as it came about by all its refreshes.
-    pub picture: Picture,
+    /// With what it showed at last, as it came about by all its refreshes.
+    pub display: Display,
+    /// Whether there was ever something to see.
+    pub has_drawn: bool,
+    /// What it may mean that there wasn't, unless the user knows already.
+    pub causes: Vec<String>,
     pub counts: Counts,
     pub elapsed: Duration,
     pub end: End,
+}
+
+/// The exit status of a program that a signal ended, as shells have it.
+pub fn status_after(signal: i32) -> u8 {
+    128 | signal as u8
 }

@@ -28,7 +28,7 @@ fn advise(mode: u32, owner: &str, group: &str) -> String {
         return format!("; add your user to the group that owns it (`{group}`), and log in again");
     }
     format!(
-        "; it belongs to {owner}:{group} with mode {mode:04o}: this host's administrator must let you in"
+        "; it belongs to {owner}:{group} with mode {mode:04o}: only this host's administrator can give you access"
     )
 }
 

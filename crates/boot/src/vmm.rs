@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -20,9 +20,11 @@ use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler};
 use crate::board::Board;
 use crate::demo;
 use crate::embedded;
+use crate::interrupt::Interrupt;
 use crate::kvm::{self, Vcpu};
 use crate::machine::{self, Machine, Signals, Stop};
 use crate::outcome::{End, Options, Outcome, Start, Until};
+use crate::visible;
 
 /// How often the display thread looks at the VGA.
 const FRAME: Duration = Duration::from_millis(40);
@@ -32,12 +34,10 @@ const STILL: Duration = Duration::from_secs(16);
 const ASLEEP: u32 = 4;
 /// Time for the guest to take one key.
 const KEY: Duration = Duration::from_millis(150);
-/// The longest run where no `--seconds` are given.
+/// The longest run if no `--seconds` are given.
 const LIMIT: Duration = Duration::from_secs(300);
-
-/// The signal of Ctrl-C.
-const SIGINT: c_int = 2;
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// After this time the user learns that nothing was drawn yet.
+const SUSPENSE: Duration = Duration::from_secs(10);
 
 /// Checks that KVM can be used.
 pub fn check(path: &Path) -> Result<()> {
@@ -57,20 +57,22 @@ pub use crate::linux::load as load_kernel;
 
 /// Runs `board` until the end that the options ask for, or another one.
 pub fn run(path: &Path, board: Board, start: Start, options: Options) -> Result<Outcome> {
-    if options.until == Until::Interrupted {
-        register_signal_handler(SIGINT, interrupted).context("no signal for Ctrl-C")?;
-    }
+    let interrupt = Interrupt::register()?;
     let (machine, vcpu) = Machine::new(&kvm::open(path)?, board, &start, &options)?;
     let Options { until, keys, .. } = options;
     let vram = machine.board.vga.vram().clone();
     let machine = Arc::new(Mutex::new(machine));
     let viewers = options.vnc.as_ref().map(Viewers::listen).transpose()?;
-    let start = Instant::now();
+    let began = Instant::now();
     let thread = VcpuThread::start(vcpu, Arc::clone(&machine))?;
     let mut watch = Watch {
         machine: &machine,
+        start: &start,
+        interrupt,
         vram: &vram,
-        display: Display::new(start, viewers),
+        display: Display::new(began, viewers),
+        has_drawn: false,
+        has_warned: false,
         dirty: options.dirty_log.then(|| DirtyPages::new(&vram)),
         keys: keys.into(),
         next_key: None,
@@ -79,8 +81,8 @@ pub fn run(path: &Path, board: Board, start: Start, options: Options) -> Result<
     };
     let end = watch.watch(&thread, &until)?;
     let stop = thread.stop()?;
-    let scanout = watch.finish()?;
-    let picture = watch.display.picture;
+    let scanout = watch.frame()?;
+    let is_running = stop == Stop::Asked;
     let end = match stop {
         Stop::Asked => end,
         stop => End::Stopped(describe(stop)),
@@ -90,12 +92,26 @@ pub fn run(path: &Path, board: Board, start: Start, options: Options) -> Result<
         Until::Text(text) if shows(&scanout, &vram, &text) => End::Reached,
         _ => end,
     };
+    let Watch {
+        display,
+        has_drawn,
+        has_warned,
+        ..
+    } = watch;
+    let counts = machine::lock(&machine).board.counts;
+    let causes = if has_drawn || has_warned {
+        Vec::new()
+    } else {
+        visible::causes_of_nothing(&start, counts.exits, is_running)
+    };
     Ok(Outcome {
         scanout,
-        counts: machine::lock(&machine).board.counts,
         vram,
-        picture,
-        elapsed: start.elapsed(),
+        display,
+        has_drawn,
+        causes,
+        counts,
+        elapsed: began.elapsed(),
         end,
     })
 }
@@ -119,8 +135,14 @@ fn shows(scanout: &Scanout, vram: &Vram, wanted: &str) -> bool {
 /// The display thread's side.
 struct Watch<'a> {
     machine: &'a Mutex<Machine>,
+    start: &'a Start,
+    interrupt: Interrupt,
     vram: &'a Vram,
     display: Display,
+    /// Whether there was ever something to see.
+    has_drawn: bool,
+    /// Whether the user knows what it may mean that there wasn't.
+    has_warned: bool,
     /// Where the pages that were written are collected, if they're logged.
     dirty: Option<DirtyPages>,
     keys: VecDeque<Vec<u8>>,
@@ -140,16 +162,22 @@ impl Watch<'_> {
             if thread.is_finished() {
                 return Ok(End::Reached);
             }
-            let still = self.quiet >= STILL && self.shows_something(&scanout);
+            if let Some(signal) = self.interrupt.signal() {
+                return Ok(match until {
+                    Until::Signal => End::Reached,
+                    _ => End::Interrupted(signal),
+                });
+            }
+            if start.elapsed() >= SUSPENSE && !self.has_drawn && !self.has_warned {
+                self.warn();
+            }
+            let still = self.quiet >= STILL && self.is_visible(&scanout);
             self.type_keys(still);
             self.pass_keys();
             let ready = self.keys.is_empty();
             match until {
                 Until::Stable if still && ready => return Ok(End::Reached),
                 Until::Text(text) if ready && shows(&scanout, self.vram, text) => {
-                    return Ok(End::Reached);
-                }
-                Until::Interrupted if INTERRUPTED.load(Ordering::Relaxed) => {
                     return Ok(End::Reached);
                 }
                 Until::Time(time) if start.elapsed() >= *time => return Ok(End::Reached),
@@ -190,24 +218,24 @@ impl Watch<'_> {
             self.quiet = Duration::ZERO;
         }
         self.accesses = accesses;
+        self.has_drawn |= changed && self.is_visible(&scanout);
         Ok(scanout)
     }
 
-    /// A blank text screen is no picture yet, even where its cursor is on.
-    fn shows_something(&self, scanout: &Scanout) -> bool {
-        match scanout.text(self.vram) {
-            Some(text) => !text.to_string().is_empty(),
-            None => !self.display.picture.is_black(),
-        }
+    fn is_visible(&self, scanout: &Scanout) -> bool {
+        visible::is_visible(&self.display, scanout.text(self.vram).as_ref())
     }
 
-    /// Shows viewers the last picture.
-    fn finish(&mut self) -> Result<Scanout> {
-        let scanout = self.frame()?;
-        if let Some(viewers) = self.display.viewers() {
-            viewers.finish();
+    /// Says that nothing was drawn yet, and what that may mean.
+    fn warn(&mut self) {
+        self.has_warned = true;
+        let exits = machine::lock(self.machine).board.counts.exits;
+        self.display.say(&format!(
+            "nothing has been drawn yet; exits so far: {exits}"
+        ));
+        for cause in visible::causes_of_nothing(self.start, exits, true) {
+            self.display.say(&format!("  {cause}"));
         }
-        Ok(scanout)
     }
 
     /// Passes on what viewers typed, as far as the guest takes it. The vCPU never waits for viewers: the
@@ -249,13 +277,14 @@ struct VcpuThread {
 
 impl VcpuThread {
     fn start(vcpu: Vcpu, machine: Arc<Mutex<Machine>>) -> Result<Self> {
-        register_signal_handler(SIGRTMIN(), ignore).context("no signal for the vCPU thread")?;
+        register_signal_handler(SIGRTMIN(), ignore)
+            .context("the vCPU's thread can't be given a signal")?;
         let signals = Arc::new(Signals::default());
         let theirs = Arc::clone(&signals);
         let thread = thread::Builder::new()
             .name("vcpu0".into())
             .spawn(move || machine::run(vcpu, &machine, &theirs))
-            .context("no thread for the vCPU")?;
+            .context("the vCPU's thread can't be started")?;
         Ok(Self { signals, thread })
     }
 
@@ -290,8 +319,3 @@ impl VcpuThread {
 
 /// The signal's work is done when it interrupts KVM_RUN.
 extern "C" fn ignore<Info>(_: c_int, _: *mut Info, _: *mut c_void) {}
-
-/// What Ctrl-C does. The display thread looks at it.
-extern "C" fn interrupted<Info>(_: c_int, _: *mut Info, _: *mut c_void) {
-    INTERRUPTED.store(true, Ordering::Relaxed);
-}

@@ -3,11 +3,12 @@
 //! A finished picture: as a PNG file, and as a few lines of text.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use stdvga::Size;
+use tempfile::NamedTempFile;
 
 /// Pixels as 0x00RRGGBB, row by row.
 pub struct Picture {
@@ -59,24 +60,32 @@ impl Picture {
         self.pixels.iter().all(|pixel| *pixel == 0)
     }
 
-    /// Writes a PNG. Who reads the file sees this picture or the last one, and never a part.
+    /// Writes a PNG. Whoever reads the file sees this picture or the last one, and never a part: it's made beside the
+    /// last one, whose place it takes. A device, a FIFO or a link stays what it is, and the PNG is written to it.
     pub fn save(&self, path: &Path) -> Result<()> {
         let failed = || format!("the picture can't be written to {}", path.display());
-        let mut part = path.to_owned().into_os_string();
-        part.push(".part");
-        let file = File::create(&part).with_context(failed)?;
+        if !is_replaced(path).with_context(failed)? {
+            let file = File::create(path).with_context(failed)?;
+            return self.write(file).with_context(failed);
+        }
+        let part = part_of(path).with_context(failed)?;
+        self.write(part.as_file()).with_context(failed)?;
+        part.persist(path).with_context(failed)?;
+        Ok(())
+    }
+
+    fn write(&self, file: impl Write) -> Result<()> {
         let mut encoder = png::Encoder::new(BufWriter::new(file), self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         let bytes: Vec<u8> = self.pixels.iter().flat_map(|pixel| rgb(*pixel)).collect();
-        let mut writer = encoder.write_header().with_context(failed)?;
-        writer.write_image_data(&bytes).with_context(failed)?;
-        writer.finish().with_context(failed)?;
-        fs::rename(&part, path).with_context(failed)
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&bytes)?;
+        Ok(writer.finish()?)
     }
 
-    /// The picture in `columns` character cells a line, two pixels a cell: in 24-bit colours where
-    /// `colour` is set, and as shades otherwise. Nothing at all where it's black.
+    /// The picture in `columns` character cells a line, two pixels a cell: in 24-bit colours if
+    /// `colour` is set, and as shades otherwise. Nothing at all if it's black.
     pub fn preview(&self, columns: u32, colour: bool) -> String {
         if self.is_black() {
             return String::new();
@@ -133,10 +142,10 @@ pub fn check(path: &Path) -> Result<()> {
         !path.is_dir(),
         "--screenshot {name}: that's a folder; give a file's name"
     );
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    if !is_replaced(path).with_context(|| format!("--screenshot {name}"))? {
+        return check_in_place(path);
+    }
+    let folder = folder_of(path);
     let folder_name = folder.display();
     ensure!(
         folder.is_dir(),
@@ -145,6 +154,45 @@ pub fn check(path: &Path) -> Result<()> {
     tempfile::tempfile_in(folder).map(drop).with_context(|| {
         format!("--screenshot {name}: no file can be made in the folder {folder_name}")
     })
+}
+
+/// Checks that a file behind a link can be written to. Opening a device or a FIFO could do more than check.
+fn check_in_place(path: &Path) -> Result<()> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    let opened = File::options().write(true).open(path);
+    opened
+        .map(drop)
+        .with_context(|| format!("--screenshot {}: it can't be written to", path.display()))
+}
+
+/// Whether a new file takes the place of what's at `path`: only of a file, or of nothing.
+fn is_replaced(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(metadata.is_file()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A new file beside `path`, of a name that nobody can foresee, and with the permissions that a new file has.
+fn part_of(path: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".png.part");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
+    builder.tempfile_in(folder_of(path))
 }
 
 fn rgb(pixel: u32) -> [u8; 3] {
@@ -252,5 +300,74 @@ mod tests {
                 .map(|entry| entry.unwrap().path());
             assert_eq!(names.collect::<Vec<_>>(), std::slice::from_ref(&path));
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_picture_has_the_permissions_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let [picture, other] = ["x.png", "other"].map(|name| folder.path().join(name));
+        Picture::default().save(&picture).unwrap();
+        File::create(&other).unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&picture), mode(&other));
+    }
+
+    /// What stands beside a picture isn't touched, whatever its name is.
+    #[cfg(unix)]
+    #[test]
+    fn a_planted_part_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let [picture, victim] = ["x.png", "victim"].map(|name| folder.path().join(name));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join("x.png.part")).unwrap();
+        Picture::default().save(&picture).unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        assert!(fs::symlink_metadata(&picture).unwrap().is_file());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_the_picture_goes_to_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [link, target] = ["x.png", "target"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for _ in 0..2 {
+            check(&link).unwrap();
+            Picture::default().save(&link).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert!(fs::read(&target).unwrap().starts_with(b"\x89PNG"));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_fifo_stays_one_and_the_picture_goes_through_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("x.png");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success(), "mkfifo");
+        check(&fifo).unwrap();
+        let read = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| fs::read(&fifo).unwrap());
+            Picture::default().save(&fifo).unwrap();
+            reader.join().unwrap()
+        });
+        assert!(read.starts_with(b"\x89PNG"));
+        let names = fs::read_dir(folder.path()).unwrap();
+        assert_eq!(names.count(), 1, "something was left beside the FIFO");
+    }
+
+    /// As far as a device can be had without being root: a link to one.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_device_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.png");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let message = format!("{:#}", Picture::default().save(&path).unwrap_err());
+        assert!(message.contains("No space left"), "{message}");
     }
 }

@@ -271,7 +271,7 @@ impl Server {
             return Ok(());
         };
         let picture = &self.display.picture;
-        picture.save(path)?;
+        self.display.save(path)?;
         tell(&format!(
             "{}: {} pixels written to {}",
             program_name(),

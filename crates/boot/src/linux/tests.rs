@@ -9,6 +9,10 @@ const MEMORY: u64 = 0x2000;
 
 /// An ELF file of one segment: the file itself, loaded to 1 MiB, where it takes [`MEMORY`].
 fn kernel() -> Vec<u8> {
+    kernel_at(MIB)
+}
+
+fn kernel_at(address: u64) -> Vec<u8> {
     let len = 64 + 56;
     let mut bytes = b"\x7fELF\x02\x01\x01".to_vec(); // 64 bits, little-endian, version 1
     bytes.resize(16, 0);
@@ -23,7 +27,7 @@ fn kernel() -> Vec<u8> {
     );
     bytes.extend([1_u32, 5].map(u32::to_le_bytes).as_flattened()); // loaded, read and executed
     bytes.extend(
-        [0, MIB, MIB, len, MEMORY, PAGE]
+        [0, address, address, len, MEMORY, PAGE]
             .map(u64::to_le_bytes)
             .as_flattened(),
     );
@@ -84,9 +88,28 @@ fn an_initial_disk_may_have_all_that_the_kernel_leaves() {
     load(most).expect("as much as there's room for");
     let message = load(most + 1).err().unwrap().to_string();
     assert!(
-        message.contains(&format!("{most} are the most")),
+        message.contains(&format!("at most {most} fit")),
         "{message}"
     );
+}
+
+#[test]
+fn an_initial_disk_that_would_reach_into_the_hole_is_refused_with_its_addresses() {
+    const HOLE: u64 = 0xa_0000;
+    let regions = [
+        (GuestAddress(0), HOLE as usize),
+        (GuestAddress(MIB), 1 << 20),
+    ];
+    let ram = GuestMemoryMmap::from_ranges(&regions).unwrap();
+    let kernel = file(&kernel_at(0x3_0000));
+    let disk = file(&vec![1; (MIB + PAGE) as usize]);
+    let message = load(&ram, kernel.path(), Some(disk.path()), "")
+        .err()
+        .unwrap()
+        .to_string();
+    let disk = disk.path().display();
+    let start = format!("--initrd {disk}: its 1052672 bytes would lie at 0xff000 to 0x1fffff");
+    assert!(message.starts_with(&start), "{message}");
 }
 
 #[test]

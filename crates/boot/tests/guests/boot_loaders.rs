@@ -96,7 +96,7 @@ fn boot_floppy(image: &Path, vga_bios: VgaBios, until: &[&str]) -> Screen {
     let output = boot(&[&files[..], &own, &blink, until].concat());
     let [text, log] =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let (exits, seconds) = (count(&log, "exits"), count(&log, "s,"));
+    let (exits, seconds) = (count(&log, "exits"), count(&log, "s;"));
     println!("{}: {exits} exits, {seconds} s", image.display());
     let picture = Picture::load(&screenshot).expect("boot wrote the picture");
     Screen { picture, text, log }

@@ -111,7 +111,7 @@ fn scrolling_and_filling_exit_for_reads_but_hardly_for_writes() {
     for (name, code, reads, writes) in guests {
         let [on, off] = ["on", "off"].map(|switch| {
             let stderr = run(name, code, &["--coalescing", switch]);
-            let (exits, seconds) = (count(&stderr, "exits"), count(&stderr, "s,"));
+            let (exits, seconds) = (count(&stderr, "exits"), count(&stderr, "s;"));
             println!("{name}, coalescing {switch}: {exits} exits, {seconds} s");
             exits
         });

@@ -40,6 +40,8 @@ mod machine;
 mod qemu;
 mod refusals;
 mod run;
+mod signals;
+mod terminal;
 mod vnc;
 
 use stdvga_testing::program::Program;

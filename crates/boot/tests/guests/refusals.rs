@@ -2,7 +2,9 @@
 
 //! What the program says to input that can't be right.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use stdvga_testing::program::text;
 
@@ -15,9 +17,6 @@ fn bad_sizes_and_keys_are_refused() {
         &["--vgamem", "2", "--guest", "scripted"],
         &["--vgamem 2", "4 MiB"],
     );
-    BOOT.assert_refuses(&["--seconds", "0"], &["--seconds 0"]);
-    BOOT.assert_refuses(&["--seconds", "-1"], &["--seconds -1", "above 0"]);
-    BOOT.assert_refuses(&["--seconds", "NaN"], &["--seconds NaN"]);
     BOOT.assert_refuses(&["--type", "<f13>"], &["<f13>", "<enter>"]);
     BOOT.assert_refuses(&["--type", "<enter"], &["<enter", "<lt>"]);
 }
@@ -32,19 +31,84 @@ fn a_vnc_address_that_is_none_is_refused_with_what_can_be_given() {
     }
 }
 
+/// Fails unless a value is taken for wrong usage, by a message that names it, its option, and what's wrong.
+#[track_caller]
+fn assert_bad_value(option: &str, value: impl AsRef<OsStr>, wrong: &str) {
+    let value = value.as_ref();
+    let arguments = [option.as_ref(), value];
+    let output = BOOT.command(&arguments).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let value = value.to_string_lossy();
+    let start = format!("error: invalid value '{value}' for '{option} <");
+    assert!(said.starts_with(&start) && said.contains(wrong), "{said}");
+}
+
 #[test]
-fn a_number_out_of_range_is_refused_with_the_range() {
-    for (option, number, range) in [
-        ("--memory", "0", "2..=3584"),
-        ("--memory", "1", "2..=3584"),
-        ("--memory", "3585", "2..=3584"),
-        ("--memory", "-1", "2..=3584"),
-        ("--vgamem", "0", "1..=256"),
-        ("--vgamem", "257", "1..=256"),
-        ("--vgamem", "-1", "1..=256"),
-    ] {
-        BOOT.assert_out_of_range(&[option, number], range);
+fn a_number_that_is_none_or_out_of_range_is_refused_with_the_range() {
+    let range = "give a number above 0, up to 86400";
+    for value in ["0", "-1", "NaN", "inf", "1e300", "86401", "", "x"] {
+        assert_bad_value("--seconds", value, range);
     }
+    for (option, range, values) in [
+        ("--memory", "from 2 to 3584", ["0", "1", "3585", "-1"]),
+        ("--vgamem", "from 1 to 256", ["0", "257", "-1", "-257"]),
+    ] {
+        for value in values
+            .into_iter()
+            .chain(["", "x", "1.5", "99999999999999999999"])
+        {
+            assert_bad_value(option, value, &format!("give a whole number {range}"));
+        }
+    }
+}
+
+#[test]
+fn a_text_may_start_with_a_dash_but_must_be_utf_8() {
+    let no_file = text(&temporary("no-kernel")).to_owned();
+    let kernel = ["--kernel", &no_file];
+    let no_kvm = ["--kvm", "/nonexistent/kvm"];
+    for dashed in ["-x", "--x", "-"] {
+        // They're taken, and what's wrong is something else.
+        for option in ["--append", "--type", "--until-text"] {
+            let arguments = [&kernel[..], &no_kvm, &[option, dashed]].concat();
+            BOOT.assert_refuses(&arguments, &["/nonexistent/kvm can't be opened"]);
+        }
+    }
+    for option in ["--append", "--type", "--until-text"] {
+        assert_bad_value(option, OsStr::from_bytes(b"\xff"), "it isn't UTF-8");
+    }
+    assert_bad_value("--until-text", "", "give at least one character");
+}
+
+#[test]
+fn the_name_of_a_file_may_be_anything_but_empty() {
+    for option in [
+        "--bios",
+        "--vgabios",
+        "--floppy",
+        "--kernel",
+        "--screenshot",
+        "--kvm",
+    ] {
+        assert_bad_value(option, "", "give a file's name");
+        let dashed = BOOT.assert_bad_usage(&[option, "-x"]);
+        let advice = "tip: for a value that starts with a dash, write --OPTION=VALUE";
+        assert!(dashed.contains(advice), "{option}: {dashed}");
+        let missing = BOOT.assert_bad_usage(&[option, "--vnc", "0"]);
+        let words = format!("a value is required for '{option} <");
+        assert!(missing.contains(&words), "{option}: {missing}");
+    }
+    BOOT.assert_refuses(&["--kvm=-x"], &["-x can't be opened"]);
+    let odd = OsStr::from_bytes(b"/nonexistent/\xff");
+    let output = BOOT.command(&[OsStr::new("--kvm"), odd]).output();
+    let output = output.expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("/nonexistent/\u{fffd} can't be opened"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -56,7 +120,7 @@ fn a_picture_that_cannot_be_written_is_refused_before_the_guest_runs() {
         let output = BOOT.run(&["--guest", "scripted", "--screenshot", path]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        let start = format!("boot: --screenshot {path}: ");
+        let start = format!("{}: --screenshot {path}: ", BOOT.name());
         assert!(said.starts_with(&start) && said.contains(wrong), "{said}");
     }
 }
@@ -118,7 +182,7 @@ fn files_that_cannot_be_right_are_refused() {
     for option in ["--bios", "--vgabios", "--floppy"] {
         BOOT.assert_refuses(&[option, &empty], &[&empty, "is empty"]);
         BOOT.assert_refuses(&[option, &missing], &[&missing, "can't be read"]);
-        BOOT.assert_refuses(&[option, &large], &[&large, "are the most"]);
+        BOOT.assert_refuses(&[option, &large], &[&large, "at most"]);
         BOOT.assert_refuses(&[option, env!("CARGO_TARGET_TMPDIR")], &["isn't a file"]);
     }
     BOOT.assert_refuses(&["--bios", &odd], &[&odd, "64 KiB"]);
@@ -133,7 +197,10 @@ fn a_guest_that_crashes_or_shows_nothing_ends_with_a_message() {
     let screenshot = temporary("nothing.png");
     let options = ["--vgabios", SEAVGABIOS, "--screenshot", text(&screenshot)];
     let halts = bios("halts.bin", &[0xfa, 0xf4]); // cli; hlt
-    BOOT.assert_refuses(&[&options[..], &["--bios", &halts]].concat(), &["black"]);
+    BOOT.assert_refuses(
+        &[&options[..], &["--bios", &halts]].concat(),
+        &["the guest drew nothing"],
+    );
     // No interrupt table, protected mode, and a segment that there is not.
     let crash = [
         0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x80, // lidt cs:[0x8000]

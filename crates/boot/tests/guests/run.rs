@@ -90,7 +90,7 @@ pub fn bios(name: &str, code: &[u8]) -> String {
     text(&path).to_owned()
 }
 
-/// The number before `what` in the program's last line of counts.
+/// The number before `what` in what the program said, at its last place there.
 pub fn count(stderr: &str, what: &str) -> f64 {
     let (before, _) = stderr
         .rsplit_once(&format!(" {what}"))
