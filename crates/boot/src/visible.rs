@@ -27,7 +27,7 @@ pub fn causes_of_nothing(start: &Start, exits: u64, is_running: bool) -> Vec<Str
         Start::Bios(bios) if exits == 0 => causes.push(firmware::suspicion(bios)),
         Start::Bios(_) => {}
         Start::LongMode(_) => causes.push(
-            "the kernel may lack a driver for this screen; with --append console=ttyS0 it reports here".into(),
+            "the kernel may lack a driver for this screen; with console=ttyS0 in --append, it reports here".into(),
         ),
     }
     if is_running {
