@@ -70,10 +70,14 @@
 //!
 //! # Beyond the API
 //!
-//! In the source's `docs`: `embedding.md` puts the device into four VMMs; `design.md` says how it's built,
-//! and what its words mean; `conformance.md` lists where QEMU, and so the device, behaves
-//! unexpectedly; `threat-model.md` says what a guest can't do; `guests.md` has guests that were seen to run, and
-//! `testing.md` what a change must pass.
+//! The [`glossary`] explains the words that these pages use. The source's `docs` folder has more:
+//!
+//! - `embedding.md` shows how to put the device into a VMM, with code for four of them.
+//! - `guests.md` lists guests that were seen to run.
+//! - `design.md` explains how the crate is built.
+//! - `conformance.md` lists where QEMU, and so this device, behaves unexpectedly.
+//! - `threat-model.md` explains what a guest can't do.
+//! - `testing.md` lists what a change must pass.
 //!
 //! # Features
 //!
@@ -142,6 +146,11 @@ pub use vm_memory;
 /// The crate of the mode event's [`EventFd`](vmm_sys_util::eventfd::EventFd).
 #[cfg(target_os = "linux")]
 pub use vmm_sys_util;
+
+// It exists in the documentation only.
+#[cfg(doc)]
+#[doc = include_str!("../docs/glossary.md")]
+pub mod glossary {}
 
 /// Runs the README's examples as tests.
 #[cfg(doctest)]
