@@ -56,7 +56,9 @@ pub enum ConfigError {
         bytes: u64,
     },
     /// The caller's VRAM region isn't mapped for reading and writing. Using it would crash the VMM.
-    #[error("the given VRAM region is mapped without {missing}, but the device needs to read and write it")]
+    #[error(
+        "the given VRAM region is mapped without {missing}, but the device needs to read and write it"
+    )]
     VramProtection {
         /// The flags of `mmap` that `MmapRegion::prot` lacks.
         missing: &'static str,

@@ -20,13 +20,17 @@ const BITS: u64 = u64::BITS as u64;
 #[non_exhaustive]
 pub enum DirtyLogError {
     /// The log's pages have a size that no host has.
-    #[error("the dirty log has pages of {page_size} bytes: a power of two of at least 4096 is required")]
+    #[error(
+        "the dirty log has pages of {page_size} bytes: a power of two of at least 4096 is required"
+    )]
     PageSize {
         /// The size given, in bytes.
         page_size: usize,
     },
     /// The slot doesn't start at a page of VRAM.
-    #[error("the dirty log starts at byte {vram_offset:#x} of VRAM: a multiple of 4096 is required")]
+    #[error(
+        "the dirty log starts at byte {vram_offset:#x} of VRAM: a multiple of 4096 is required"
+    )]
     Offset {
         /// The offset given, in bytes.
         vram_offset: u64,

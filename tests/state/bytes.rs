@@ -123,7 +123,9 @@ fn another_version_is_refused_before_the_rest_is_looked_at() {
         let known = State::VERSION;
         assert_eq!(
             refusal(&bytes).to_string(),
-            format!("the state has version {version}, but only versions 1 to {known} are supported")
+            format!(
+                "the state has version {version}, but only versions 1 to {known} are supported"
+            )
         );
     }
 }

@@ -153,8 +153,9 @@ fn versions_that_are_not_known_are_refused() {
     for version in [0, known + 1] {
         let mut state = state();
         state.version = version;
-        let message =
-            format!("the state has version {version}, but only versions 1 to {known} are supported");
+        let message = format!(
+            "the state has version {version}, but only versions 1 to {known} are supported"
+        );
         expect_refusal(config(), &state, &message);
     }
 }
