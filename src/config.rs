@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What a device is built from: [`Config`], its parts, and the checks on them.
+//! The configuration of a device: [`Config`], its parts, and the checks on them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) const MAX_VRAM_MIB: u32 = 512;
 /// The largest option ROM that the PCI specification lets an expansion ROM BAR ask for, in bytes.
 pub(crate) const MAX_ROM_BYTES: usize = 16 << 20;
 
-/// The order in which the bytes of a 15, 16, 24 or 32 bpp pixel lie in VRAM.
+/// The byte order of a pixel of 15, 16, 24 or 32 bpp in VRAM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ByteOrder {
@@ -27,11 +27,11 @@ pub enum ByteOrder {
     Big,
 }
 
-/// The monitor that the EDID blob describes: 1280x800 at 75 Hz by default, as QEMU's.
+/// The monitor that the EDID blob describes. The default is 1280x800 at 75 Hz, as in QEMU.
 ///
-/// The values shape the EDID only: they don't limit the modes that a guest can set. Take a width that is
-/// a multiple of 8: DISPI rounds others down, and Linux' bochs-drm, which believes the EDID, then shows
-/// sheared stripes (1366 becomes 1360).
+/// The values affect only the EDID. They don't limit the modes that a guest can set. Choose a width that is a
+/// multiple of 8. DISPI rounds others down, but Linux' bochs-drm believes the EDID, and shows sheared stripes
+/// (1366 becomes 1360).
 ///
 /// ```
 /// use stdvga::Monitor;
@@ -48,20 +48,20 @@ pub enum ByteOrder {
 )]
 #[non_exhaustive]
 pub struct Monitor {
-    /// Preferred width in pixels. 0 stands for 1280, as in QEMU's own properties.
+    /// Preferred width in pixels. 0 means 1280, as in QEMU's properties.
     pub xres: u32,
-    /// Preferred height in pixels. 0 stands for 800.
+    /// Preferred height in pixels. 0 means 800.
     pub yres: u32,
-    /// Modes wider than this many pixels aren't listed. 0 is no limit, the default.
+    /// Modes wider than this many pixels aren't listed. 0, the default, means no limit.
     pub xmax: u32,
-    /// Modes higher than this many pixels aren't listed. 0 is no limit, the default.
+    /// Modes higher than this many pixels aren't listed. 0, the default, means no limit.
     pub ymax: u32,
-    /// Refresh rate of the preferred mode in millihertz. 0 stands for 75000.
+    /// Refresh rate of the preferred mode in millihertz. 0 means 75000.
     pub refresh_rate: u32,
 }
 
 impl Monitor {
-    /// A monitor that prefers `xres` x `yres` pixels, at 75 Hz, and lists modes of all sizes.
+    /// A monitor that prefers `xres` x `yres` pixels at 75 Hz, and lists modes of all sizes.
     pub const fn new(xres: u32, yres: u32) -> Self {
         Self {
             xres,
@@ -72,12 +72,12 @@ impl Monitor {
         }
     }
 
-    /// With modes listed up to this size only, in pixels. 0 is no limit.
+    /// Lists only modes up to this size in pixels. 0 means no limit.
     pub const fn limit(self, xmax: u32, ymax: u32) -> Self {
         Self { xmax, ymax, ..self }
     }
 
-    /// With another refresh rate of the preferred mode, in millihertz.
+    /// Changes the refresh rate of the preferred mode, in millihertz.
     pub const fn refresh_rate(self, refresh_rate: u32) -> Self {
         Self {
             refresh_rate,
@@ -85,7 +85,7 @@ impl Monitor {
         }
     }
 
-    /// The same with defaults in the place of zeros: what the EDID says.
+    /// The same with zeros replaced by their defaults: what the EDID contains.
     pub(crate) fn with_defaults(self) -> Self {
         let default = Self::default();
         let or = |value, default| if value == 0 { default } else { value };
@@ -104,17 +104,17 @@ impl Default for Monitor {
     }
 }
 
-/// The guest's time, as the embedder counts it.
+/// The guest's time, supplied by the embedder.
 ///
-/// The device reads no clock by itself. [`Retrace::Precise`] asks this one.
+/// The device reads no clock by itself. [`Retrace::Precise`] reads this one.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
 
 impl Clock {
-    /// A clock that answers with what `now` returns: the time since any moment, say since the guest was
-    /// started, which stands still while the guest does.
+    /// A clock that returns the result of `now`: the time since any fixed moment, such as the start of the
+    /// guest. It should stand still while the guest does.
     ///
-    /// It's called while an access is being answered, so it must not access the device.
+    /// It's called during an access, so it must not access the device.
     pub fn new(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
@@ -136,21 +136,21 @@ impl fmt::Debug for Clock {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Retrace {
-    /// The retrace bits toggle at every read. Guests that wait for either edge go on at once.
+    /// The retrace bits toggle at every read. Guests that wait for an edge continue at once.
     #[default]
     Dumb,
-    /// The bits follow the CRTC's timing registers and the given clock, as QEMU's do.
+    /// The bits follow the CRTC's timing registers and the given clock, as in QEMU.
     ///
-    /// It's for guests that program the CRTC: BIOSes, and software for the VGA. If only DISPI sets modes, as
-    /// UEFI and Linux' bochs-drm do, the CRTC has no timing, and the bits may report a retrace for ever: a
-    /// guest that waits for its end hangs.
+    /// This is for guests that program the CRTC: BIOSes and software for the VGA. If only DISPI sets modes,
+    /// as with UEFI and Linux' bochs-drm, the CRTC has no timing, and the bits may report a retrace forever.
+    /// A guest that waits for its end then hangs.
     Precise(Clock),
 }
 
-/// What a [`StdVga`](crate::StdVga) is built from.
+/// The configuration of a [`StdVga`](crate::StdVga).
 ///
-/// [`Config::new`] is QEMU's `-device` of that name on an x86 machine, but for the option ROM, which it
-/// lacks, and `text_blink`, which follows QEMU 11.1. A method for each option changes it.
+/// [`Config::new`] corresponds to QEMU's `-device` of that name on an x86 machine. There are two differences:
+/// it has no option ROM, and `text_blink` follows QEMU 11.1. Each option has a method that changes it.
 ///
 /// ```
 /// use stdvga::{Config, Monitor, Variant};
@@ -161,41 +161,41 @@ pub enum Retrace {
 /// assert_eq!(config.vram_bytes().unwrap(), 64 << 20);
 /// ```
 ///
-/// Options that only some variants have are refused with [`ConfigError::NotForVariant`] if they
-/// differ from their default on a variant that lacks them: also if they'd switch off what isn't
-/// there, for then the variant is hardly the one that was meant.
+/// Some options exist only on some variants. On other variants, any value but the default is refused with
+/// [`ConfigError::NotForVariant`]. This includes switching off something that isn't there, because the
+/// variant is then probably a mistake.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// Which device this is.
     pub variant: Variant,
-    /// Size of the framebuffer in MiB, 1 to 512, rounded up to a power of two. `None` is 16, and 8 for
+    /// Size of the framebuffer in MiB, 1 to 512, rounded up to a power of two. `None` means 16, or 8 for
     /// `isa-vga`.
     ///
-    /// It must hold as many pictures as the guest's compositor has in flight, two or three: take 64 for
-    /// 1920x1080 with 32 bits a pixel, where one takes 8 MiB. With 16, Linux' page flips fail with ENOMEM.
+    /// It must hold all pictures that the guest's compositor has in flight, usually two or three. Use 64 for
+    /// 1920x1080 with 32 bits per pixel, at 8 MiB each. With 16, Linux' page flips fail with ENOMEM.
     pub vram_mib: Option<u32>,
-    /// Whether BAR2 holds an EDID blob (PCI variants only). Without effect if there's no BAR2.
+    /// Whether BAR2 holds an EDID blob (PCI variants only). It has no effect without BAR2.
     pub edid: bool,
     /// The monitor that the EDID blob describes (PCI variants only).
     pub monitor: Monitor,
-    /// Whether there's a BAR2 at all (`VGA` only; `secondary-vga` always has one).
+    /// Whether BAR2 exists (`VGA` only; `secondary-vga` always has it).
     pub mmio: bool,
-    /// Whether BAR2 holds QEMU's extended registers at 0x600 (PCI variants only). Without effect if
-    /// there's no BAR2.
+    /// Whether BAR2 holds QEMU's extended registers at 0x600 (PCI variants only). It has no effect without
+    /// BAR2.
     pub qemu_extended_regs: bool,
-    /// Byte order of the framebuffer's direct-colour pixels at creation. A guest changes it through
-    /// the extended registers; a reset doesn't.
+    /// Initial byte order of direct-colour pixels in the framebuffer. A guest can change it through the
+    /// extended registers. A reset doesn't.
     pub byte_order: ByteOrder,
-    /// Whether DISPI data answers at the unaligned port 0x1cf too, as on x86 machines.
+    /// Whether DISPI data also answers at the unaligned port 0x1cf, as on x86 machines.
     pub dispi_data_port_1cf: bool,
     /// Whether bit 3 of the Attribute Mode Control register makes text blink, as on hardware and
     /// in QEMU 11.1. QEMU 10.x ignores the bit.
     pub text_blink: bool,
     /// How the retrace bits of Input Status Register 1 behave.
     pub retrace: Retrace,
-    /// Contents of the option ROM, 1 byte to 16 MiB (PCI variants only). `None`: no ROM BAR. The
-    /// BAR's size is the length rounded up to a power of two; the rest reads as zeros.
+    /// Contents of the option ROM, 1 byte to 16 MiB (PCI variants only). `None` means no ROM BAR. The BAR's
+    /// size is the length rounded up to a power of two. The rest reads as zeros.
     pub rom: Option<Vec<u8>>,
 }
 
@@ -206,7 +206,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The options of QEMU's device of that name.
+    /// The options of QEMU's device with that name.
     pub fn new(variant: Variant) -> Self {
         Self {
             variant,
@@ -223,61 +223,61 @@ impl Config {
         }
     }
 
-    /// With another [`Config::vram_mib`]: a size in MiB, or `None` for the variant's own.
+    /// Sets [`Config::vram_mib`]: a size in MiB, or `None` for the variant's default.
     pub fn vram_mib(mut self, mib: impl Into<Option<u32>>) -> Self {
         self.vram_mib = mib.into();
         self
     }
 
-    /// With another [`Config::edid`].
+    /// Sets [`Config::edid`].
     pub fn edid(mut self, edid: bool) -> Self {
         self.edid = edid;
         self
     }
 
-    /// With another [`Config::monitor`].
+    /// Sets [`Config::monitor`].
     pub fn monitor(mut self, monitor: Monitor) -> Self {
         self.monitor = monitor;
         self
     }
 
-    /// With another [`Config::mmio`].
+    /// Sets [`Config::mmio`].
     pub fn mmio(mut self, mmio: bool) -> Self {
         self.mmio = mmio;
         self
     }
 
-    /// With another [`Config::qemu_extended_regs`].
+    /// Sets [`Config::qemu_extended_regs`].
     pub fn qemu_extended_regs(mut self, qemu_extended_regs: bool) -> Self {
         self.qemu_extended_regs = qemu_extended_regs;
         self
     }
 
-    /// With another [`Config::byte_order`].
+    /// Sets [`Config::byte_order`].
     pub fn byte_order(mut self, byte_order: ByteOrder) -> Self {
         self.byte_order = byte_order;
         self
     }
 
-    /// With another [`Config::dispi_data_port_1cf`].
+    /// Sets [`Config::dispi_data_port_1cf`].
     pub fn dispi_data_port_1cf(mut self, dispi_data_port_1cf: bool) -> Self {
         self.dispi_data_port_1cf = dispi_data_port_1cf;
         self
     }
 
-    /// With another [`Config::text_blink`].
+    /// Sets [`Config::text_blink`].
     pub fn text_blink(mut self, text_blink: bool) -> Self {
         self.text_blink = text_blink;
         self
     }
 
-    /// With another [`Config::retrace`].
+    /// Sets [`Config::retrace`].
     pub fn retrace(mut self, retrace: Retrace) -> Self {
         self.retrace = retrace;
         self
     }
 
-    /// With another [`Config::rom`]: an option ROM's contents, or `None` for no ROM.
+    /// Sets [`Config::rom`]: the contents of an option ROM, or `None` for no ROM.
     pub fn rom(mut self, rom: impl Into<Option<Vec<u8>>>) -> Self {
         self.rom = rom.into();
         self
@@ -298,8 +298,8 @@ impl Config {
         }
     }
 
-    /// Refuses options that the variant doesn't have, and a ROM that no BAR can hold.
-    /// Returns the framebuffer's size in bytes.
+    /// Refuses options that the variant doesn't have, and a ROM that is too large for a BAR. Returns the
+    /// framebuffer's size in bytes.
     pub(crate) fn check(&self) -> Result<u64, ConfigError> {
         let pci_only = [
             ("edid", !self.edid),

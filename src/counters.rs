@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What a device did, as plain numbers.
+//! What a device did, in plain numbers.
 
-/// What a [`StdVga`](crate::StdVga) was asked for and what came of it, since it was built.
+/// Counts what a [`StdVga`](crate::StdVga) has done since it was built.
 ///
-/// For metrics: an embedder takes them now and then, and reports differences. A guest can drive them as
-/// fast as it likes; they wrap at the end. They aren't part of the saved state. A reset keeps them,
-/// and so does [`StdVga::restore`](crate::StdVga::restore).
+/// They're meant for metrics: an embedder reads them now and then, and reports differences. A guest can
+/// increase them as fast as it likes, and they wrap around. They aren't part of the saved state. A reset
+/// keeps them, and so does [`StdVga::restore`](crate::StdVga::restore).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -14,26 +14,25 @@ pub struct Counters {
     pub config: Accesses,
     /// Accesses to ports.
     pub ports: Accesses,
-    /// Accesses to BAR2, in the embedder's calls.
+    /// Accesses to BAR2, counted by the embedder's calls.
     pub mmio: Accesses,
-    /// Accesses to the 0xa0000 window, in the embedder's calls. Where it's mapped as RAM, the device
-    /// sees none.
+    /// Accesses to the 0xa0000 window, counted by the embedder's calls. The device doesn't see accesses to
+    /// parts that are mapped as RAM.
     pub window: Accesses,
-    /// Reads from the option ROM. Where it's mapped, the device sees none.
+    /// Reads from the option ROM. The device doesn't see them while the ROM is mapped.
     pub rom_reads: u64,
-    /// Those of the above that start past the end of their space, have a length that isn't an access's,
-    /// or are to a space that the variant lacks. Ports that aren't the device's, and holes between
-    /// registers, don't count.
+    /// Those of the above that start past the end of their space, have an invalid length, or go to a space
+    /// that the variant lacks. Ports of other devices, and holes between registers, don't count.
     pub invalid: u64,
     /// How often [`StdVga::mappings`](crate::StdVga::mappings) changed.
     pub mapping_changes: u64,
     /// How often the picture's kind, size or pixel format changed.
     pub mode_changes: u64,
-    /// Resets.
+    /// System resets.
     pub resets: u64,
 }
 
-/// How often a space was accessed.
+/// Counts accesses to a space.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accesses {

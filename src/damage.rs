@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Sizes and rectangles of pixels, and which of a picture changed.
+//! Sizes, rectangles, and the parts of a picture that changed.
 
 use std::fmt;
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
-    /// Pixels in a line.
+    /// Pixels per line.
     pub width: u32,
     /// Lines.
     pub height: u32,
@@ -79,7 +79,7 @@ impl Rect {
         }
     }
 
-    /// Whether `below` goes on where this one ends, in the same columns.
+    /// Whether `below` starts where this one ends, in the same columns.
     fn continues_in(&self, below: &Self) -> bool {
         self.bottom() == below.y && self.x == below.x && self.size.width == below.size.width
     }
@@ -87,8 +87,8 @@ impl Rect {
 
 /// The parts of a picture that changed: at most [`Damage::MAX_RECTS`] rectangles, which don't overlap.
 ///
-/// They hold every pixel that changed, and others: a refresh draws whole lines of graphics, and where more
-/// parts changed than there are rectangles, some are joined.
+/// They contain every pixel that changed, and may contain others. A refresh draws whole lines of graphics. If
+/// more parts changed than there are rectangles, some are merged.
 #[derive(Clone, Copy)]
 pub struct Damage {
     rects: [Rect; Self::MAX_RECTS],
@@ -102,7 +102,7 @@ impl fmt::Debug for Damage {
 }
 
 impl Damage {
-    /// The most rectangles that there are.
+    /// The maximum number of rectangles.
     pub const MAX_RECTS: usize = 16;
 
     pub(crate) const NONE: Self = Self {
@@ -116,7 +116,7 @@ impl Damage {
         &self.rects[..self.len]
     }
 
-    /// The rectangles, one by one.
+    /// Iterates over the rectangles.
     pub fn iter(&self) -> impl Iterator<Item = Rect> {
         self.rects().iter().copied()
     }
@@ -126,7 +126,7 @@ impl Damage {
         self.len == 0
     }
 
-    /// All of a picture.
+    /// The whole picture.
     pub(crate) fn whole(size: Size) -> Self {
         let mut damage = Self::NONE;
         damage.add(Rect { x: 0, y: 0, size });
@@ -142,8 +142,8 @@ impl Damage {
         self.add(Rect { x: 0, y, size });
     }
 
-    /// Adds a rectangle: joined to those that it overlaps or continues, and to the last one where there
-    /// are as many as there may be.
+    /// Adds a rectangle. It's merged with those that it overlaps or continues. If the list is full, it's
+    /// merged with the last one.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
@@ -165,7 +165,7 @@ impl Damage {
         self.len += 1;
     }
 
-    /// One that a rectangle is joined to.
+    /// The index of a rectangle to merge with.
     fn joins(&self, rect: &Rect) -> Option<usize> {
         self.rects()
             .iter()

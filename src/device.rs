@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! [`StdVga`]: owns the parts and resets them, and tells what changed. Its doors have a file each.
+//! [`StdVga`] owns the parts, resets them, and reports what changed. Each door has its own file.
 
 mod config_space;
 mod memory;
@@ -36,11 +36,11 @@ use crate::variant::Variant;
 use crate::vram::Vram;
 use crate::window::Routes;
 
-/// QEMU's standard VGA device: the guest's side.
+/// QEMU's standard VGA device, as the guest sees it.
 ///
-/// The embedder routes the guest's accesses here, as offsets and little-endian byte slices. No
-/// access panics, sleeps, allocates, or reaches memory outside VRAM, whatever its offset and length. The
-/// longest one enables a DISPI mode, which clears the picture: at most all of VRAM, once.
+/// The embedder routes the guest's accesses here, as offsets and little-endian byte slices. No access panics,
+/// sleeps, allocates, or reaches memory outside VRAM, whatever its offset and length. The longest one enables
+/// a DISPI mode, which clears the picture: at most all of VRAM, once.
 ///
 /// `B` is the type of the VRAM region's dirty bitmap.
 pub struct StdVga<B: Bitmap = DirtyBitmap> {
@@ -54,41 +54,41 @@ pub struct StdVga<B: Bitmap = DirtyBitmap> {
     edid: Option<Box<Edid>>,
     rom: Option<Rom>,
     registers: Registers,
-    /// Where the window leads; `None` after any write that may have changed it.
+    /// Where the window leads. `None` after any write that may have changed it.
     routes: Option<Routes>,
     vram: Vram<B>,
     resets: u64,
-    /// How often the device was restored in place: a screen's sign that all is new.
+    /// How often the device was restored in place. It tells a screen that everything is new.
     restores: u64,
     counters: Counters,
-    /// What the embedder knows of the mappings.
+    /// The mappings that the embedder knows.
     mappings: Mappings,
-    /// What the embedder knows of the mode.
+    /// The mode that the embedder knows.
     shape: Shape,
     #[cfg(target_os = "linux")]
     mode_event: Option<EventFd>,
 }
 
 impl StdVga {
-    /// Builds a device with zeroed VRAM of its own.
+    /// Builds a device with newly allocated, zeroed VRAM.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if an option doesn't fit the variant, or the memory can't be had.
+    /// [`ConfigError`] if an option doesn't fit the variant, or if the memory can't be allocated.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let vram = Vram::allocate(config.check()?)?;
         Ok(Self::build(config, vram))
     }
 
-    /// Builds a device on a file that other processes can map, from its first byte on: a memfd of the VMM's,
-    /// or what crosvm's `SharedMemory` or OpenVMM's `alloc_shared_memory` made, say.
+    /// Builds a device on a file that other processes can map, from its first byte on. The file can be the
+    /// VMM's memfd, or one made by crosvm's `SharedMemory` or OpenVMM's `alloc_shared_memory`.
     ///
-    /// VRAM has [`Config::vram_bytes`]; the file may be longer. Its contents stay, and what the device writes
-    /// goes to the file. `vga.vram().region().file_offset()` gives the file back.
+    /// VRAM has [`Config::vram_bytes`]. The file may be longer. Its contents are kept, and the device's
+    /// writes go to the file. `vga.vram().region().file_offset()` returns the file.
     ///
-    /// Nobody may cut the file short as long as the device or a clone of its [`Vram`] is there: an access to
-    /// what was cut off ends the VMM by SIGBUS. Where another process has the file, seal it first
-    /// (`F_SEAL_SHRINK`), or let `StdVga::with_sealed_memfd` make it.
+    /// Nobody may truncate the file while the device or a clone of its [`Vram`] exists. An access to the part
+    /// that was cut off kills the VMM with SIGBUS. If another process has the file, seal it first
+    /// (`F_SEAL_SHRINK`), or let `StdVga::with_sealed_memfd` create it.
     ///
     /// # Errors
     ///
@@ -100,11 +100,11 @@ impl StdVga {
         Ok(Self::build(config, vram))
     }
 
-    /// Builds a device with zeroed VRAM in a memfd of its own, for other processes to map. It's sealed: they
-    /// can write it, but nobody can change its length, and so none of them can end the VMM by SIGBUS.
+    /// Builds a device with zeroed VRAM in a new memfd, which other processes can map. It's sealed: they can
+    /// write to it, but nobody can change its length. So none of them can kill the VMM with SIGBUS.
     ///
     /// Send the descriptor to the other process over a Unix socket (`SCM_RIGHTS`), or let it be inherited.
-    /// Who has it can read and write VRAM.
+    /// Any process that has it can read and write VRAM.
     ///
     /// ```
     /// use std::os::fd::{AsFd, BorrowedFd};
@@ -113,7 +113,7 @@ impl StdVga {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let vga = StdVga::with_sealed_memfd(Config::default())?;
     /// let mapped = vga.vram().region().file_offset().ok_or("VRAM has no file")?;
-    /// // To be mapped from its start on, shared, for `vga.vram().len()` bytes.
+    /// // Map it shared from its start, for `vga.vram().len()` bytes.
     /// let descriptor: BorrowedFd = mapped.file().as_fd();
     /// # let _ = descriptor;
     /// assert!(mapped.file().set_len(0).is_err());
@@ -123,35 +123,36 @@ impl StdVga {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if an option doesn't fit the variant, or the memory can't be had.
+    /// [`ConfigError`] if an option doesn't fit the variant, or if the memory can't be allocated.
     #[cfg(all(target_os = "linux", feature = "memfd"))]
     pub fn with_sealed_memfd(config: Config) -> Result<Self, ConfigError> {
         let vram = Vram::map_sealed(config.check()?)?;
         Ok(Self::build(config, vram))
     }
 
-    /// Moves the marks of the pages that the device wrote into `words`: ORs them in, and clears them.
+    /// Moves the marks of written pages into `words`: ORs them in, and clears them in the bitmap.
     ///
-    /// A mark is given out once. [`DirtyReaders`](crate::embedding::DirtyReaders) hands it on to several readers
-    /// (a screen and a migration), and [`DirtyPages`](crate::embedding::DirtyPages) holds the words for one.
+    /// Each mark is returned once. [`DirtyReaders`](crate::embedding::DirtyReaders) passes it on to several
+    /// readers (a screen and a migration). [`DirtyPages`](crate::embedding::DirtyPages) holds the words for
+    /// one reader.
     ///
-    /// The device is needed for it, though the marks are VRAM's: who has it exclusively keeps it from
-    /// writing meanwhile. Others may write VRAM at the same time: no mark is lost ([`DirtyBitmap`]).
+    /// Although the marks belong to VRAM, this needs the device exclusively, so that the device can't write
+    /// meanwhile. Others may write VRAM at the same time, and no mark is lost ([`DirtyBitmap`]).
     ///
     /// # Errors
     ///
-    /// [`BitmapLengthError`] if `words` isn't [`Vram::dirty_words`] long. Nothing is moved then.
+    /// [`BitmapLengthError`] if `words` isn't [`Vram::dirty_words`] long. Nothing is moved in that case.
     pub fn drain_dirty(&mut self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
         self.vram.region().bitmap().drain_into(words)
     }
 }
 
 impl<B: Bitmap + 'static> StdVga<B> {
-    /// Builds a device on the caller's memory: a region of a guest's memory, say.
+    /// Builds a device on the caller's memory, such as a region of the guest's memory.
     ///
-    /// The region must be mapped for reading and writing. Its contents stay. Its length must be a power of
-    /// two from 1 to 512 MiB, and what [`Config::vram_mib`] comes to, unless that's `None`.
-    /// `GuestRegionMmap::get_mmap` gives the region of a guest's memory in this form.
+    /// The region must be mapped for reading and writing. Its contents are kept. Its length must be a power
+    /// of two from 1 to 512 MiB, and equal to [`Config::vram_mib`], unless that is `None`.
+    /// `GuestRegionMmap::get_mmap` returns the region of a guest's memory in this form.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -159,7 +160,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// use vm_memory::MmapRegion;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// // 4 MiB of the VMM's. `()` keeps no marks of written pages: refresh by `Dirty::Compare` then.
+    /// // 4 MiB of the VMM's. `()` keeps no marks of written pages, so refresh with `Dirty::Compare`.
     /// let region: Arc<MmapRegion<()>> = Arc::new(MmapRegion::new(4 << 20)?);
     /// let vga = StdVga::with_vram(Config::default(), Arc::clone(&region))?;
     /// assert!(Arc::ptr_eq(vga.vram().region(), &region));
@@ -170,21 +171,21 @@ impl<B: Bitmap + 'static> StdVga<B> {
     ///
     /// # Marks
     ///
-    /// What the device writes is marked in the region's bitmap, and so is what others write through
-    /// `vm-memory`: other devices' DMA into the same region, say. No mark is lost: a [`DirtyBitmap`] is
-    /// drained by [`StdVga::drain_dirty`] while others mark, and any other type of bitmap at any time, by its
-    /// own means.
+    /// The device's writes are marked in the region's bitmap. So are writes by others through `vm-memory`,
+    /// such as other devices' DMA into the same region. No mark is lost. [`StdVga::drain_dirty`] drains a
+    /// [`DirtyBitmap`] while others mark. Any other type of bitmap can be drained at any time, by its own
+    /// methods.
     ///
     /// # Files
     ///
-    /// A region may be a file's, shared with another process. If that process can cut the file short, it can
-    /// end the VMM: touching what was cut off raises SIGBUS. Use a memfd that's sealed against it
-    /// (`F_SEAL_SHRINK`), as `StdVga::with_sealed_memfd` makes it.
+    /// A region may belong to a file that is shared with another process. If that process can truncate the
+    /// file, it can kill the VMM, because touching the part that was cut off raises SIGBUS. Use a memfd that
+    /// is sealed against this (`F_SEAL_SHRINK`), such as that of `StdVga::with_sealed_memfd`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if an option doesn't fit the variant, the region's length is none of those, or, on
-    /// Unix, it isn't mapped for both reading and writing.
+    /// [`ConfigError`] if an option doesn't fit the variant, if the region has a wrong length, or, on Unix,
+    /// if it isn't mapped for both reading and writing.
     pub fn with_vram(config: Config, region: Arc<MmapRegion<B>>) -> Result<Self, ConfigError> {
         let configured = config.check()?;
         let vram = Vram::new(region)?;
@@ -197,7 +198,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         Ok(Self::build(config, vram))
     }
 
-    /// Puts a device together from a configuration that was checked.
+    /// Builds a device from a configuration that was checked.
     fn build(config: Config, vram: Vram<B>) -> Self {
         let variant = config.variant;
         let is_pci = variant.is_pci();
@@ -243,32 +244,31 @@ impl<B: Bitmap + 'static> StdVga<B> {
         self.variant
     }
 
-    /// The framebuffer. Cloning it gives another reference to the same memory, for a display thread.
+    /// The framebuffer. A clone of it refers to the same memory, for a display thread.
     pub fn vram(&self) -> &Vram<B> {
         &self.vram
     }
 
-    /// The option ROM: its bytes, in memory that can be mapped into a guest as it is. `None` if the device
-    /// has none.
+    /// The option ROM, in memory that can be mapped into a guest directly. `None` if the device has none.
     pub fn rom(&self) -> Option<&Rom> {
         self.rom.as_ref()
     }
 
-    /// The monitor that the EDID blob describes; `None` where the device has no blob.
+    /// The monitor that the EDID blob describes. `None` if the device has no blob.
     pub fn monitor(&self) -> Option<Monitor> {
         self.edid.as_ref().map(|edid| edid.monitor)
     }
 
     /// Changes the monitor that the EDID blob describes, at once. A reset keeps it.
     ///
-    /// Nothing tells the guest: the device has no interrupt. It finds the new monitor when it reads the
-    /// blob next: firmware when it boots, Linux' bochs-drm when it loads or probes the connector, which
-    /// asking for the list of modes (`xrandr`) makes it do. The mode that's set stays as it is.
+    /// The guest isn't notified, since the device has no interrupt. It finds the new monitor when it next
+    /// reads the blob. Firmware does that when it boots. Linux' bochs-drm does it when it loads or probes the
+    /// connector, for example when `xrandr` lists the modes. The current mode doesn't change.
     ///
     /// # Errors
     ///
-    /// [`NoEdidError`] where the device has no blob: on `isa-vga`, and where [`Config::edid`] or
-    /// [`Config::mmio`] is off.
+    /// [`NoEdidError`] if the device has no blob: on `isa-vga`, or if [`Config::edid`] or [`Config::mmio`] is
+    /// off.
     pub fn set_monitor(&mut self, monitor: Monitor) -> Result<(), NoEdidError> {
         let variant = self.variant;
         let edid = self.edid.as_mut().ok_or(NoEdidError { variant })?;
@@ -276,33 +276,35 @@ impl<B: Bitmap + 'static> StdVga<B> {
         Ok(())
     }
 
-    /// What the device was asked for, and what came of it, in numbers.
+    /// Counts of what the device has done.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// What must be mapped where at the moment.
+    /// What must be mapped at the moment, and where.
     pub fn mappings(&self) -> Mappings {
         self.mappings
     }
 
     /// What the screen shows at the moment.
     ///
-    /// This is all that a display thread needs the device for: drawing takes the value returned and
-    /// [`StdVga::vram`]. It has no side effects.
+    /// This is all that a display thread needs the device for. Drawing takes only the returned value and
+    /// [`StdVga::vram`]. This call has no side effects.
     pub fn scanout(&self) -> Scanout {
         Scanout::new(&self.registers, self.text_blink, self.resets, self.restores)
     }
 
-    /// Sets the event that is signalled whenever the picture's kind, size or pixel format changes. `None`
-    /// signals nothing.
+    /// Sets the event that is signalled whenever the picture's kind, size or pixel format changes. With
+    /// `None`, nothing is signalled.
     ///
-    /// Signals add up in the eventfd until it's read, so there's nothing to arm again. Read the event first,
-    /// and take the scanout then: that one is as new as the last signal that was read, or newer. The other
-    /// way round, a change in between is read away, and isn't seen before the next one.
+    /// Signals accumulate in the eventfd until it's read, so it needn't be armed again. Read the event first,
+    /// then take the scanout. The scanout is then at least as new as the last signal that was read. In the
+    /// opposite order, the signal of a change in between is consumed, and the change isn't seen before the
+    /// next one.
     ///
-    /// It's written inside an access, so create it with `EFD_NONBLOCK`: a full one then drops the signal
-    /// instead of making the vCPU wait, and loses nothing, since it's readable anyway.
+    /// The device writes to it during an access, so create it with `EFD_NONBLOCK`. If it's full, the signal
+    /// is then dropped instead of blocking the vCPU. Nothing is lost, since a full eventfd is readable
+    /// anyway.
     #[cfg(target_os = "linux")]
     pub fn set_mode_event(&mut self, event: Option<EventFd>) {
         self.mode_event = event;
@@ -310,8 +312,8 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// Resets the device as a system reset does.
     ///
-    /// VRAM, the latches, the framebuffer's byte order and configuration space from 0x40 on stay as
-    /// they are, and so does the picture on the screen, until a mode is set.
+    /// VRAM, the latches, the framebuffer's byte order and configuration space from 0x40 on are kept. So is
+    /// the picture on the screen, until a mode is set.
     pub fn reset(&mut self) -> Effects {
         if let Some(pci) = &mut self.pci {
             pci.reset();
@@ -342,7 +344,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         count(&mut self.counters.invalid);
     }
 
-    /// Writes the indexed DISPI register, and clears VRAM where that enables a mode.
+    /// Writes the indexed DISPI register, and clears VRAM if that enables a mode.
     fn write_dispi(&mut self, value: u16) -> Touched {
         let (touched, cleared) = self.registers.write_dispi(value);
         if cleared != 0 {
@@ -351,7 +353,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         touched
     }
 
-    /// Ends a write, a reset or a restore with what came of all that it touched.
+    /// Ends a write, a reset or a restore: finds out what changed of all that it touched.
     #[inline]
     fn settle(&mut self, touched: Touched) -> Effects {
         self.routes = None;

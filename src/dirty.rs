@@ -11,26 +11,26 @@ use vm_memory::bitmap::{Bitmap, NewBitmap, RefSlice, WithBitmapSlice};
 
 use crate::error::BitmapLengthError;
 
-/// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen), and so how a
+/// What may have changed in VRAM since the last refresh of a [`Screen`](crate::Screen). It determines how a
 /// refresh finds what to draw.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Dirty<'a> {
-    /// Anything: the whole picture is drawn. For a surface that doesn't hold the picture before.
+    /// Anything, so the whole picture is drawn. Use it for a surface that doesn't hold the previous picture.
     All,
     /// The pages of 4096 bytes whose bits are set, bit 0 of word 0 first:
     /// [`Vram::dirty_words`](crate::Vram::dirty_words) words.
     ///
-    /// All writers must be in it: what the device wrote, by
-    /// [`StdVga::drain_dirty`](crate::StdVga::drain_dirty), and what the guest wrote through mappings of
-    /// VRAM. OR KVM's dirty logs in: that of BAR0's slot starts at VRAM's first page, that of the 0xa0000
-    /// window's slot at [`WindowRam::vram_offset`](crate::WindowRam::vram_offset). Collect the marks before
-    /// the refresh, and clear the words after it, unless it failed.
+    /// It must include all writers: what the device wrote
+    /// ([`StdVga::drain_dirty`](crate::StdVga::drain_dirty)), and what the guest wrote through mappings of
+    /// VRAM. OR KVM's dirty logs in. The log of BAR0's slot starts at VRAM's first page. The log of the
+    /// 0xa0000 window's slot starts at [`WindowRam::vram_offset`](crate::WindowRam::vram_offset). Collect the
+    /// marks before the refresh. Clear the words after it, unless it failed.
     Pages(&'a [u64]),
-    /// It isn't known: what's visible is compared with what was there at the last refresh.
+    /// Unknown, so the visible VRAM is compared with its contents at the last refresh.
     ///
-    /// For VRAM without a log, and faster than a log whose upkeep costs the guest write faults. The
-    /// screen keeps a copy of the VRAM that's visible, to compare with.
+    /// Use it for VRAM without a log. It's also faster than a log if the log's write faults cost the guest
+    /// more. The screen keeps a copy of the visible VRAM to compare with.
     Compare,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn check_words<T>(words: &[T], needed: usize) -> Result<(), BitmapLen
     }
 }
 
-/// Rows in a band. A band is looked at as a whole first: where none of its pages is dirty, none of its rows is.
+/// Rows in a band. A band is checked as a whole first. If none of its pages is dirty, none of its rows is.
 pub(crate) const BAND: usize = 32;
 
 /// The smallest range around both.
@@ -72,7 +72,7 @@ pub(crate) fn around(one: Range<u64>, other: Range<u64>) -> Range<u64> {
     one.start.min(other.start)..one.end.max(other.end)
 }
 
-/// Whether a page is marked that these bytes lie in.
+/// Whether any page that contains these bytes is marked.
 #[inline]
 #[expect(
     clippy::arithmetic_side_effects,
@@ -100,14 +100,14 @@ pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {
 ///
 /// # Who may mark
 ///
-/// Anyone, on any thread and at any time: the device, clones of its [`Vram`](crate::Vram), and other
-/// devices' DMA into a region that [`StdVga::with_vram`](crate::StdVga::with_vram) took. A write whose
-/// bytes [`StdVga::drain_dirty`](crate::StdVga::drain_dirty) came too early for is marked when that
-/// returns, or later: no mark is lost. A mark costs an atomic read-modify-write.
+/// Anyone, on any thread and at any time: the device, clones of its [`Vram`](crate::Vram), and other devices'
+/// DMA into a region that was passed to [`StdVga::with_vram`](crate::StdVga::with_vram). No mark is lost. If
+/// [`StdVga::drain_dirty`](crate::StdVga::drain_dirty) runs too early for the bytes of a write, the page is
+/// marked when `drain_dirty` returns, or later. A mark costs an atomic read-modify-write.
 ///
-/// The device itself pays less. It marks with a load first, and leaves a page alone that is marked
-/// already. That is safe because the marks are drained through the device alone, as `&mut`: it can't
-/// write meanwhile. Therefore one bitmap must not serve two devices.
+/// The device itself pays less. It loads first, and skips a page that is already marked. That is safe because
+/// only [`StdVga::drain_dirty`](crate::StdVga::drain_dirty) drains the marks. It takes the device as `&mut`,
+/// so the device can't write meanwhile. Therefore one bitmap must not serve two devices.
 #[derive(Default)]
 pub struct DirtyBitmap {
     words: Box<[AtomicU64]>,
@@ -118,12 +118,12 @@ impl DirtyBitmap {
     pub const PAGE_SIZE: usize = 4096;
     const PAGES_PER_WORD: usize = u64::BITS as usize;
 
-    /// How many words the pages of `len` bytes take.
+    /// The number of words for the pages of `len` bytes.
     pub(crate) fn words_for(len: usize) -> usize {
         len.div_ceil(Self::PAGE_SIZE).div_ceil(Self::PAGES_PER_WORD)
     }
 
-    /// Marks a page, if there's one of that number, while others may mark and drain.
+    /// Marks the page with that number, if there is one, while others may mark and drain.
     #[inline]
     fn mark(&self, page: usize) {
         if let Some(word) = self.words.get(page / Self::PAGES_PER_WORD) {
@@ -131,7 +131,7 @@ impl DirtyBitmap {
         }
     }
 
-    /// Marks the page at byte `offset`, if there's one there, while nobody drains.
+    /// Marks the page at byte `offset`, if there is one, while nobody drains.
     #[inline]
     fn mark_undrained(&self, offset: usize) {
         let page = offset / Self::PAGE_SIZE;
@@ -145,8 +145,7 @@ impl DirtyBitmap {
 
     /// Moves the marks into `words`: ORs them in, and clears them here.
     ///
-    /// The device must not write meanwhile: it may find its page still marked, and leave no mark of its
-    /// own.
+    /// The device must not write meanwhile. It might find its page still marked, and leave no mark.
     pub(crate) fn drain_into(&self, words: &mut [u64]) -> Result<(), BitmapLengthError> {
         check_words(words, self.words.len())?;
         for (word, marks) in words.iter_mut().zip(&self.words) {
@@ -159,7 +158,7 @@ impl DirtyBitmap {
     }
 }
 
-/// Refuses a bitmap of the crate's own that isn't for `len` bytes. Other types see to that themselves.
+/// Refuses a `DirtyBitmap` that isn't for `len` bytes. Other types check this themselves.
 pub(crate) fn check_length<B: Bitmap + 'static>(
     bitmap: &B,
     len: usize,
@@ -170,7 +169,7 @@ pub(crate) fn check_length<B: Bitmap + 'static>(
     }
 }
 
-/// Marks a page that the device wrote, at byte `offset`: with a load first, where the device alone drains.
+/// Marks the page at byte `offset`, which the device wrote. Loads first if only the device drains the bitmap.
 #[inline]
 pub(crate) fn mark_by_device<B: Bitmap + 'static>(bitmap: &B, offset: usize, len: usize) {
     match (bitmap as &dyn Any).downcast_ref::<DirtyBitmap>() {
@@ -243,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    /// The pages that are found dirty, each looked for alone.
+    /// The pages that are found dirty when each is looked up alone.
     fn found(words: &[u64]) -> Vec<u64> {
         (0..words.len() as u64 * 64)
             .filter(|page| any_dirty(words, page * 4096..(page + 1) * 4096))

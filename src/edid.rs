@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The EDID blob that BAR2 shows: EDID 1.4, a CTA-861 extension, and DisplayID for large screens.
+//! The EDID blob in BAR2: EDID 1.4, a CTA-861 extension, and DisplayID for large screens.
 
 use crate::config::Monitor;
 
@@ -37,7 +37,7 @@ const FIXED: [(usize, &[u8]); 5] = [
     ),
 ];
 
-/// How a mode is told to the guest, besides the standard timings.
+/// How the EDID lists a mode, besides the standard timings.
 #[derive(Clone, Copy)]
 enum Listing {
     /// A bit in the established timings: offset from their start, and bit.
@@ -46,13 +46,13 @@ enum Listing {
     Additional(usize, u8),
     /// A video identification code of CTA-861.
     Cta(u8),
-    /// A standard timing, or nothing.
+    /// A standard timing, if there's room.
     Plain,
 }
 
 use Listing::{Additional, Cta, Established, Plain};
 
-/// The modes that are listed, in their order: width, height, listing.
+/// The modes that can be listed, in order: width, height, listing.
 const MODES: [(u32, u32, Listing); 22] = [
     (5120, 2160, Cta(125)),
     (4096, 2160, Cta(101)),
@@ -80,7 +80,7 @@ const MODES: [(u32, u32, Listing); 22] = [
 
 /// The preferred mode's timing. Pixels, lines, and units of 10 kHz.
 ///
-/// QEMU computes in 32 bits and lets absurd properties wrap; so does this.
+/// QEMU computes with 32 bits and lets absurd properties wrap. So does this.
 struct Timing {
     width: u32,
     height: u32,
@@ -126,7 +126,7 @@ impl Timing {
         }
     }
 
-    /// Whether a detailed timing descriptor can't hold it, so that DisplayID must.
+    /// Whether it doesn't fit into a detailed timing descriptor and needs DisplayID.
     fn is_large(&self) -> bool {
         self.width >= 4096 || self.height >= 4096 || self.clock >= 65536
     }
@@ -193,7 +193,7 @@ impl Timing {
     }
 }
 
-/// The modes that the limits leave, sorted into the places that tell of them.
+/// The modes within the limits, sorted by how they're listed.
 struct ModeList {
     established: [u8; 3],
     standard: Vec<[u8; 2]>,
@@ -223,7 +223,7 @@ impl ModeList {
                 continue;
             }
             if list.standard.len() < MAX_STANDARD_TIMINGS {
-                // A mode whose shape or width has no code is left out altogether.
+                // A mode whose aspect ratio or width has no code is left out.
                 list.standard.extend(standard_timing(width, height));
             } else if let Additional(byte, bit) = listing {
                 list.additional[byte] |= 1 << bit;
@@ -250,7 +250,7 @@ fn standard_timing(width: u32, height: u32) -> Option<[u8; 2]> {
     Some([columns, (aspect as u8) << 6])
 }
 
-/// A display descriptor with a tag and data; the rest is zeros.
+/// A display descriptor with a tag and data. The rest is zeros.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What stands between a VMM and the device: what every embedder would write anew.
+//! The layer between a VMM and the device, which every embedder would otherwise write.
 //!
-//! - [`SharedVga`] is the device behind a lock, for all that reach it. It makes the guest's memory what
-//!   [`StdVga::mappings`] says, by [`MappedRegions`], and reports what a write changed.
-//! - [`DirtyPages`] collects the pages that were written: the device's marks, and KVM's logs. With several
-//!   readers (a screen and a migration) there's [`DirtyReaders`].
-//! - [`Picture`] is a [`Screen`](crate::Screen) with a surface of its own, and a limit to its size.
-//! - [`string_in`] and [`string_out`] cut string instructions into accesses.
+//! - [`SharedVga`] is the device behind a lock, for everything that uses it. Through [`MappedRegions`], it
+//!   makes the guest's memory match [`StdVga::mappings`]. It reports what a write changed.
+//! - [`DirtyPages`] collects the pages that were written, from the device's marks and KVM's logs.
+//!   [`DirtyReaders`] does so for several readers (a screen and a migration).
+//! - [`Picture`] is a [`Screen`](crate::Screen) with its own surface, and a limit to its size.
+//! - [`string_in`] and [`string_out`] split string instructions into accesses.
 //!
-//! All of it is built on the rest of the crate's public API, adds nothing that a guest can see, and can be
-//! left out. It knows no hypervisor: a VMM brings what maps memory, as a [`RegionMapper`].
+//! The layer is optional. It uses only the crate's public API, and adds nothing that a guest can see. It
+//! knows no hypervisor: a VMM provides the mapping of memory as a [`RegionMapper`].
 //!
 //! ```
 //! use std::io;
@@ -42,7 +42,7 @@
 //!     }
 //! });
 //!
-//! // vCPU threads: what a write changed is followed before they go on.
+//! // vCPU threads: the guest's memory follows a write before they continue.
 //! vga.write(|vga| vga.port_write(0x3c0, &[0x20]));
 //!
 //! // The display thread: 3840x2160 pixels at most.

@@ -22,7 +22,7 @@ pub enum ConfigError {
         /// The variant that lacks it.
         variant: Variant,
     },
-    /// [`Config::vram_mib`](crate::Config::vram_mib) is no size that the device can have.
+    /// [`Config::vram_mib`](crate::Config::vram_mib) isn't a size that the device can have.
     #[error("vram_mib is {mib}: 1 to {max} MiB of VRAM are allowed")]
     VramSize {
         /// The size given, in MiB.
@@ -31,58 +31,60 @@ pub enum ConfigError {
         max: u32,
     },
     /// The option ROM is empty or too large.
-    #[error("an option ROM of {bytes} bytes was given: 1 to {max} are allowed")]
+    #[error("the option ROM has {bytes} bytes: 1 to {max} are allowed")]
     RomSize {
-        /// Length of the ROM given, in bytes.
+        /// Length of the given ROM, in bytes.
         bytes: usize,
         /// The largest length allowed, in bytes.
         max: usize,
     },
     /// The caller's VRAM region isn't a power of two from 1 to 512 MiB.
-    #[error("a VRAM region of {bytes} bytes was given: a power of two from 1 to 512 MiB is needed")]
+    #[error("the VRAM region has {bytes} bytes: a power of two from 1 to 512 MiB is required")]
     VramRegionSize {
-        /// Length of the region given, in bytes.
+        /// Length of the given region, in bytes.
         bytes: u64,
     },
-    /// The caller's VRAM region has a dirty bitmap that isn't as long as the region.
+    /// The dirty bitmap of the caller's VRAM region isn't as long as the region.
     #[error(transparent)]
     VramBitmap(#[from] BitmapLengthError),
-    /// A VRAM size was configured, and a region of another size given.
-    #[error("vram_mib asks for {configured} bytes of VRAM, but the region given has {bytes}")]
+    /// The caller's VRAM region doesn't have the configured size.
+    #[error("the given VRAM region has {bytes} bytes, but vram_mib requires {configured}")]
     VramSizeMismatch {
-        /// What `vram_mib` comes to, in bytes.
+        /// The configured size, in bytes.
         configured: u64,
-        /// Length of the region given, in bytes.
+        /// Length of the given region, in bytes.
         bytes: u64,
     },
-    /// The caller's VRAM region isn't mapped for reading and writing. The device would crash the VMM.
-    #[error("the VRAM region given is mapped without {missing}: the device reads and writes it")]
+    /// The caller's VRAM region isn't mapped for reading and writing. Using it would crash the VMM.
+    #[error(
+        "the given VRAM region is mapped without {missing}, but the device needs to read and write it"
+    )]
     VramProtection {
         /// The flags of `mmap` that `MmapRegion::prot` lacks.
         missing: &'static str,
     },
     /// The file given for VRAM is too short.
-    #[error("the file given for VRAM has {file_bytes} bytes, but VRAM has {bytes}")]
+    #[error("the file given for VRAM has {file_bytes} bytes, but VRAM needs {bytes}")]
     VramFileLength {
         /// Length of VRAM, in bytes.
         bytes: u64,
-        /// Length of the file, in bytes: 0 for what has no length, such as a device.
+        /// Length of the file, in bytes. 0 if it has no length, like a device.
         file_bytes: u64,
     },
     /// The file given for VRAM can't be mapped for reading and writing.
-    #[error("the file given for VRAM can't be mapped, for {bytes} bytes")]
+    #[error("can't map {bytes} bytes of the file given for VRAM")]
     VramMapping {
         /// Length of VRAM, in bytes.
         bytes: u64,
-        /// What the host said.
+        /// The host's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The host didn't give the memory for VRAM.
-    #[error("{bytes} bytes of VRAM can't be allocated")]
+    /// The memory for VRAM can't be allocated.
+    #[error("can't allocate {bytes} bytes of VRAM")]
     VramAllocation {
-        /// Size asked for, in bytes.
+        /// Requested size, in bytes.
         bytes: u64,
-        /// What the host said.
+        /// The host's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -104,47 +106,47 @@ pub enum SurfaceError {
     TooSmall {
         /// Length of the surface, in pixels.
         pixels: usize,
-        /// Length needed, in pixels.
+        /// Required length, in pixels.
         needed: usize,
     },
 }
 
-/// Why a [`Screen`](crate::Screen) can't be refreshed. The surface is left as it was.
+/// Why a [`Screen`](crate::Screen) can't be refreshed. The surface is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RefreshError {
     /// The surface can't hold the picture.
     #[error(transparent)]
     Surface(#[from] SurfaceError),
-    /// The dirty words aren't as many as VRAM has.
+    /// The number of dirty words isn't VRAM's.
     #[error(transparent)]
     Dirty(#[from] BitmapLengthError),
-    /// A [`Picture`](crate::embedding::Picture) has no memory for its pixels.
+    /// There's no memory for the pixels of a [`Picture`](crate::embedding::Picture).
     #[error("there's no memory for a picture of {pixels} pixels")]
     Memory {
-        /// How many pixels the picture has.
+        /// The number of pixels of the picture.
         pixels: u64,
     },
 }
 
-/// A slice of dirty words whose length isn't that of the bitmap.
+/// A slice of dirty words doesn't have the length of the bitmap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "a dirty bitmap of {given} words was given, but this VRAM needs {needed} (`Vram::dirty_words`)"
 )]
 pub struct BitmapLengthError {
-    /// Length of the slice given, in 64-bit words.
+    /// Length of the given slice, in 64-bit words.
     pub given: usize,
-    /// Length needed, in 64-bit words.
+    /// Required length, in 64-bit words.
     pub needed: usize,
 }
 
-/// Why pages can't be restored to a [`Vram`](crate::Vram). It's left as it was.
+/// Why pages can't be restored to a [`Vram`](crate::Vram), which is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum VramPageError {
-    /// VRAM has no page of that number.
-    #[error("page {number} was given, but this VRAM has pages 0 to {last} only")]
+    /// VRAM has no page with that number.
+    #[error("page {number} doesn't exist: this VRAM has pages 0 to {last}")]
     Number {
         /// The number given.
         number: u64,
@@ -152,55 +154,55 @@ pub enum VramPageError {
         last: u64,
     },
     /// A page was given more than once.
-    #[error("page {number} was given twice: once is allowed")]
+    #[error("page {number} was given more than once")]
     Twice {
         /// The page's number.
         number: u64,
     },
-    /// What was given isn't as long as a page.
-    #[error("page {number} was given with {bytes} bytes, but a page has {needed}")]
+    /// The given bytes aren't as long as a page.
+    #[error("page {number} has {bytes} bytes, but {needed} are required")]
     Length {
         /// The page's number.
         number: u64,
-        /// How many bytes were given.
+        /// The number of given bytes.
         bytes: usize,
-        /// How many bytes a page has: [`DirtyBitmap::PAGE_SIZE`](crate::DirtyBitmap::PAGE_SIZE).
+        /// The number of bytes of a page: [`DirtyBitmap::PAGE_SIZE`](crate::DirtyBitmap::PAGE_SIZE).
         needed: usize,
     },
 }
 
-/// Why a saved [`State`](crate::State) is refused: by the device that's to have it, or as bytes.
+/// Why a saved [`State`](crate::State) is refused, by a device or while it's decoded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// No device can be built from the configuration, or not on the region given.
+    /// No device can be built from the configuration, or on the given region.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The pages of VRAM that were saved with the state can't be this VRAM's.
+    /// The pages that were saved with the state don't fit this VRAM.
     #[error(transparent)]
     Vram(#[from] VramPageError),
-    /// The state is of a version that this crate doesn't know.
-    #[error("the state has version {version}, but versions 1 to {newest} are known")]
+    /// The state has a version that this crate doesn't know.
+    #[error("the state has version {version}, but only versions 1 to {newest} are supported")]
     Version {
         /// The state's version.
         version: u32,
-        /// The newest version that is known: [`State::VERSION`](crate::State::VERSION).
+        /// The newest known version: [`State::VERSION`](crate::State::VERSION).
         newest: u32,
     },
-    /// The configuration builds something else than what was saved.
+    /// The configuration builds different hardware than what was saved.
     #[error(
         "the state was saved with `{option}` = {saved}, but the configuration has {configured}"
     )]
     Hardware {
         /// The field of [`Hardware`](crate::state::Hardware).
         option: &'static str,
-        /// What the state has there.
+        /// The value in the state.
         saved: String,
-        /// What the configuration comes to.
+        /// The value from the configuration.
         configured: String,
     },
-    /// The state has a part that the device configured lacks, or the other way round.
-    #[error("`{part}` is {} in the state, unlike in the device configured", if *.given { "there" } else { "missing" })]
+    /// The state has a part that the configured device lacks, or the other way round.
+    #[error("`{part}` is {} in the state, but not in the configured device", if *.given { "present" } else { "missing" })]
     Part {
         /// The field of [`State`](crate::State).
         part: &'static str,
@@ -212,54 +214,54 @@ pub enum StateError {
     Field {
         /// Path of the field in [`State`](crate::State), such as `crtc.registers[0x9]`.
         field: String,
-        /// What the state has there.
+        /// The value in the state.
         value: u64,
-        /// What would do.
+        /// What is allowed.
         allowed: Allowed,
     },
-    /// The part of the 0xa0000 window that is plain RAM is none that the device can map.
+    /// The device can't have this part of the 0xa0000 window as plain RAM.
     #[error(
-        "`window_ram` is {:#x} bytes at {:#x} in the state, with VRAM from {:#x} on: no memory map of the device has that",
+        "`window_ram` is {:#x} bytes at {:#x} in the state, showing VRAM from {:#x}: no memory map of the device matches",
         .given.len, .given.offset, .given.vram_offset
     )]
     WindowRam {
-        /// What the state has there.
+        /// The value in the state.
         given: WindowRam,
     },
     /// The bytes aren't those of a saved state.
-    #[error("the bytes begin with {found:02x?}, but a saved state with {expected:02x?}")]
+    #[error("the bytes start with {found:02x?}, but a saved state starts with {expected:02x?}")]
     Magic {
         /// The first bytes.
         found: [u8; 8],
-        /// What [`State::to_bytes`](crate::State::to_bytes) begins with.
+        /// The bytes that [`State::to_bytes`](crate::State::to_bytes) begins with.
         expected: [u8; 8],
     },
     /// The bytes end before the state does.
-    #[error("{needed} more bytes are needed at offset {offset:#x}, but {left} are left")]
+    #[error("{needed} more bytes are needed at offset {offset:#x}, but only {left} are left")]
     Truncated {
         /// Where a value is missing, as an offset from the first byte.
         offset: usize,
         /// Length of the value, in bytes.
         needed: usize,
-        /// How many bytes are left there.
+        /// The number of bytes left there.
         left: usize,
     },
-    /// The bytes go on after the state.
+    /// The bytes continue after the end of the state.
     #[error("the state ends at offset {end:#x}, but {len:#x} bytes were given")]
     Trailing {
         /// Length of the state, in bytes.
         end: usize,
-        /// How many bytes were given.
+        /// The number of given bytes.
         len: usize,
     },
-    /// A tag (a bool, an option's, an enum's) has a value that no state has there.
+    /// A tag (of a bool, an option or an enum) has an invalid value.
     #[error("the tag at offset {offset:#x} is {value:#x}: {allowed}")]
     Tag {
         /// Where the tag is, as an offset from the first byte.
         offset: usize,
-        /// What is there.
+        /// The value there.
         value: u8,
-        /// What would do.
+        /// What is allowed.
         allowed: Allowed,
     },
 }
@@ -270,9 +272,9 @@ pub enum StateError {
 pub enum Allowed {
     /// Values from the first to the last.
     Range(RangeInclusive<u64>),
-    /// Values with no other bits set than these.
+    /// Values with only these bits set.
     Bits(u64),
-    /// No other than what a device has there: a constant, or what it would make of this and the other
+    /// Only the value that a device has there: a constant, or what it would compute from this and the other
     /// fields.
     Value(u64),
 }
@@ -284,7 +286,7 @@ impl fmt::Display for Allowed {
                 write!(f, "{:#x} to {:#x} are allowed", range.start(), range.end())
             }
             Self::Bits(bits) => write!(f, "only bits {bits:#x} may be set"),
-            Self::Value(value) => write!(f, "a device would have {value:#x} there"),
+            Self::Value(value) => write!(f, "only {value:#x} is allowed"),
         }
     }
 }
@@ -301,9 +303,9 @@ pub enum PlaceBarError {
         /// Its length in bytes.
         len: u64,
     },
-    /// The BAR can't lie at that address. One of a single byte, as a ROM may have, answers nowhere.
+    /// The BAR can't be at that address. A BAR of a single byte, as a ROM may have, answers nowhere.
     #[error(
-        "BAR {index} can't lie at {address:#x}: it takes a multiple of {len:#x} above 0 that ends below 0xffffffff"
+        "BAR {index} can't be at {address:#x}: it needs a multiple of {len:#x} above 0, and must end below 0xffffffff"
     )]
     Address {
         /// The BAR's number.
@@ -315,7 +317,7 @@ pub enum PlaceBarError {
     },
 }
 
-/// The device has no EDID blob, and so no monitor to describe.
+/// The device has no EDID blob, so it describes no monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("this {variant} was built without EDID")]
 pub struct NoEdidError {

@@ -2,26 +2,25 @@
 
 //! QEMU's standard VGA device (PCI `1234:1111`) for any virtual machine monitor.
 //!
-//! Firmware, boot loaders and operating systems carry drivers for this card already: SeaBIOS, OVMF,
-//! GRUB, Linux (vgacon, vesafb, bochs-drm), the BSDs, Haiku, ReactOS; Windows uses it by its generic drivers.
-//! With this crate, a VMM written in Rust gives all of them a screen.
+//! Firmware, boot loaders and operating systems already include drivers for this card: SeaBIOS, OVMF, GRUB,
+//! Linux (vgacon, vesafb, bochs-drm), the BSDs, Haiku and ReactOS. Windows uses it with its generic drivers.
+//! This crate gives the guests of a VMM written in Rust a screen.
 //!
-//! - [`StdVga`] is the guest's side: PCI configuration space, BARs, the legacy ports and the 0xa0000
-//!   window. It's built from a [`Config`], as one of three [`Variant`]s.
-//! - [`Scanout`] is what the screen shows now, as a small value that is copied out under the VMM's
-//!   lock.
-//! - [`Screen`] is the host's side: it draws a scanout and the [`Vram`] into a surface of the caller's,
+//! - [`StdVga`] is the guest's side: PCI configuration space, BARs, the legacy ports and the 0xa0000 window.
+//!   It's built from a [`Config`], as one of three [`Variant`]s.
+//! - [`Scanout`] is what the screen shows now, as a small value that is copied under the VMM's lock.
+//! - [`Screen`] is the host's side. It draws a scanout and the [`Vram`] into a surface of the caller's,
 //!   without the lock.
-//! - [`embedding`] is what stands between these and a VMM: a lock that all share, the guest's memory that
-//!   follows the device, and pictures in memory of their own.
+//! - [`embedding`] is a layer between these and a VMM: a lock that all threads share, guest memory that
+//!   follows the device, and pictures with their own memory.
 //!
-//! The device knows offsets and little-endian byte slices, not buses. It owns no thread, reads no
-//! clock and calls nothing back, but for the [`Clock`] of [`Retrace::Precise`] if you give one; and
-//! it never panics on what a guest does.
+//! The device knows offsets and little-endian byte slices, not buses. It owns no thread, reads no clock, and
+//! calls nothing back, except an optional [`Clock`] for [`Retrace::Precise`]. Nothing that a guest does makes
+//! it panic.
 //!
 //! # Example
 //!
-//! A guest sets 640x480 with 32 bits a pixel, and draws a white dot:
+//! A guest sets 640x480 with 32 bits per pixel, and draws a white dot:
 //!
 //! ```
 //! use std::time::Duration;
@@ -30,14 +29,14 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut vga = StdVga::new(Config::new(Variant::Vga).vram_mib(16))?;
 //!
-//! // The vCPU thread hands accesses over. COMMAND and BAR0 come from the firmware:
+//! // The vCPU thread passes accesses on. COMMAND and BAR0 come from the firmware:
 //! let mut effects = vga.config_write(0x10, &0xfd00_0000_u32.to_le_bytes());
 //! effects |= vga.config_write(0x04, &2_u16.to_le_bytes());
 //! assert!(effects.contains(Effects::MAPPINGS));
 //! let framebuffer = vga.mappings().framebuffer.ok_or("BAR0 is not mapped")?;
 //! assert_eq!((framebuffer.base.0, framebuffer.len), (0xfd00_0000, 16 << 20));
 //!
-//! // The guest's driver sets the mode by the DISPI registers, and switches the palette on: without
+//! // The guest's driver sets the mode through the DISPI registers, and switches the palette on. Without
 //! // that (bit 5 of the Attribute Controller's index), the screen stays blank in any mode.
 //! for (register, value) in [(1_u16, 640_u16), (2, 480), (3, 32), (4, 0x41)] {
 //!     effects |= vga.port_write(0x1ce, &register.to_le_bytes());
@@ -46,10 +45,10 @@
 //! effects |= vga.port_write(0x3c0, &[0x20]);
 //! assert!(effects.contains(Effects::MODE));
 //!
-//! // BAR0 is VRAM: a guest writes it with no exit.
+//! // BAR0 is VRAM. The guest writes to it without exits.
 //! vga.vram().write(0, &0x00ff_ffff_u32.to_le_bytes());
 //!
-//! // The display thread takes the scanout, and draws without holding the device.
+//! // The display thread takes the scanout, and draws without the device's lock.
 //! let vram = vga.vram().clone();
 //! let scanout = vga.scanout();
 //! assert_eq!(scanout.mode().to_string(), "graphics 640x480, 32 bpp");
@@ -60,7 +59,7 @@
 //! assert!(size.pixels() <= 3840 * 2160);
 //! let mut pixels = vec![0; size.pixels() as usize];
 //! let surface = Surface::new(&mut pixels, size.width as usize);
-//! // The first refresh draws it all. Those that follow draw what changed.
+//! // The first refresh draws everything. Later ones draw what changed.
 //! let damage = screen.refresh(&scanout, &vram, Dirty::Compare, Duration::ZERO, surface)?;
 //! assert!(!damage.is_empty());
 //! assert_eq!(pixels[..2], [0x00ff_ffff, 0]);
@@ -70,18 +69,23 @@
 //!
 //! # Beyond the API
 //!
-//! In the source's `docs`: `embedding.md` puts the device into four VMMs; `design.md` says how it's built,
-//! and what its words mean; `conformance.md` lists where QEMU, and so the device, behaves
-//! unexpectedly; `threat-model.md` says what a guest can't do; `guests.md` has guests that were seen to run, and
-//! `testing.md` what a change must pass.
+//! The [`glossary`] explains the words that these pages use. The source's `docs` folder has more:
+//!
+//! - `embedding.md` shows how to put the device into a VMM, with code for four of them.
+//! - `guests.md` lists guests that were seen to run.
+//! - `design.md` explains how the crate is built.
+//! - `conformance.md` lists where QEMU, and so this device, behaves unexpectedly.
+//! - `threat-model.md` explains what a guest can't do.
+//! - `testing.md` lists what a change must pass.
 //!
 //! # Features
 //!
 //! - `memfd`: `StdVga::with_sealed_memfd`, for VRAM that other processes can map (Linux).
 //! - `serde`: `Serialize` and `Deserialize` for the saved state ([`state`]).
-//! - `vm-device`: [`SharedVga`](embedding::SharedVga) is a device on the port and MMIO buses of rust-vmm's `vm-device`.
+//! - `vm-device`: [`SharedVga`](embedding::SharedVga) on the port and MMIO buses of rust-vmm's `vm-device`.
 
-// Values of a guest's are everywhere here: what could panic or lose bits says why it doesn't, where it stands.
+// This code handles a guest's values everywhere. Anything that could panic or lose bits needs a stated reason
+// why it doesn't.
 #![cfg_attr(
     not(test),
     deny(
@@ -136,12 +140,17 @@ pub use text::{Cell, TextScreen};
 pub use variant::Variant;
 pub use vram::Vram;
 
-/// The crate whose types are in this one's API: [`MmapRegion`](vm_memory::MmapRegion),
-/// [`GuestAddress`](vm_memory::GuestAddress), [`FileOffset`](vm_memory::FileOffset).
+/// The crate of [`MmapRegion`](vm_memory::MmapRegion), [`GuestAddress`](vm_memory::GuestAddress) and
+/// [`FileOffset`](vm_memory::FileOffset), which are in this API.
 pub use vm_memory;
 /// The crate of the mode event's [`EventFd`](vmm_sys_util::eventfd::EventFd).
 #[cfg(target_os = "linux")]
 pub use vmm_sys_util;
+
+// This module exists only in the documentation.
+#[cfg(doc)]
+#[doc = include_str!("../docs/glossary.md")]
+pub mod glossary {}
 
 /// Runs the README's examples as tests.
 #[cfg(doctest)]

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What the embedder must map where, as plain values.
+//! What the embedder must map, and where, as plain values.
 
 use std::ops::Range;
 
 use vm_memory::{Address, GuestAddress};
 
-/// The number of the BAR that VRAM is.
+/// The number of VRAM's BAR.
 pub(crate) const BAR0_INDEX: usize = 0;
 /// The number of the BAR that holds registers.
 pub(crate) const BAR2_INDEX: usize = 2;
-/// The number that the expansion ROM BAR goes by.
+/// The number of the expansion ROM BAR.
 pub(crate) const ROM_INDEX: usize = 6;
 
 /// The legacy window in guest physical memory, 0xa0000-0xbffff.
@@ -19,10 +19,10 @@ pub(crate) const ROM_INDEX: usize = 6;
 /// [`StdVga::window_write`](crate::StdVga::window_write) with the offset from its start.
 pub const WINDOW: Range<u64> = 0xa_0000..0xc_0000;
 
-/// Where `isa-vga` has its framebuffer in guest physical memory.
+/// The guest physical address of `isa-vga`'s framebuffer.
 ///
-/// More than 256 MiB of VRAM there reach over the IOAPIC, the local APICs and the firmware's flash below
-/// 4 GiB. In QEMU these lie on top. An embedder that maps VRAM as a slot must see to that itself.
+/// More than 256 MiB of VRAM overlap the IOAPIC, the local APICs and the firmware's flash below 4 GiB. In
+/// QEMU those are on top. An embedder that maps VRAM as a slot must handle that itself.
 pub const ISA_FRAMEBUFFER: GuestAddress = GuestAddress(0xe000_0000);
 
 /// A range of guest physical addresses that the device answers.
@@ -35,12 +35,12 @@ pub struct MappedRange {
 }
 
 impl MappedRange {
-    /// `len` bytes from `base` on.
+    /// A range of `len` bytes that starts at `base`.
     pub const fn new(base: GuestAddress, len: u64) -> Self {
         Self { base, len }
     }
 
-    /// The offset of `address` from the range's start, where the range contains it.
+    /// The offset of `address` from the range's start, if the range contains it.
     pub fn offset_of(&self, address: GuestAddress) -> Option<u64> {
         address
             .checked_offset_from(self.base)
@@ -67,7 +67,7 @@ pub struct WindowRam {
 }
 
 impl WindowRam {
-    /// The guest physical addresses that it has.
+    /// Its guest physical addresses.
     pub fn range(&self) -> MappedRange {
         MappedRange {
             base: GuestAddress(WINDOW.start.saturating_add(self.offset.into())),
@@ -75,7 +75,7 @@ impl WindowRam {
         }
     }
 
-    /// The byte of VRAM that the one at `offset` in the window shows, where it holds that.
+    /// The byte of VRAM that is shown at `offset` in the window, if this part contains that offset.
     #[inline]
     #[expect(
         clippy::arithmetic_side_effects,
@@ -87,7 +87,7 @@ impl WindowRam {
         (within < self.len.into()).then(|| self.vram_offset + within as u32)
     }
 
-    /// The same of the first of `len` bytes from `offset` on, where it holds them all.
+    /// The same for the first of `len` bytes from `offset` on, if this part contains them all.
     #[expect(clippy::arithmetic_side_effects, reason = "`offset` is in it")]
     pub(crate) fn address_of_run(&self, offset: u64, len: usize) -> Option<u32> {
         let address = self.address(offset)?;
@@ -95,7 +95,7 @@ impl WindowRam {
         (len as u64 <= left).then_some(address)
     }
 
-    /// The part that answers with Graphics Miscellaneous bits 3:2, and where it is in VRAM.
+    /// The part that answers if Graphics Miscellaneous bits 3:2 are `memory_map`, and where it is in VRAM.
     pub(crate) fn of_memory_map(memory_map: u8, bank_offset: u32) -> Self {
         let (offset, len, vram_offset) = match memory_map {
             0 => (0, 0x2_0000, 0),
@@ -111,16 +111,16 @@ impl WindowRam {
     }
 }
 
-/// What must be mapped where, at the moment.
+/// What must be mapped at the moment, and where.
 ///
-/// A guest may let ranges overlap. In QEMU, of BARs the one that was mapped last is on top: the ROM over
-/// BAR2 over BAR0 where COMMAND enables them at once. A part of the window that is RAM lies over them,
-/// the rest of the window under them. No driver depends on it, and where it can't be had, leave out what
-/// lies below: its accesses may trap.
+/// A guest may make ranges overlap. In QEMU, the BAR that was mapped last is on top. If COMMAND enables them
+/// at once, that's the ROM over BAR2 over BAR0. The RAM part of the window is above them, and the rest of the
+/// window below them. No driver depends on this. If a VMM can't overlap mappings, leave out the lower ones.
+/// Their accesses may trap.
 ///
-/// Ask for it with [`StdVga::mappings`](crate::StdVga::mappings) whenever an access returned
-/// [`Effects::MAPPINGS`](crate::Effects::MAPPINGS). The legacy ports and the 0xa0000 window aren't
-/// listed: for variants that have them they are always decoded, whatever the COMMAND register says.
+/// Get it from [`StdVga::mappings`](crate::StdVga::mappings) whenever an access returned
+/// [`Effects::MAPPINGS`](crate::Effects::MAPPINGS). The legacy ports and the 0xa0000 window aren't listed.
+/// Variants that have them always decode them, whatever the COMMAND register says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mappings {
@@ -129,17 +129,17 @@ pub struct Mappings {
     /// BAR2: accesses go to [`StdVga::mmio_read`](crate::StdVga::mmio_read) and
     /// [`StdVga::mmio_write`](crate::StdVga::mmio_write).
     pub mmio: Option<MappedRange>,
-    /// The option ROM, read-only: [`StdVga::rom`](crate::StdVga::rom) has the bytes.
+    /// The option ROM, read-only. [`StdVga::rom`](crate::StdVga::rom) has its bytes.
     pub rom: Option<MappedRange>,
-    /// The part of the 0xa0000 window that may be mapped as RAM: with chain 4 and all planes, as mode 13h
-    /// and DISPI modes of 8 bits a pixel and more have them; another DISPI bank is another part of VRAM.
-    /// Mapping it is an optimisation: accesses that trap are answered just the same.
+    /// The part of the 0xa0000 window that may be mapped as RAM. It exists with chain 4 and all planes, as in
+    /// mode 13h and in DISPI modes of 8 or more bits per pixel. Another DISPI bank shows another part of
+    /// VRAM. Mapping it is an optimization: the device answers accesses that trap in the same way.
     pub window: Option<WindowRam>,
 }
 
 impl Mappings {
-    /// Where the BAR of that number ([`Bar::index`](crate::Bar::index)) answers at the moment: 0, 2, or 6
-    /// for the option ROM. The framebuffer of `isa-vga` is no BAR, but found as 0.
+    /// The current range of the BAR with that number ([`Bar::index`](crate::Bar::index)): 0, 2, or 6 for the
+    /// option ROM. `isa-vga`'s framebuffer isn't a BAR, but is returned for 0.
     pub fn bar(&self, index: usize) -> Option<MappedRange> {
         match index {
             BAR0_INDEX => self.framebuffer,

@@ -30,7 +30,7 @@ const SUBSYSTEM_VENDOR_ID: usize = 0x2c;
 const SUBSYSTEM_ID: usize = 0x2e;
 const ROM_BAR: usize = 0x30;
 const INTERRUPT_LINE: usize = 0x3c;
-/// The first byte that the PCI header leaves to the device: plain storage here, which a reset keeps.
+/// The first byte after the PCI header. From here on there is plain storage, which a reset keeps.
 const DEVICE_SPECIFIC: usize = 0x40;
 
 /// COMMAND: the device answers its memory BARs.
@@ -42,17 +42,17 @@ const BAR_PREFETCHABLE: u32 = 0x8;
 /// Expansion ROM BAR: the ROM answers.
 const ROM_ENABLE: u32 = 1;
 
-/// A BAR that the device has: 32-bit memory, whether or not it's mapped at the moment.
+/// One of the device's BARs: 32-bit memory, whether or not it's mapped at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bar {
-    /// Its number: 0 for VRAM, 2 for the registers, and 6 for the expansion ROM, as VFIO, crosvm and Cloud
-    /// Hypervisor count.
+    /// Its number: 0 for VRAM, 2 for the registers, and 6 for the expansion ROM, as in VFIO, crosvm and Cloud
+    /// Hypervisor.
     pub index: usize,
     /// Offset of its register in the configuration space, in bytes.
     pub register: u16,
-    /// The address that its register holds, whether or not it answers there at the moment: 0 until one is
-    /// programmed. [`Mappings::bar`](crate::Mappings::bar) has where it answers.
+    /// The address in its register, whether or not the BAR answers there at the moment. 0 until one is
+    /// programmed. [`Mappings::bar`](crate::Mappings::bar) says where it answers.
     pub address: GuestAddress,
     /// Length in bytes, a power of two.
     pub len: u64,
@@ -64,7 +64,7 @@ pub struct Bar {
 #[derive(Clone, Debug)]
 pub(crate) struct PciConfig {
     pub bytes: [u8; CONFIG_BYTES],
-    /// The bits that a write changes.
+    /// The bits that a write can change.
     pub writable: [u8; CONFIG_BYTES],
     pub vram_len: u64,
     pub has_mmio: bool,
@@ -84,7 +84,7 @@ impl PciConfig {
         };
         put(&mut space.bytes, VENDOR_ID, 0x1234_u16.to_le_bytes());
         put(&mut space.bytes, DEVICE_ID, 0x1111_u16.to_le_bytes());
-        // Drivers take the revision as the sign that the extended registers are there.
+        // Drivers conclude from the revision that the extended registers exist.
         space.bytes[REVISION_ID] = if config.mmio && config.qemu_extended_regs {
             2
         } else {
@@ -119,7 +119,7 @@ impl PciConfig {
         space
     }
 
-    /// BAR0, BAR2 and the expansion ROM BAR, as far as they're there.
+    /// Those of BAR0, BAR2 and the expansion ROM BAR that exist.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "registers lie in 256 bytes"
@@ -140,7 +140,7 @@ impl PciConfig {
         ]
     }
 
-    /// Clears what a guest can write, but for the device-specific part.
+    /// Clears what a guest can write, except the device-specific part.
     pub fn reset(&mut self) {
         for (byte, writable) in self
             .bytes
@@ -153,7 +153,7 @@ impl PciConfig {
         [self.bytes[BAR0], ..] = BAR_PREFETCHABLE.to_le_bytes();
     }
 
-    /// Reads from `offset` on. Bytes past the end of an access that starts inside read as zero.
+    /// Reads from `offset` on. If an access starts inside, its bytes past the end read as zero.
     pub fn read(&self, offset: usize, data: &mut [u8]) {
         let values = self.bytes.iter().copied().skip(offset);
         for (byte, value) in data.iter_mut().zip(values.chain(iter::repeat(0))) {
@@ -161,7 +161,7 @@ impl PciConfig {
         }
     }
 
-    /// Writes from `offset` on, as far as bits can be written.
+    /// Writes from `offset` on. Only writable bits change.
     pub fn write(&mut self, offset: usize, data: &[u8]) {
         let places = self.bytes.iter_mut().zip(self.writable).skip(offset);
         for ((byte, writable), value) in places.zip(data) {
@@ -181,7 +181,7 @@ impl PciConfig {
         let enable = self.dword(register) & ROM_ENABLE;
         match u32::try_from(address.0) {
             Ok(base) if range(base, len).is_some_and(|range| range.base == address) => {
-                // The ROM stays as enabled as it is. In other BARs the bit can't be written.
+                // The ROM's enable bit is kept. In other BARs that bit can't be written.
                 self.write(register, &(base | enable).to_le_bytes());
                 Ok(())
             }
@@ -222,7 +222,7 @@ impl PciConfig {
         }
     }
 
-    /// The range that a memory BAR decodes: none while COMMAND disables memory.
+    /// The range that a memory BAR decodes. `None` while COMMAND disables memory.
     fn decode(&self, bar: u32, len: u64) -> Option<MappedRange> {
         let command = u16::from(self.bytes[COMMAND]);
         if command & COMMAND_MEMORY != 0 {
@@ -239,16 +239,16 @@ impl PciConfig {
     }
 }
 
-/// The range that a BAR's register stands for: none at address 0, or if it would reach the last byte below
-/// 4 GiB. As in QEMU, a range of a single byte never answers.
+/// The range that a BAR's register selects. `None` at address 0, or if it would contain the last byte below 4
+/// GiB. As in QEMU, a range of a single byte never answers.
 fn range(bar: u32, len: u64) -> Option<MappedRange> {
     let base = u64::from(bar & address_bits(len));
     let answers = base != 0 && len > 1 && base.saturating_add(len) <= u64::from(u32::MAX);
     answers.then_some(MappedRange::new(GuestAddress(base), len))
 }
 
-/// The offset in the configuration space of a byte that a VMM names by its register of four bytes, for VMMs
-/// that count them so. What lies past the end of the space stays past it, and so does nothing.
+/// The offset of a byte in configuration space, for VMMs that count four-byte registers. Offsets past the end
+/// of the space stay past it, and accesses there do nothing.
 ///
 /// ```
 /// assert_eq!(stdvga::config_offset(4, 2), 0x12);
@@ -258,7 +258,7 @@ pub fn config_offset(register: usize, byte: u64) -> u16 {
     u16::try_from(offset).unwrap_or(u16::MAX)
 }
 
-/// The bits of a BAR that hold an address, for a length that is a power of two.
+/// The address bits of a BAR whose length is a power of two.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

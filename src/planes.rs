@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The planes: a byte of each, side by side in VRAM, make a group of four bytes.
+//! The planes. Four consecutive bytes of VRAM, one from each plane, make a group.
 
-/// A group: a byte of each plane, plane 0 first. It holds eight pixels of planes, or a cell of text.
+/// A group: one byte from each plane, plane 0 first. It holds eight planar pixels, or a cell of text.
 pub(crate) type Group = [u8; GROUP_BYTES];
 
 /// Bytes of a group.
 pub(crate) const GROUP_BYTES: usize = 4;
 
-/// Groups by the planes whose bits are set: 0xff in their bytes.
+/// For each set of planes, the group with 0xff in their bytes.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
 const MASKS: [u32; 16] = {
     let mut masks = [0; 16];
@@ -26,8 +26,8 @@ const MASKS: [u32; 16] = {
     masks
 };
 
-/// The group that has 0xff in the bytes of `planes`, a bit each, as a little-endian dword. Bits 7:4 don't
-/// count.
+/// The group with 0xff in the bytes of `planes` (one bit per plane), as a little-endian dword. Bits 7:4 are
+/// ignored.
 #[inline]
 #[expect(clippy::indexing_slicing, reason = "there are 16 entries")]
 pub(crate) fn group_mask(planes: u8) -> u32 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The chip's registers, one file a block, and what couples the blocks.
+//! The chip's registers, one file per block, and what couples the blocks.
 //!
-//! Registers are data: nothing here knows buses, memory or pictures. What a write to them touches is said
-//! in this file alone.
+//! Registers are data. Nothing here knows buses, memory or pictures. Only this file says what a register
+//! write touches.
 
 pub(crate) mod attribute;
 pub(crate) mod crtc;
@@ -27,7 +27,7 @@ pub(crate) use touched::Touched;
 use crate::config::{ByteOrder, Retrace};
 use crate::mappings::WindowRam;
 
-/// Stores `value`, and tells whether that changed anything.
+/// Stores `value`. Returns whether that changed anything.
 #[inline]
 fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     let changed = *place != value;
@@ -35,7 +35,7 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     changed
 }
 
-/// Everything that a guest can program, but memory.
+/// Everything that a guest can program, except memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Registers {
     pub attribute: AttributeController,
@@ -49,7 +49,7 @@ pub(crate) struct Registers {
     pub byte_order: ByteOrder,
     /// The part of the 0xa0000 window that is plain RAM.
     ///
-    /// It's state, not a function of the registers: QEMU doesn't look again at every write that
+    /// It's state, not a function of the registers, because QEMU doesn't re-evaluate it at every write that
     /// could change it.
     pub window_ram: Option<WindowRam>,
     pub has_window: bool,
@@ -71,7 +71,7 @@ impl Registers {
         }
     }
 
-    /// Brings all registers to their state at power-on, but for the latches and the byte order.
+    /// Sets all registers to their state at power-on, except the latches and the byte order.
     pub fn reset(&mut self) {
         self.attribute = AttributeController::default();
         self.crtc = Crtc::default();
@@ -145,8 +145,8 @@ impl Registers {
         let before = self.crtc.read_data();
         let stored = self.crtc.write_data(value);
         let index = usize::from(self.crtc.index);
-        // QEMU takes the timing anew also at Mode Control, which has no part in it: that takes in what
-        // other registers changed meanwhile.
+        // QEMU also recomputes the timing at Mode Control, which has nothing to do with it. That picks up
+        // earlier changes to other registers.
         let shapes_timing = matches!(
             index,
             crtc::HORIZONTAL_TOTAL | crtc::HORIZONTAL_RETRACE_START
@@ -171,8 +171,8 @@ impl Registers {
         touched.when(self.crtc.read_data() != before)
     }
 
-    /// Writes the indexed DISPI register. The second value is how many bytes of VRAM, from its start
-    /// on, are to be cleared.
+    /// Writes the indexed DISPI register. The second value is the number of bytes to clear, from the start of
+    /// VRAM.
     #[inline(never)]
     pub fn write_dispi(&mut self, value: u16) -> (Touched, u64) {
         let before = (self.dispi.enabled(), self.dispi.has_8_bit_dac());
@@ -202,8 +202,8 @@ impl Registers {
             .update_timing(&self.crtc, clocking & sequencer::DOT_CLOCK_HALF != 0);
     }
 
-    /// While VBE is enabled, forces the VGA registers to the mode that it set. They keep these values
-    /// after a disable.
+    /// While VBE is enabled, forces the VGA registers to its mode. They keep these values after VBE is
+    /// disabled.
     pub fn follow_vbe(&mut self) {
         if !self.dispi.enabled() {
             return;
@@ -244,7 +244,7 @@ impl Registers {
         }
     }
 
-    /// Looks again which part of the 0xa0000 window is plain RAM.
+    /// Re-evaluates which part of the 0xa0000 window is plain RAM.
     #[inline]
     fn update_window(&mut self) -> Touched {
         let is_ram = if self.dispi.enabled() {
@@ -259,7 +259,7 @@ impl Registers {
         Touched::MAPPINGS.when(replace(&mut self.window_ram, window_ram))
     }
 
-    /// The part of the 0xa0000 window that answers, and the address that its first byte has.
+    /// The part of the 0xa0000 window that answers, and the address of its first byte.
     pub fn window_part(&self) -> Option<WindowRam> {
         let memory_map = self.graphics.memory_map();
         self.has_window

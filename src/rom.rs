@@ -6,18 +6,18 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// The largest page that hosts map memory by, in bytes: on AArch64.
+/// The largest page size of a host, in bytes (on AArch64).
 const LARGEST_PAGE: usize = 64 << 10;
 
-/// The option ROM: its bytes, padded with zeros to the length of its BAR, which is a power of two.
+/// The option ROM: its bytes, padded with zeros to the length of its BAR, a power of two.
 ///
-/// They start at a page of the host's, so that the ROM can be mapped into a guest as it is: read-only, for
-/// as long as a clone of this is kept. A clone is another reference to the same memory. A ROM that is
-/// shorter than a page can't be mapped, and traps.
+/// They start at a host page, so the ROM can be mapped into a guest directly. Map it read-only, and keep a
+/// clone of this as long as it's mapped. A clone refers to the same memory. A ROM that is shorter than a page
+/// can't be mapped, and traps.
 #[derive(Clone)]
 pub struct Rom {
     memory: Arc<[u8]>,
-    /// Where in `memory` the ROM is.
+    /// The ROM's range in `memory`.
     place: Range<usize>,
 }
 

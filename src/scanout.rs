@@ -2,8 +2,8 @@
 
 //! What the screen shows, as a value.
 //!
-//! Where it isn't what VGA hardware would show, it's what QEMU does: `docs/conformance.md` lists these quirks, each
-//! with its test.
+//! If QEMU differs from VGA hardware, this does what QEMU does. `docs/conformance.md` lists these quirks,
+//! each with its test.
 
 mod decode;
 mod direct;
@@ -17,19 +17,19 @@ use crate::planes::GROUP_BYTES;
 pub(crate) use decode::shape;
 pub use direct::DirectScanout;
 
-/// Lines that a character has in a font, whether they show or not.
+/// Lines per character in a font, whether they show or not.
 pub(crate) const GLYPH_LINES: usize = 32;
-/// Bytes of VRAM that a font lies in: the bytes of plane 2 in 256 characters' groups, one a line.
+/// Bytes of VRAM that a font spans: the bytes of plane 2 in 256 characters' groups, one per line.
 pub(crate) const FONT_BYTES: usize = 256 * GLYPH_LINES * GROUP_BYTES;
-/// The most cells of a text screen that shows, as in QEMU: 160 columns of 100 rows.
+/// The maximum number of cells of a text screen that is drawn, as in QEMU: 160 columns of 100 rows.
 pub(crate) const MAX_CELLS: u32 = 16_000;
 /// VGA's own address space in VRAM bytes: four planes of 64 KiB.
 pub(crate) const VGA_BYTES: u32 = 256 << 10;
 
-/// What the screen shows: a small copy of all that the picture depends on, but VRAM.
+/// What the screen shows: a small copy of everything that the picture depends on, except VRAM.
 ///
-/// Taken with [`StdVga::scanout`](crate::StdVga::scanout), drawn by
-/// [`Screen::refresh`](crate::Screen::refresh).
+/// [`StdVga::scanout`](crate::StdVga::scanout) returns it, and [`Screen::refresh`](crate::Screen::refresh)
+/// draws it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scanout {
     pub(crate) resets: u64,
@@ -43,8 +43,8 @@ pub struct Scanout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// The palette is switched off (bit 5 of the Attribute Controller's index): black, in the size of
-    /// the last picture, or after a reset that picture itself.
+    /// The palette is switched off (bit 5 of the Attribute Controller's index). The screen is black in the
+    /// size of the last picture. After a reset it still shows that picture.
     Blank,
     /// Characters.
     Text(TextMode),
@@ -52,74 +52,73 @@ pub enum Mode {
     Graphics(GraphicsMode),
 }
 
-/// A text mode's geometry and cursor. What only drawing needs of it isn't public.
+/// A text mode's geometry and cursor. Details that matter only for drawing aren't public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TextMode {
     /// Characters in a row, 1 to 256 (CRTC 0x01).
     pub columns: u32,
-    /// Rows of characters, 0 to 1024: as many as are whole (CRTC 0x12 and 0x07). 100 where CRTC 0x06 is
-    /// 100, as in QEMU.
+    /// Complete rows of characters, 0 to 1024 (CRTC 0x12 and 0x07). 100 if CRTC 0x06 is 100, as in QEMU.
     pub rows: u32,
     /// Width of a character in pixels: 8, 9 or 16 (Sequencer 0x01).
     pub cell_width: u32,
     /// Height of a character in pixels, 1 to 32 (CRTC 0x09).
     pub cell_height: u32,
-    /// The cursor, unless it's switched off. Whether it's in its visible phase is up to the
-    /// [`Screen`](crate::Screen).
+    /// The cursor, unless it's switched off. The [`Screen`](crate::Screen) decides whether it's in its
+    /// visible phase.
     pub cursor: Option<Cursor>,
-    /// VRAM bytes where the fonts start: for attributes with bit 3 clear, and set (Sequencer 0x03). Line
-    /// `y` of character `c` is the byte `128 * c + 4 * y + 2` behind that.
+    /// The VRAM bytes at which the fonts start, for attributes with bit 3 clear and set (Sequencer 0x03).
+    /// Line `y` of character `c` is the byte `128 * c + 4 * y + 2` after that.
     pub(crate) fonts: [u32; 2],
-    /// Whether characters 0xb0-0xdf repeat their eighth dot in the ninth (Attribute Controller 0x10, bit
-    /// 2). Hardware starts at 0xc0; QEMU does as this.
+    /// Whether characters 0xb0-0xdf repeat their eighth dot in the ninth (Attribute Controller 0x10, bit 2).
+    /// Hardware starts at 0xc0. This follows QEMU.
     pub(crate) line_graphics: bool,
-    /// Whether bit 7 of an attribute makes the character blink: Attribute Controller 0x10, bit 3, where
-    /// [`Config::text_blink`](crate::Config::text_blink) lets it.
+    /// Whether bit 7 of an attribute makes the character blink: Attribute Controller 0x10, bit 3, if
+    /// [`Config::text_blink`](crate::Config::text_blink) allows it.
     pub blink: bool,
-    /// Where the cells lie.
+    /// Where the cells are in VRAM.
     pub layout: Layout,
 }
 
-/// A graphics mode's geometry and pixel format. What only drawing needs of it isn't public.
+/// A graphics mode's geometry and pixel format. Details that matter only for drawing aren't public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GraphicsMode {
-    /// Size of the picture in pixels, repeats of pixels and rows included (DISPI's XRES and YRES, or CRTC
+    /// Size of the picture in pixels, including repeated pixels and rows (DISPI's XRES and YRES, or CRTC
     /// 0x01, 0x12 and 0x07).
     pub size: Size,
     /// How bytes of VRAM become pixels (Graphics Controller 0x05, bits 6:5; Sequencer 0x01, bit 3; and
     /// DISPI's BPP).
     pub format: Format,
-    /// The planes that show, in formats that have planes: plane 0 is bit 0 (Attribute Controller 0x12).
+    /// The visible planes, in formats that have planes. Plane 0 is bit 0 (Attribute Controller 0x12).
     pub(crate) planes: u8,
-    /// How many lines show each row before the next, 1 to 64 (CRTC 0x09).
+    /// How many lines show the same row, 1 to 64 (CRTC 0x09).
     pub(crate) row_repeat: u32,
-    /// How far rows are shifted to the left, 0 to 7 (Attribute Controller 0x13), and 0 in DISPI modes.
+    /// How far rows are shifted to the left, 0 to 7 (Attribute Controller 0x13). 0 in DISPI modes.
     ///
-    /// In planar and CGA formats these are pixels, before they're doubled. In 256-colour modes every two
-    /// are four pixels of VRAM, and one in rows that reach VGA's last address, as in QEMU.
+    /// In planar and CGA formats this counts pixels before doubling. In 256-colour modes, every two of it are
+    /// four pixels of VRAM. In rows that reach VGA's last address, each is one pixel, as in QEMU.
     pub(crate) panning: u32,
     /// Whether the shift ends at the line compare (Attribute Controller 0x10, bit 5).
     pub(crate) panning_reset: bool,
-    /// The bits of an address that the two low bits of the row counter take the place of, where they
-    /// do: so CGA and Hercules lay out their rows (CRTC 0x17).
+    /// The address bits that the two low bits of the row counter replace, if they do. CGA and Hercules lay
+    /// out their rows this way (CRTC 0x17).
     pub(crate) folded: [Option<u32>; 2],
-    /// Where the rows lie.
+    /// Where the rows are in VRAM.
     pub layout: Layout,
 }
 
-/// Where rows lie in VRAM: rows of cells in text modes, and of pixels in graphics modes.
+/// Where rows are in VRAM: rows of cells in text modes, rows of pixels in graphics modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Layout {
-    /// The byte of VRAM that the first row starts at: four times the Start Address (CRTC 0x0c and 0x0d), or
-    /// where DISPI's offsets lead.
+    /// The byte of VRAM at which the first row starts: four times the Start Address (CRTC 0x0c and 0x0d), or
+    /// as DISPI's offsets say.
     pub start: u32,
-    /// Bytes from a row to the next: eight times the Offset (CRTC 0x13), or DISPI's VIRT_WIDTH in bytes.
+    /// Bytes from one row to the next: eight times the Offset (CRTC 0x13), or DISPI's VIRT_WIDTH in bytes.
     pub pitch: u32,
-    /// The line after which rows start anew at byte 0, counted from 0 (CRTC 0x18, 0x07 and 0x09); 65535,
-    /// past every line, in DISPI modes.
+    /// The line after which rows restart at byte 0, counted from 0 (CRTC 0x18, 0x07 and 0x09). In DISPI modes
+    /// it's 65535, past every line.
     pub line_compare: u32,
 }
 
@@ -127,11 +126,11 @@ pub struct Layout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cursor {
-    /// The byte of VRAM that its cell starts at: four times the Cursor Location (CRTC 0x0e and 0x0f).
+    /// The byte of VRAM at which its cell starts: four times the Cursor Location (CRTC 0x0e and 0x0f).
     pub address: u32,
     /// The first line of the cell that it covers, counted from 0 (CRTC 0x0a).
     pub first: u32,
-    /// The last one: the cell's last line at most (CRTC 0x0b).
+    /// The last line that it covers, at most the cell's last one (CRTC 0x0b).
     pub last: u32,
 }
 
@@ -139,34 +138,33 @@ pub struct Cursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// 16 colours: a bit of each of four planes. Also DISPI's 4 bits a pixel.
+    /// 16 colours: one bit from each of four planes. Also DISPI's 4 bits per pixel.
     Planar {
         /// Whether every pixel shows twice.
         doubled: bool,
     },
-    /// Four or 16 colours: two bits of each of two planes, as CGA has them.
+    /// Four or 16 colours: two bits from each of two planes, as on CGA.
     Cga {
         /// Whether every pixel shows twice.
         doubled: bool,
     },
-    /// 256 colours, every pixel twice: mode 13h and its kin. Mode 13h's 320x200 pixels are a picture of
-    /// 640x400, as in QEMU.
+    /// 256 colours, every pixel twice: mode 13h and similar modes. Mode 13h's 320x200 pixels make a picture
+    /// of 640x400, as in QEMU.
     Indexed8Doubled,
     /// 256 colours.
     Indexed8,
-    /// 5 bits each of red, green and blue in 16 bits, the highest of which doesn't show.
+    /// 5 bits each of red, green and blue in 16 bits. The highest bit isn't used.
     Rgb555(ByteOrder),
     /// 5, 6 and 5 bits of red, green and blue in 16 bits.
     Rgb565(ByteOrder),
     /// 8 bits each of red, green and blue in 24 bits.
     Rgb888(ByteOrder),
-    /// 8 bits each of red, green and blue in 32 bits, the highest eight of which don't show.
+    /// 8 bits each of red, green and blue in 32 bits. The highest eight aren't used.
     Xrgb8888(ByteOrder),
 }
 
 impl Format {
-    /// Bits of a pixel, as DISPI's BPP counts them: 15 for [`Rgb555`](Self::Rgb555), whose pixels take 16
-    /// in VRAM.
+    /// Bits per pixel, as in DISPI's BPP. 15 for [`Rgb555`](Self::Rgb555), whose pixels take 16 bits of VRAM.
     pub fn bits_per_pixel(&self) -> u32 {
         match self {
             Self::Planar { .. } | Self::Cga { .. } => 4,
@@ -178,13 +176,13 @@ impl Format {
         }
     }
 
-    /// Bytes of VRAM that a pixel takes, at least.
+    /// The minimum number of VRAM bytes per pixel.
     pub(crate) fn bytes_per_pixel(&self) -> u32 {
         self.bits_per_pixel().div_ceil(8)
     }
 
-    /// The DRM code of the format (`drm_fourcc.h`), where pixels lie in VRAM as they show: that's direct
-    /// colours, but for big-endian words of 15 and 16 bits, which QEMU widens by zeros.
+    /// The DRM code of the format (`drm_fourcc.h`), if pixels in VRAM are already displayable. Those are
+    /// direct colours, except big-endian words of 15 and 16 bits, which QEMU widens by zeros.
     pub fn fourcc(&self) -> Option<u32> {
         let code = match self {
             Self::Rgb555(ByteOrder::Little) => b"XR15",
@@ -198,7 +196,7 @@ impl Format {
         Some(u32::from_le_bytes(*code))
     }
 
-    /// Whether pixels are indices of a palette.
+    /// Whether pixels are palette indices.
     pub(crate) fn has_palette(&self) -> bool {
         self.bits_per_pixel() <= 8
     }
@@ -214,7 +212,7 @@ impl Format {
     }
 }
 
-/// What tells one mode from another for an embedder: kind, size and format.
+/// What distinguishes modes for an embedder: kind, size and format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Blank,
@@ -223,7 +221,7 @@ pub(crate) enum Shape {
 }
 
 impl TextMode {
-    /// Size of the picture in pixels, which shows [if it's drawable](Self::is_drawable).
+    /// Size of the picture in pixels. It shows [if it's drawable](Self::is_drawable).
     pub fn size(&self) -> Size {
         Size {
             width: self.columns.saturating_mul(self.cell_width),
@@ -231,8 +229,7 @@ impl TextMode {
         }
     }
 
-    /// Whether the number of cells is one that shows: 2 to 16000, as in QEMU. Otherwise the picture before
-    /// stays.
+    /// Whether the number of cells is drawn: 2 to 16000, as in QEMU. Otherwise the previous picture stays.
     pub fn is_drawable(&self) -> bool {
         (2..=MAX_CELLS).contains(&self.columns.saturating_mul(self.rows))
     }
@@ -259,10 +256,10 @@ impl Scanout {
         &self.mode
     }
 
-    /// The colours that indices of VRAM stand for, as 0x00RRGGBB. 16-colour modes use the first 16;
-    /// direct-colour modes, and a blank screen, none: those that aren't used are black.
+    /// The colours of palette indices, as 0x00RRGGBB. 16-colour modes use the first 16. Direct-colour modes
+    /// and a blank screen use none. Unused entries are black.
     ///
-    /// A component of six bits becomes one of eight as in QEMU: bit 0 fills the two bits below it (21 is
+    /// Components of six bits are widened to eight as in QEMU: bit 0 fills the two bits below it (21 is
     /// 0x57). Other programs repeat the high bits.
     pub fn palette(&self) -> &[u32; 256] {
         &self.palette

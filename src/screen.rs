@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What the screen shows -> pixels: the host's side of the device. What isn't as on hardware is as in QEMU
-//! (`docs/conformance.md`).
+//! What the screen shows -> pixels: the host's side of the device. If hardware and QEMU differ, this does
+//! what QEMU does (`docs/conformance.md`).
 
 mod graphics;
 mod kernels;
@@ -32,10 +32,10 @@ const INITIAL_SIZE: Size = Size {
 };
 /// How long a text cursor stays visible, and then hidden: as in QEMU.
 const CURSOR_HALF_PERIOD: Duration = Duration::from_millis(266);
-/// How long blinking text stays visible, and then hidden: as in QEMU 11.1, for 10.0.2 doesn't blink it.
+/// How long blinking text stays visible, and then hidden: as in QEMU 11.1. QEMU 10.0.2 has no blinking text.
 const TEXT_HALF_PERIOD: Duration = Duration::from_millis(533);
 
-/// What a picture is drawn by, from and to.
+/// What a picture is drawn with, from and to.
 struct Frame<'a, 's, B> {
     tier: Tier,
     vram: &'a Vram<B>,
@@ -43,7 +43,7 @@ struct Frame<'a, 's, B> {
     surface: &'a mut Surface<'s>,
 }
 
-/// What a refresh finds of the device.
+/// What a refresh saw of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
     /// How often it was restored in place.
@@ -64,7 +64,7 @@ impl Seen {
     }
 }
 
-/// A phase that changes by itself: visible or hidden.
+/// A phase that changes over time: visible or hidden.
 #[derive(Clone, Copy, Debug, Default)]
 struct Blinker {
     visible: bool,
@@ -72,14 +72,14 @@ struct Blinker {
     deadline: Duration,
 }
 
-/// The picture that stays while no mode is drawn. As in QEMU, it's the last one.
+/// The picture that stays while no mode is drawn: the last one, as in QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Picture {
     /// Black: before any mode, and after a blank screen.
     Black,
-    /// One that can't be drawn again: only the surface has it.
+    /// One that can't be drawn again, because only the surface has it.
     Drawn,
-    /// One that VRAM holds as it shows. QEMU's surface is VRAM itself then, so it goes on to follow VRAM.
+    /// A direct picture. QEMU's surface is then VRAM itself, so the picture continues to follow VRAM.
     Direct(GraphicsMode),
 }
 
@@ -94,7 +94,7 @@ impl Picture {
 
 impl Blinker {
     fn advance(&mut self, now: Duration, half_period: Duration) {
-        // One further away than that is from before the clock went back.
+        // If the deadline is further away than that, it dates from before the clock went back.
         if now >= self.deadline || self.deadline.saturating_sub(now) > half_period {
             self.deadline = now.saturating_add(half_period);
             self.visible = !self.visible;
@@ -102,11 +102,11 @@ impl Blinker {
     }
 }
 
-/// Draws what a [`Scanout`] says into a surface, as far as it changed.
+/// Draws a [`Scanout`] into a surface, as far as it changed.
 ///
-/// One `Screen` belongs to one device and one surface: it remembers what's on the surface, and the
-/// cursor's phase. It needs no lock on the device: a guest that writes VRAM while a picture is drawn
-/// gets at worst a mixture of the old and the new.
+/// A `Screen` belongs to one device and one surface. It remembers what's on the surface, and the cursor's
+/// phase. It needs no lock on the device. If a guest writes VRAM while a picture is drawn, the result is at
+/// worst a mixture of the old and the new.
 ///
 /// ```
 /// use std::time::Duration;
@@ -128,17 +128,17 @@ impl Blinker {
 /// for frame in 0..3 {
 ///     // In the first page, which holds line 0 and a part of line 1.
 ///     vram.write(0, &[frame]);
-///     // With the device: what it wrote. OR KVM's dirty log into the same words.
+///     // With the device's lock: what it wrote. OR KVM's dirty log into the same words.
 ///     vga.drain_dirty(&mut words)?;
 ///     let scanout = vga.scanout();
-///     // Without it:
+///     // Without the lock:
 ///     let size = screen.size(&scanout);
 ///     pixels.resize(size.pixels() as usize, 0);
 ///     let surface = Surface::new(&mut pixels, size.width as usize);
 ///     let now = Duration::from_millis(33 * u64::from(frame));
 ///     let damage = screen.refresh(&scanout, &vram, Dirty::Pages(&words), now, surface)?;
 ///     words.fill(0);
-///     // The first refresh draws all, the others what the written page shows.
+///     // The first refresh draws everything, the others what the written page shows.
 ///     let lines = damage.rects()[0].size.height;
 ///     assert_eq!(lines, if frame == 0 { 480 } else { 2 });
 /// }
@@ -146,21 +146,20 @@ impl Blinker {
 /// # }
 /// ```
 ///
-/// It keeps room for a row, a copy of the pages of VRAM that a text screen's cells and fonts lie in, and
-/// with [`Dirty::Compare`] one of the VRAM that's visible. A refresh allocates only when that grows, or
-/// where comparing begins again.
+/// It keeps a buffer for one row, and a copy of the VRAM pages with a text screen's cells and fonts. With
+/// [`Dirty::Compare`] it also keeps a copy of the visible VRAM. A refresh allocates only when these grow, or
+/// when comparing starts again.
 pub struct Screen {
     tier: Tier,
-    /// What the last refresh found.
+    /// What the last refresh saw.
     seen: Option<Seen>,
     /// The last picture, and its size.
     picture: Picture,
     size: Size,
-    /// Whether a mode showed since the device's last reset. If not, the picture stays while the screen is
+    /// Whether a mode was shown since the device's last reset. If not, the picture stays while the screen is
     /// blank.
     current: bool,
-    /// Whether the surface doesn't hold the picture: before the first refresh, and after a picture that was
-    /// skipped.
+    /// Whether the surface doesn't hold the picture: before the first refresh, and after a skipped picture.
     lost: bool,
     text: text::Renderer,
     graphics: graphics::Renderer,
@@ -176,12 +175,12 @@ impl Default for Screen {
 }
 
 impl Screen {
-    /// A screen on which nothing was drawn, and which draws as fast as this CPU can.
+    /// A new screen, which uses the fastest loops for this CPU.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A screen on which nothing was drawn, and which draws by the loops given.
+    /// A new screen, which uses the given loops.
     pub fn with_kernels(kernels: Kernels) -> Self {
         Self {
             tier: Tier::new(kernels),
@@ -198,7 +197,7 @@ impl Screen {
         }
     }
 
-    /// How many refreshes there were, but for those that failed.
+    /// The number of refreshes, except those that failed.
     pub fn refreshes(&self) -> u64 {
         self.refreshes
     }
@@ -206,12 +205,12 @@ impl Screen {
     /// The size of the picture that a refresh with `scanout` leaves on the surface.
     ///
     /// A blank screen, and a text screen of fewer than 2 or more than 16000 cells, keep the size of the
-    /// picture before, drawn or [skipped](Screen::skip), as in QEMU; 640x480 before any, and after
-    /// [`StdVga::restore`](crate::StdVga::restore).
+    /// previous picture, drawn or [skipped](Screen::skip), as in QEMU. Without a previous picture, and after
+    /// [`StdVga::restore`](crate::StdVga::restore), the size is 640x480.
     ///
-    /// A guest chooses it: up to 16000x12000 in DISPI modes, with at most two pixels for every byte of
-    /// VRAM, and up to some 8 million pixels otherwise. An embedder that allocates a surface of this size
-    /// may want to refuse the largest.
+    /// The guest chooses it: up to 16000x12000 in DISPI modes, with at most two pixels for every byte of
+    /// VRAM, and up to some 8 million pixels in others. An embedder that allocates a surface of this size may
+    /// want to refuse the largest.
     pub fn size(&self, scanout: &Scanout) -> Size {
         match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => mode.size(),
@@ -221,32 +220,31 @@ impl Screen {
         }
     }
 
-    /// Brings the surface up to date with the picture that `scanout` and `vram` make at time `now`, and
-    /// tells which parts of it may have changed.
+    /// Brings the surface up to date with the picture that `scanout` and `vram` make at time `now`. Returns
+    /// the parts of it that may have changed.
     ///
     /// `vram` is the device's. `dirty` says what may have changed in it since the last refresh of this
-    /// screen; changes of `scanout` and of time it sees by itself.
+    /// screen. The screen itself detects changes of `scanout` and of time.
     ///
-    /// `now` is the time by any clock, say since the guest's start: cursor and text blink by it. If it goes
-    /// back, they change their phase at once, and go on from there.
+    /// `now` is the time of any clock, for example since the guest's start. The cursor and blinking text use
+    /// it. If it goes back, they change their phase at once, and continue from there.
     ///
-    /// The surface must hold [`Screen::size`] pixels, and what was drawn before. On one that doesn't
-    /// hold that, draw with [`Dirty::All`]. Call [`Screen::skip`] for a picture that isn't drawn: without
-    /// it, an older picture may come back after that one.
+    /// The surface must hold [`Screen::size`] pixels, and what was drawn before. If it doesn't hold that,
+    /// draw with [`Dirty::All`]. Call [`Screen::skip`] for a picture that isn't drawn. Otherwise an older
+    /// picture may come back after it.
     ///
-    /// While the screen is blank after a reset of the device, and while there's a text mode of an impossible
-    /// size, the old picture stays. If it was black it's drawn by `Dirty::All`, too, and if it was one of
-    /// direct colours it goes on to follow VRAM, as QEMU's does. Any other is only on the surface, and can't
-    /// be drawn again: keep the surface while the size is the same.
+    /// The old picture stays while the screen is blank after a reset of the device, and in a text mode of an
+    /// impossible size. If it was black, `Dirty::All` draws it too. If it was in direct colours, it continues
+    /// to follow VRAM, as QEMU's does. Any other picture is only on the surface, and can't be drawn again:
+    /// keep the surface while the size stays the same.
     ///
-    /// Text cells past the end of VRAM aren't drawn. They keep the pixels before, as in QEMU, but are black
-    /// with `Dirty::All`, in another size than before, and after direct colours.
+    /// Text cells past the end of VRAM aren't drawn. They keep the previous pixels, as in QEMU. They are
+    /// black with `Dirty::All`, if the size changed, and after direct colours.
     ///
     /// # Errors
     ///
-    /// [`RefreshError`] where the surface can't hold the picture, or the dirty words aren't those of
-    /// `vram`. Nothing is drawn then, and the screen is as it was: `dirty` must be in the next refresh
-    /// again.
+    /// [`RefreshError`] if the surface can't hold the picture, or if the dirty words aren't those of `vram`.
+    /// Nothing is drawn in that case, and the screen is unchanged: pass `dirty` to the next refresh again.
     pub fn refresh<B: Bitmap>(
         &mut self,
         scanout: &Scanout,
@@ -270,11 +268,11 @@ impl Screen {
         };
         let damage = match &scanout.mode {
             Mode::Text(mode) if mode.is_drawable() => {
-                // QEMU's surface is a new one, too, after one that was VRAM.
+                // After a surface that was VRAM, QEMU's surface is a new one too.
                 let is_new =
                     draws_all || self.size != size || matches!(self.picture, Picture::Direct(_));
                 if is_new && !lies_in(vram, mode) {
-                    // The cells past its end aren't drawn.
+                    // Cells past the end of VRAM aren't drawn.
                     frame.surface.clear(size);
                 }
                 self.cursor_blinker.advance(now, CURSOR_HALF_PERIOD);
@@ -318,15 +316,15 @@ impl Screen {
         Ok(damage)
     }
 
-    /// Takes note of a picture that this screen doesn't draw: one that the front end shows by
-    /// [`Scanout::direct`], or leaves out since it's too large. Call it instead of [`Screen::refresh`].
+    /// Informs the screen of a picture that it doesn't draw, because the front end shows it with
+    /// [`Scanout::direct`] or leaves it out as too large. Call it instead of [`Screen::refresh`].
     ///
-    /// The surface then counts as one that holds nothing. The next refresh draws the whole picture, whatever
-    /// its `dirty` says, so marks of dirty pages needn't be kept for it.
+    /// From then on, the contents of the surface don't count. The next refresh draws the whole picture,
+    /// whatever its `dirty` says, so marks of dirty pages needn't be kept for it.
     ///
-    /// As after a refresh, this picture is the one that stays while no mode is drawn, say after a reset of the
-    /// device. One of direct colours is drawn from VRAM then, which it follows as QEMU's does. Nothing holds
-    /// any other: the screen is black in that picture's size.
+    /// As after a refresh, this picture is the one that stays while no mode is drawn, for example after a
+    /// reset of the device. If it's in direct colours, it's then drawn from VRAM, and follows VRAM as in
+    /// QEMU. Any other picture is lost, and the screen is black in its size.
     ///
     /// ```
     /// use std::time::Duration;
@@ -345,7 +343,7 @@ impl Screen {
     /// let mut shown_directly = 0;
     ///
     /// for frame in 0..3 {
-    ///     // The guest has set a mode of 640x480 with 32 bits a pixel. Then it's reset.
+    ///     // The guest has set a mode of 640x480 with 32 bits per pixel. Then it's reset.
     ///     if frame == 2 {
     ///         let _ = vga.reset();
     ///     }
@@ -377,7 +375,7 @@ impl Screen {
         self.lose();
     }
 
-    /// Takes note of what kind of screen it is, and whether there was a restore or a reset.
+    /// Notes the kind of screen, and whether there was a restore or a reset.
     fn notice(&mut self, scanout: &Scanout, now: Duration) {
         let seen = Seen::of(scanout);
         if self.seen != Some(seen) {
@@ -389,7 +387,7 @@ impl Screen {
     fn notice_another(&mut self, seen: Seen, now: Duration) {
         if let Some(before) = self.seen {
             if before.restores != seen.restores {
-                // What's on the surface is of before: begin again as a new screen does.
+                // The surface holds an old picture: start again like a new screen.
                 *self = Self {
                     tier: self.tier,
                     refreshes: self.refreshes,
@@ -409,21 +407,21 @@ impl Screen {
             .is_some_and(|seen| seen.restores != scanout.restores)
     }
 
-    /// Takes note of a mode's picture.
+    /// Notes a mode's picture.
     fn show(&mut self, picture: Picture) {
         self.picture = picture;
         self.current = true;
     }
 
-    /// Takes note of a screen with no mode's picture. As in QEMU, the last one stays, but a blank screen
-    /// covers one that was shown since the last reset.
+    /// Notes a screen without a mode's picture. As in QEMU, the last picture stays, but a blank screen covers
+    /// one that was shown since the last reset.
     fn show_none(&mut self, mode: &Mode) {
         if matches!(mode, Mode::Blank) && self.current {
             self.picture = Picture::Black;
         }
     }
 
-    /// Takes note that the surface doesn't hold the picture.
+    /// Notes that the surface doesn't hold the picture.
     fn lose(&mut self) {
         self.lost = true;
         if self.picture == Picture::Drawn {

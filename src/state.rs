@@ -1,46 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! A device's saved state: all that a guest can see of it, now or later, but VRAM.
+//! A device's saved state: everything that a guest can see of it, now or later, except VRAM.
 //!
-//! [`StdVga::state`] takes it. [`StdVga::from_state`] builds a device from it, and [`StdVga::restore`] brings
-//! a device to it that exists. It's plain data: a field for each register or file of registers, a struct for
-//! each block of the chip. What follows from other fields (the picture, mappings, the pitch of a DISPI mode)
-//! isn't in it. VRAM is memory, and is saved as such, or as [`VramPages`]; the option ROM's bytes are the
-//! embedder's.
+//! [`StdVga::state`] returns it. [`StdVga::from_state`] builds a device from it, and [`StdVga::restore`]
+//! restores an existing device to it. It's plain data: a field for each register or file of registers, and a
+//! struct for each block of the chip. Values that are computed from other fields aren't in it, such as the
+//! picture, the mappings, and the pitch of a DISPI mode. VRAM is memory, and is saved as such, or as
+//! [`VramPages`]. The embedder keeps the option ROM's bytes.
 //!
 //! # Saving and restoring
 //!
 //! To save:
 //!
-//! 1. Pause the vCPUs, and let the device have the writes that the hypervisor still holds back (KVM's
-//!    coalesced ones).
-//! 2. Take [`StdVga::state`]. [Formats](#formats) lists the ways to store it.
-//! 3. Save VRAM. If its region is part of the memory that your VMM's snapshot covers, that's done with the
-//!    rest. Many snapshots cover RAM regions only, those of crosvm, Cloud Hypervisor and OpenVMM among them:
-//!    save VRAM's pages with the device then. [`VramPages`] holds them, or use
-//!    [`Vram::nonzero_pages`] and [`Vram::restore_pages`] as they are. If memory was copied while the guest ran, the pages that the device wrote meanwhile are
-//!    marked in VRAM's bitmap, not in the hypervisor's log: see [`DirtyBitmap`](crate::DirtyBitmap).
+//! 1. Pause the vCPUs. Pass on writes that the hypervisor still holds back (KVM's coalesced ones).
+//! 2. Call [`StdVga::state`]. [Formats](#formats) lists the ways to store the result.
+//! 3. Save VRAM. If its region is part of the memory that your VMM's snapshot covers, the snapshot does it.
+//!    Many snapshots cover only RAM regions, such as those of crosvm, Cloud Hypervisor and OpenVMM. In that
+//!    case, save VRAM's pages with the device: in [`VramPages`], or directly with [`Vram::nonzero_pages`] and
+//!    [`Vram::restore_pages`]. If you copied memory while the guest ran, the pages that the device wrote
+//!    meanwhile are marked in VRAM's bitmap, not in the hypervisor's log: see
+//!    [`DirtyBitmap`](crate::DirtyBitmap).
 //!
-//! To restore, do one of two. Either way, no vCPU runs meanwhile, and the clock of
-//! [`Retrace::Precise`](crate::Retrace::Precise) must go on with the guest's time.
+//! There are two ways to restore. For both, no vCPU may run meanwhile, and the clock of
+//! [`Retrace::Precise`](crate::Retrace::Precise) must continue with the guest's time.
 //!
-//! **Build a new device,** when the VMM starts with the saved guest:
+//! **Build a new device** if the VMM starts with the saved guest:
 //!
-//! 1. Build it by [`StdVga::from_state`], or on the region that the guest's memory was restored to by
-//!    [`StdVga::from_state_with_vram`]. If VRAM's pages were saved with the device, put them back.
-//! 2. Make all of its [`StdVga::mappings`], and set the mode event.
-//! 3. Draw with a new [`Screen`](crate::Screen): its first refresh draws all.
+//! 1. Build it with [`StdVga::from_state`], or with [`StdVga::from_state_with_vram`] on the region that the
+//!    guest's memory was restored to. If VRAM's pages were saved with the device, restore them.
+//! 2. Map all of its [`StdVga::mappings`], and set the mode event.
+//! 3. Draw with a new [`Screen`](crate::Screen). Its first refresh draws everything.
 //!
-//! **Restore the device in place,** when buses and threads hold it already: it was built before its state
-//! came, as in many VMMs, or a running guest goes back to a snapshot.
+//! **Restore the device in place** if buses and threads already hold it. That's the case if it was built
+//! before its state arrived, as in many VMMs, or if a running guest returns to a snapshot:
 //!
-//! 1. Bring it to the state by [`StdVga::restore_with_pages`]. If VRAM came with the guest's memory, do it by
-//!    [`StdVga::restore`] after that: a [`Screen`](crate::Screen) draws all of the first scanout that it gets
-//!    then, so VRAM must be complete.
+//! 1. Call [`StdVga::restore_with_pages`]. If VRAM comes with the guest's memory, call [`StdVga::restore`]
+//!    after that memory was restored. A [`Screen`](crate::Screen) draws everything from the next scanout that
+//!    it gets, so VRAM must be complete by then.
 //! 2. If the effects contain [`Effects::MAPPINGS`](crate::Effects::MAPPINGS), follow the new mappings. The
 //!    mode event and the screen stay.
 //!
-//! A picture that stayed on the old surface while the screen was blank comes back in neither way.
+//! Neither way brings back a picture that stayed on the old surface while the screen was blank.
 //!
 //! ```
 //! use stdvga::state::VramPages;
@@ -72,25 +72,25 @@
 //!
 //! # Formats
 //!
-//! - [`State::to_bytes`] and [`State::from_bytes`] need no feature, and fit everywhere: into a file of
-//!   your own, say, or into a field of bytes of the protobufs that OpenVMM saves.
-//! - With the feature `serde`, a state can be part of a larger document. The format must have names of
-//!   fields, and tell `None` from a field that's missing: JSON and CBOR do. TOML leaves `None` out when it
-//!   writes, so a state that it wrote can't be read back. Formats that don't name fields (bincode, postcard)
-//!   can't read the states of earlier versions. For all of these, use [`State::to_bytes`].
+//! - [`State::to_bytes`] and [`State::from_bytes`] need no feature, and fit everywhere: for example into a
+//!   separate file, or into a bytes field of OpenVMM's protobufs.
+//! - With the feature `serde`, a state can be part of a larger document. The format must name fields, and
+//!   distinguish `None` from a missing field. JSON and CBOR do. TOML leaves out `None` when it writes, so it
+//!   can't read back its own states. Formats that don't name fields (bincode, postcard) can't read the states
+//!   of earlier versions. For all of these, use [`State::to_bytes`].
 //!
 //! # Trust
 //!
-//! A saved state comes from outside, so each field is checked when a device is made of it or brought to it:
-//! the error names the first that's wrong, its value, and what is allowed. What passes may still be
-//! something that no guest could bring about. The device is as bounded with it as with any other.
+//! A saved state comes from outside, so each field is checked when a device is built from it or restored to
+//! it. The error names the first wrong field, its value, and what is allowed. A state that passes may still
+//! be one that no guest could cause. The device has the same bounds with it as with any other.
 //!
 //! # Versions
 //!
-//! [`State::version`] comes first in every format; it rises whenever a field is added, dropped, or comes to
-//! mean something else. Older versions are read: a field that they lack gets the value that devices had in
-//! effect then. Newer versions are refused, and so are fields that aren't known, for a guest mustn't run on
-//! with half of its state.
+//! [`State::version`] comes first in every format. It increases whenever a field is added, removed, or
+//! changes its meaning. Older versions can be read. A field that they lack gets the value that devices of
+//! that version effectively had. Newer versions and unknown fields are refused, because a guest mustn't
+//! continue with half of its state.
 //!
 //! [`StdVga::state`]: crate::StdVga::state
 //! [`StdVga::from_state`]: crate::StdVga::from_state
@@ -127,19 +127,19 @@ pub use vram::{VramPage, VramPages};
 )]
 #[non_exhaustive]
 pub struct State {
-    /// The version of this format: [`State::VERSION`] in a state that was just taken.
+    /// The version of this format: [`State::VERSION`] in a newly saved state.
     #[cfg_attr(
         feature = "serde",
         serde(deserialize_with = "serialize::known_version")
     )]
     pub version: u32,
-    /// What the device was built as.
+    /// The hardware that the device was built as.
     pub hardware: Hardware,
     /// PCI configuration space; `None` on `isa-vga`.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
     pub pci: Option<PciState>,
-    /// The monitor that the EDID blob describes; `None` if there's no blob. Zeros stand for its defaults, and
-    /// come back as these.
+    /// The monitor that the EDID blob describes. `None` if there's no blob. Zeros stand for its defaults, and
+    /// are restored as those.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
     pub monitor: Option<Monitor>,
     /// The General Registers.
@@ -158,21 +158,21 @@ pub struct State {
     pub dispi: DispiState,
     /// Byte order of direct-colour pixels, as in the extended registers.
     pub byte_order: ByteOrder,
-    /// The part of the 0xa0000 window that is plain RAM. The device looks only at some writes which
-    /// it is, so it isn't a function of the registers.
+    /// The part of the 0xa0000 window that is plain RAM. The device re-evaluates it only at some writes, so
+    /// it isn't a function of the registers.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
     pub window_ram: Option<WindowRam>,
-    /// How many resets there were since power-on: a [`Screen`](crate::Screen) tells by it that the
-    /// picture is one from before a reset.
+    /// The number of resets since power-on. It tells a [`Screen`](crate::Screen) that a picture dates from
+    /// before a reset.
     pub resets: u64,
 }
 
 impl State {
-    /// The version of this format that [`StdVga::state`](crate::StdVga::state) writes, and the newest
-    /// one that can be read.
+    /// The version of this format that [`StdVga::state`](crate::StdVga::state) writes, and the newest one
+    /// that can be read.
     pub const VERSION: u32 = 1;
 
-    /// Refuses versions that aren't known.
+    /// Refuses unknown versions.
     pub(crate) fn check_version(version: u32) -> Result<(), StateError> {
         if (1..=Self::VERSION).contains(&version) {
             Ok(())
@@ -185,8 +185,8 @@ impl State {
     }
 }
 
-/// What a device was built as, as far as a guest can tell. The configuration that a state is restored
-/// with must build the same.
+/// The hardware that a device was built as, as far as a guest can tell. A state can be restored only with a
+/// configuration that builds the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -199,9 +199,9 @@ pub struct Hardware {
     pub variant: Variant,
     /// Length of VRAM, in bytes.
     pub vram_bytes: u64,
-    /// Length of the option ROM's BAR, in bytes; 0 where there's none.
+    /// Length of the option ROM's BAR, in bytes. 0 if there's none.
     pub rom_bytes: u64,
-    /// Whether there's a BAR2.
+    /// Whether BAR2 exists.
     pub mmio: bool,
     /// Whether BAR2 holds the extended registers.
     pub qemu_extended_regs: bool,
@@ -220,7 +220,7 @@ pub struct Hardware {
 )]
 #[non_exhaustive]
 pub struct PciState {
-    /// All bytes, as they read. Bits that can't be written must be as the configuration makes them.
+    /// All bytes, as a guest reads them. Read-only bits must match the configuration.
     #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
     pub bytes: [u8; 256],
 }
@@ -238,15 +238,15 @@ pub struct MiscState {
     pub output: u8,
     /// Feature Control (written at 0x3da, read at 0x3ca); only bit 4 is stored.
     pub feature_control: u8,
-    /// Whether Input Status 1 told of a retrace when it was last read: while there's no timing, it
-    /// tells the opposite next time.
+    /// Whether Input Status 1 reported a retrace when it was last read. Without a timing, it reports the
+    /// opposite next time.
     pub in_retrace: bool,
-    /// When the retraces are, once a guest programmed it. Precise retrace only.
+    /// When the retraces happen, once a guest programmed the CRTC. Precise retrace only.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "serialize::required"))]
     pub timing: Option<RetraceTiming>,
 }
 
-/// When the retraces are, as programmed when the device last looked.
+/// When the retraces happen, as programmed when the device last evaluated it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -255,7 +255,7 @@ pub struct MiscState {
 )]
 #[non_exhaustive]
 pub struct RetraceTiming {
-    /// How long a character takes: 282 to 357.
+    /// Duration of a character: 282 to 357.
     pub nanoseconds_per_character: u64,
     /// Characters in a line, 5 to 520.
     pub characters_per_line: u64,
@@ -280,8 +280,8 @@ pub struct SequencerState {
     pub index: u8,
     /// The registers as a guest reads them (0x3c5).
     pub registers: [u8; 8],
-    /// Whether DISPI had a mode of 8 or more bits a pixel since the reset: then memory and display take
-    /// chain 4 and all planes to be on while it's enabled, whatever the registers say.
+    /// Whether DISPI has had a mode of 8 or more bits per pixel since the reset. If so, memory and display
+    /// act as if chain 4 and all planes were on while DISPI is enabled, whatever the registers say.
     pub vbe_chained: bool,
 }
 
@@ -296,7 +296,7 @@ pub struct SequencerState {
 pub struct CrtcState {
     /// The index (0x3d4).
     pub index: u8,
-    /// The registers (0x3d5): all 256 are storage. While DISPI is enabled, it dictates some bits.
+    /// The registers (0x3d5). All 256 are storage. While DISPI is enabled, it dictates some bits.
     #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
     pub registers: [u8; 256],
 }
@@ -314,7 +314,7 @@ pub struct GraphicsState {
     pub index: u8,
     /// The registers (0x3cf). While DISPI is enabled, it dictates some bits.
     pub registers: [u8; 16],
-    /// The latches, a byte a plane.
+    /// The latches, one byte per plane.
     pub latches: [u8; 4],
 }
 
@@ -344,7 +344,7 @@ pub struct AttributeState {
 )]
 #[non_exhaustive]
 pub struct DacState {
-    /// Whether the read index was set last, and not the write index: what 0x3c7 reads.
+    /// What 0x3c7 reads: whether the read index was set last, not the write index.
     pub reading: bool,
     /// The entry that is read next (0x3c7).
     pub read_index: u8,
@@ -354,7 +354,7 @@ pub struct DacState {
     pub component: u8,
     /// Components written, until the third stores an entry.
     pub staged: [u8; 3],
-    /// Red, green and blue of each entry, all eight bits as they were written.
+    /// Red, green and blue of each entry, with all eight bits as written.
     #[cfg_attr(feature = "serde", serde(with = "serialize::array"))]
     pub entries: [[u8; 3]; 256],
 }
@@ -368,12 +368,12 @@ pub struct DacState {
 )]
 #[non_exhaustive]
 pub struct DispiState {
-    /// The index (0x1ce), all of its 16 bits.
+    /// The index (0x1ce), with all 16 bits.
     pub index: u16,
-    /// Registers 0 (ID) to 9 (Y_OFFSET), as stored. While DISPI is enabled, they hold a mode that VRAM
-    /// can hold.
+    /// Registers 0 (ID) to 9 (Y_OFFSET), as stored. While DISPI is enabled, they contain a mode that fits
+    /// into VRAM.
     pub registers: [u16; 10],
-    /// What is added to an address in the 64 KiB window, in bytes: the bank, or 0 once ENABLE was
+    /// The offset that is added to an address in the 64 KiB window, in bytes: the bank, or 0 once ENABLE was
     /// rewritten.
     pub bank_offset: u32,
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! A text screen read as text: characters, attributes and the cursor's place.
+//! A text screen read as text: characters, attributes and the cursor's position.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,8 +11,8 @@ use crate::planes::GROUP_BYTES;
 use crate::scanout::{Cursor, Mode, Scanout, TextMode};
 use crate::vram::Vram;
 
-/// Code page 437, which PCs' fonts have, with the pictures of its control characters. Characters 0 and 255
-/// look like blanks.
+/// Code page 437, as in the fonts of PCs, including the pictures of its control characters. Characters 0 and
+/// 255 look like blanks.
 #[rustfmt::skip]
 const CODE_PAGE_437: [char; 256] = [
     ' ', '☺', '☻', '♥', '♦', '♣', '♠', '•', '◘', '○', '◙', '♂', '♀', '♪', '♫', '☼',
@@ -39,23 +39,22 @@ const CODE_PAGE_437: [char; 256] = [
 pub struct Cell {
     /// The character's number in the font that the guest loaded.
     pub character: u8,
-    /// Colours: foreground in bits 3:0, background in bits 6:4 (7:4 where nothing blinks).
+    /// Colours: foreground in bits 3:0, background in bits 6:4 (7:4 if nothing blinks).
     pub attribute: u8,
 }
 
 impl Cell {
-    /// The character in Unicode, if the guest's font is that of code page 437, as firmware loads it. Number
-    /// 0 is a blank.
+    /// The character in Unicode, assuming that the guest's font has code page 437, as firmware loads it.
+    /// Number 0 is a blank.
     #[expect(clippy::indexing_slicing, reason = "there are 256 characters")]
     pub fn to_char(self) -> char {
         CODE_PAGE_437[usize::from(self.character)]
     }
 }
 
-/// The characters on a text screen: for logs, for tests, and for those who can't see it.
+/// The characters on a text screen, for logs, for tests, and for people who can't see it.
 ///
-/// Displayed, it's their rows as lines of Unicode ([`Cell::to_char`]), without the blanks at their ends
-/// and below the last one.
+/// It displays as lines of Unicode ([`Cell::to_char`]), without trailing blanks and blank lines.
 ///
 /// ```
 /// use stdvga::{Config, StdVga};
@@ -80,13 +79,13 @@ pub struct TextScreen {
     pub columns: u32,
     /// Rows of characters.
     pub rows: u32,
-    /// Column and row of the cursor, both from 0, where it's switched on and on the screen.
+    /// Column and row of the cursor, both counted from 0, if it's switched on and on the screen.
     pub cursor: Option<(u32, u32)>,
     cells: Vec<Cell>,
 }
 
 impl TextScreen {
-    /// The cells of a row, counted from 0 at the top; empty past the last row.
+    /// The cells of a row. Row 0 is the top one. Empty past the last row.
     pub fn row(&self, row: u32) -> &[Cell] {
         let mut rows = self.cells.chunks(self.columns.max(1) as usize);
         rows.nth(row as usize).unwrap_or_default()
@@ -106,10 +105,9 @@ impl fmt::Display for TextScreen {
 }
 
 impl Scanout {
-    /// The characters on the screen, read from `vram`. `None` unless it's a text mode whose picture
-    /// shows.
+    /// The characters on the screen, read from `vram`. `None` unless it's a text mode that is drawn.
     ///
-    /// Those of cells that don't lie in VRAM are 0.
+    /// Cells that aren't in VRAM have the character 0.
     pub fn text<B: Bitmap>(&self, vram: &Vram<B>) -> Option<TextScreen> {
         match &self.mode {
             Mode::Text(mode) if mode.is_drawable() => Some(read(mode, vram)),
@@ -119,7 +117,7 @@ impl Scanout {
 }
 
 impl Cursor {
-    /// Its column, if it's in the row of cells at `address`.
+    /// The cursor's column, if it's in the row of cells at `address`.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
@@ -132,10 +130,10 @@ impl Cursor {
     }
 }
 
-/// The first byte of each row of cells, from the top of the screen down.
+/// The first byte of each row of cells, from top to bottom.
 ///
-/// A split screen restarts at byte 0 with the row after the one in which the line compare falls, as in
-/// QEMU: hardware splits between lines.
+/// A split screen restarts at byte 0 with the row after the one that contains the line compare, as in QEMU.
+/// Hardware splits between lines.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "at most 1024 rows of 32 lines"
@@ -162,8 +160,8 @@ pub(crate) fn row_addresses(mode: &TextMode) -> impl Iterator<Item = u32> + use<
     })
 }
 
-/// The part of VRAM that the row of cells at `address` lies in. As in QEMU, it ends where VRAM does, and cells
-/// behind that don't show.
+/// The part of VRAM with the row of cells at `address`. As in QEMU, it ends where VRAM does, and later cells
+/// don't show.
 #[expect(clippy::arithmetic_side_effects, reason = "at most 256 columns")]
 pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) -> Range<u64> {
     let start = u64::from(address);
@@ -171,14 +169,14 @@ pub(crate) fn row_span<B: Bitmap>(vram: &Vram<B>, address: u32, columns: u32) ->
     start..end.min(vram.len()).max(start)
 }
 
-/// Whether all cells lie in VRAM.
+/// Whether all cells are in VRAM.
 pub(crate) fn lies_in<B: Bitmap>(vram: &Vram<B>, mode: &TextMode) -> bool {
     row_addresses(mode)
         .map(|address| row_span(vram, address, mode.columns))
         .all(|span| cells_in(&span) == mode.columns as usize)
 }
 
-/// How many cells lie in such a part, the last one perhaps not wholly.
+/// The number of cells in such a part. The last one may be incomplete.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -188,7 +186,7 @@ pub(crate) fn cells_in(span: &Range<u64>) -> usize {
     (span.end - span.start).div_ceil(GROUP_BYTES as u64) as usize
 }
 
-/// Reads the screen of a drawable mode.
+/// Reads the text of a drawable mode.
 #[expect(clippy::arithmetic_side_effects, reason = "at most 16000 cells")]
 fn read<B: Bitmap>(mode: &TextMode, vram: &Vram<B>) -> TextScreen {
     let mut cells = Vec::with_capacity((mode.columns * mode.rows) as usize);

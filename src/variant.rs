@@ -12,11 +12,11 @@ pub enum Variant {
     /// `VGA`: a PCI device of class 0x030000 with the legacy ports and the 0xa0000 window.
     #[default]
     Vga,
-    /// `secondary-vga`: a PCI device of class 0x038000 with neither ports nor window. All its
-    /// registers are reached through BAR2.
+    /// `secondary-vga`: a PCI device of class 0x038000 without ports and window. All its registers are
+    /// accessed through BAR2.
     SecondaryVga,
-    /// `isa-vga`: legacy ports, the 0xa0000 window, and the framebuffer at 0xe0000000. No PCI
-    /// configuration space, no BAR2, no EDID.
+    /// `isa-vga`: legacy ports, the 0xa0000 window, and the framebuffer at 0xe0000000. It has no PCI
+    /// configuration space, no BAR2, and no EDID.
     IsaVga,
 }
 
@@ -31,7 +31,7 @@ impl Variant {
         matches!(self, Self::Vga | Self::IsaVga)
     }
 
-    /// The framebuffer's size in MiB where the configuration names none.
+    /// The framebuffer's size in MiB, unless the configuration has one.
     pub(crate) const fn default_vram_mib(self) -> u32 {
         match self {
             Self::Vga | Self::SecondaryVga => 16,

@@ -2,7 +2,7 @@
 
 //! Framebuffer memory.
 //!
-//! A *group* is four bytes side by side, at a multiple of four: one of each plane. Its number is its *planar
+//! A *group* is four consecutive bytes at a multiple of four, one from each plane. Its number is its *planar
 //! address*.
 
 #[cfg(unix)]
@@ -22,14 +22,14 @@ use crate::error::ConfigError;
 
 /// The framebuffer (VRAM): a `vm-memory` region whose length is a power of two from 1 to 512 MiB.
 ///
-/// Cloning it clones a reference: all clones are the same memory. Every access goes through
-/// `vm-memory`, and never through a Rust reference, so it may be read while a guest writes it.
+/// A clone refers to the same memory. Every access goes through `vm-memory`, and never through a Rust
+/// reference, so VRAM may be read while a guest writes it.
 ///
-/// A write through this type marks the pages it touches in the region's bitmap. What a guest writes
-/// through a mapping of its own isn't marked.
+/// A write through this type marks the written pages in the region's bitmap. What a guest writes through a
+/// mapping isn't marked.
 pub struct Vram<B = DirtyBitmap> {
     region: Arc<MmapRegion<B>>,
-    /// The region's length less one.
+    /// The region's length minus one.
     mask: u32,
 }
 
@@ -43,7 +43,8 @@ impl<B> Clone for Vram<B> {
 }
 
 impl Vram {
-    /// Allocates `bytes` of zeroed memory, a length that [`Config::vram_bytes`](crate::Config::vram_bytes) gave.
+    /// Allocates `bytes` of zeroed memory. The length comes from
+    /// [`Config::vram_bytes`](crate::Config::vram_bytes).
     pub(crate) fn allocate(bytes: u64) -> Result<Self, ConfigError> {
         #[expect(clippy::cast_possible_truncation, reason = "at most 512 MiB")]
         let region =
@@ -56,7 +57,7 @@ impl Vram {
 }
 
 impl<B: Bitmap + 'static> Vram<B> {
-    /// Takes a region, if its length is one that the device can have, and it can be read and written.
+    /// Takes a region, if the device can have its length, and if it's readable and writable.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a power of two is 1 or more"
@@ -82,7 +83,7 @@ impl<B: Bitmap + 'static> Vram<B> {
 }
 
 impl<B: Bitmap> Vram<B> {
-    /// The region itself, to map it into a guest or to look at its bitmap.
+    /// The region itself, to map it into a guest or to access its bitmap.
     pub fn region(&self) -> &Arc<MmapRegion<B>> {
         &self.region
     }
@@ -93,18 +94,18 @@ impl<B: Bitmap> Vram<B> {
         u64::from(self.mask) + 1
     }
 
-    /// Length in bytes, less one: the mask that keeps an address inside.
+    /// Length in bytes minus one: the mask that keeps an address inside.
     pub(crate) fn mask(&self) -> u32 {
         self.mask
     }
 
-    /// Length of a dirty bitmap of this memory, in 64-bit words: a bit for each page of
+    /// Length of a dirty bitmap of this memory, in 64-bit words: one bit per page of
     /// [`DirtyBitmap::PAGE_SIZE`] bytes.
     pub fn dirty_words(&self) -> usize {
         DirtyBitmap::words_for(self.region.size())
     }
 
-    /// Reads from byte `offset` on. What lies past the end reads as all ones.
+    /// Reads from byte `offset` on. Bytes past the end read as all ones.
     pub fn read(&self, offset: u64, data: &mut [u8]) {
         let (inside, outside) = data.split_at_mut(self.bytes_inside(offset, data.len()));
         if !outside.is_empty() {
@@ -115,10 +116,10 @@ impl<B: Bitmap> Vram<B> {
         }
     }
 
-    /// Writes from byte `offset` on. What lies past the end is ignored.
+    /// Writes from byte `offset` on. Bytes past the end are ignored.
     ///
-    /// The pages are marked after they were written, so that whoever drains the marks sees the bytes. No
-    /// mark is lost, whatever else writes or drains at the same time ([`DirtyBitmap`]).
+    /// The pages are marked after they're written, so whoever drains the marks sees the bytes. No mark is
+    /// lost, whatever else writes or drains at the same time ([`DirtyBitmap`]).
     pub fn write(&self, offset: u64, data: &[u8]) {
         let (inside, _) = data.split_at(self.bytes_inside(offset, data.len()));
         if let Some(slice) = self.slice(offset, inside.len()) {
@@ -126,7 +127,7 @@ impl<B: Bitmap> Vram<B> {
         }
     }
 
-    /// The memory itself, where it all lies inside.
+    /// The memory itself, if all of it is inside.
     pub(crate) fn slice(&self, offset: u64, len: usize) -> Option<VolatileSlice<'_, BS<'_, B>>> {
         self.region
             .get_slice(usize::try_from(offset).ok()?, len)
@@ -151,7 +152,7 @@ impl<B: Bitmap> Vram<B> {
         }
     }
 
-    /// The byte at `address`, which wraps at the end.
+    /// The byte at `address`, which wraps at the end of VRAM.
     #[inline]
     pub(crate) fn byte(&self, address: u32) -> u8 {
         let byte = self.region.get_ref::<u8>((address & self.mask) as usize);
@@ -169,17 +170,17 @@ impl<B: Bitmap> Vram<B> {
         Some(u32::from_le(planes.load()))
     }
 
-    /// How many of `len` bytes from `offset` on lie inside.
+    /// The number of bytes inside, of `len` bytes from `offset` on.
     fn bytes_inside(&self, offset: u64, len: usize) -> usize {
         let left = self.len().saturating_sub(offset);
         usize::try_from(left).map_or(len, |left| left.min(len))
     }
 }
 
-/// What only the device writes by: it must be held exclusively. The marks rely on that
+/// Writes that only the device makes. It must be borrowed exclusively, because the marks rely on that
 /// ([`DirtyBitmap`]).
 impl<B: Bitmap + 'static> Vram<B> {
-    /// Stores the byte at `address`, which wraps at the end.
+    /// Stores a byte at `address`, which wraps at the end of VRAM.
     #[inline]
     pub(crate) fn set_byte(&self, address: u32, value: u8) {
         let offset = (address & self.mask) as usize;
@@ -224,7 +225,7 @@ impl<B: Bitmap + 'static> Vram<B> {
     }
 }
 
-/// Refuses the `prot` of a mapping by which the device couldn't read and write.
+/// Refuses the `prot` of a mapping that the device couldn't read and write.
 #[cfg(unix)]
 fn check_protection(prot: i32) -> Result<(), ConfigError> {
     /// The flags of `mmap`, which have these values on all Unixes.

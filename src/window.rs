@@ -2,7 +2,7 @@
 
 //! The 0xa0000 window: planes, latches, write modes and chain 4.
 //!
-//! An address in the window becomes a *planar address*, each of which is that of a group: four bytes, one a
+//! An address in the window becomes a *planar address*. Each one refers to a group: four bytes, one from each
 //! plane. Planar address A is the group at VRAM byte 4 * A, plane 0 first.
 
 mod alu;
@@ -31,27 +31,27 @@ const NOWHERE: WindowRam = WindowRam {
     vram_offset: 0,
 };
 
-/// Where accesses to the window lead, decoded from the registers: good until one of them is written.
+/// Where accesses to the window lead. Decoded from the registers, and valid until one of them is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
     /// The part that is plain RAM.
     ram: WindowRam,
-    /// The part that answers with the planes, but for what is plain RAM.
+    /// The part that answers through the planes, except the plain RAM.
     planes: WindowRam,
-    /// The address bits that count, once the plane is known.
+    /// The address bits that are used once the plane is known.
     address_mask: u32,
-    /// By how much reads shift an address to the right then.
+    /// The number of bits by which reads then shift an address to the right.
     read_shift: u32,
     /// The plane that is read, by the low two address bits.
     read_planes: [u8; 4],
     /// Whether reads leave the latches alone.
     keeps_latches: bool,
     color_compare: Option<ColorCompare>,
-    /// By how much writes shift an address.
+    /// The number of bits by which writes shift an address to the right.
     write_shift: u32,
     /// The planes that writes change, by the low two address bits, as masks of their bytes.
     write_masks: [u32; 4],
-    /// Whether the bytes of a run go to one planar address after the other, and into the same planes.
+    /// Whether the bytes of a run go to consecutive planar addresses, in the same planes.
     writes_in_sequence: bool,
     alu: Alu,
 }
@@ -62,11 +62,11 @@ impl Routes {
         let sequencer = regs.effective_sequencer();
         let chain_4 = sequencer[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
         let chain_odd_even = graphics[graphics::MISCELLANEOUS] & graphics::CHAIN_ODD_EVEN != 0;
-        // QEMU takes odd/even addressing of reads from the Graphics Controller, of writes from the
-        // Sequencer.
+        // In QEMU, odd/even addressing depends on the Graphics Controller for reads, and on the Sequencer for
+        // writes.
         let odd_even_reads = graphics[graphics::MODE] & graphics::HOST_ODD_EVEN != 0;
         let odd_even_writes = sequencer[sequencer::MEMORY_MODE] & sequencer::ODD_EVEN_OFF == 0;
-        // Here QEMU looks at the register as the guest wrote it, also while VBE is enabled.
+        // Here QEMU uses the register as the guest wrote it, even while VBE is enabled.
         let keeps_latches = regs.sequencer.data[sequencer::MEMORY_MODE] & sequencer::CHAIN_4 != 0;
 
         let address_mask = match (chain_4, chain_odd_even) {
@@ -110,7 +110,7 @@ impl Routes {
         }
     }
 
-    /// Reads from `offset` in the window, byte by byte. A read of the planes loads `latches`, the latches.
+    /// Reads from `offset` in the window, byte by byte. A read of the planes loads the latches, `latches`.
     #[inline]
     pub fn read<B: Bitmap + 'static>(
         &self,
@@ -125,7 +125,7 @@ impl Routes {
         }
     }
 
-    /// Writes from `offset` in the window on, byte by byte. `latches` is what the latches hold.
+    /// Writes from `offset` in the window on, byte by byte. `latches` has the latches' contents.
     #[inline]
     pub fn write<B: Bitmap + 'static>(
         &self,
@@ -231,9 +231,9 @@ impl Routes {
         }
     }
 
-    /// Writes bytes that go to the planar addresses from `first` on.
+    /// Writes bytes to the planar addresses from `first` on.
     ///
-    /// A part of the window lies in VRAM as a whole or not at all, and so does every block.
+    /// A part of the window is completely in VRAM or not at all, and so is every block.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
@@ -264,12 +264,12 @@ impl Routes {
     }
 }
 
-/// How many of `len` bytes from `offset` on lie in the window.
+/// The number of bytes in the window, of `len` bytes from `offset` on.
 fn len_inside(offset: u64, len: usize) -> usize {
     usize::try_from(LEN.saturating_sub(offset)).map_or(len, |left| left.min(len))
 }
 
-/// How many address bits are dropped: one in word mode, two in double-word mode.
+/// The number of dropped address bits: one in word mode, two in double-word mode.
 fn address_shift(crtc: &Crtc, odd_even: bool) -> u32 {
     if crtc.data[crtc::UNDERLINE_LOCATION] & crtc::DOUBLE_WORD != 0 {
         2
@@ -278,11 +278,11 @@ fn address_shift(crtc: &Crtc, odd_even: bool) -> u32 {
     }
 }
 
-/// Read mode 1: which pixels have a colour.
+/// Read mode 1: which pixels have a certain colour.
 #[derive(Clone, Debug)]
 struct ColorCompare {
     color: u32,
-    /// The planes that are looked at.
+    /// The planes that are compared.
     care: u32,
 }
 

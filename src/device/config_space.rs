@@ -15,24 +15,24 @@ use crate::pci::{Bar, PciConfig};
 use crate::regs::Touched;
 
 impl<B: Bitmap + 'static> StdVga<B> {
-    /// The BARs that the device has, ascending: what a VMM allocates addresses for. None on `isa-vga`.
+    /// The device's BARs in ascending order, for a VMM that allocates addresses. `isa-vga` has none.
     ///
-    /// Asking for them isn't an access of the guest's: it has no side effects, and isn't counted.
+    /// This isn't a guest's access: it has no side effects, and isn't counted.
     pub fn bars(&self) -> impl Iterator<Item = Bar> + use<B> {
         let bars = self.pci.as_ref().map(PciConfig::bars);
         bars.into_iter().flatten().flatten()
     }
 
-    /// The BAR of that number ([`Bar::index`]), if the device has it.
+    /// The BAR with that number ([`Bar::index`]), if the device has it.
     pub fn bar(&self, index: usize) -> Option<Bar> {
         self.bars().find(|bar| bar.index == index)
     }
 
-    /// Writes an address into a BAR's register as firmware does, for VMMs that choose the addresses
-    /// themselves. `bar` is one of [`StdVga::bars`].
+    /// Writes an address into a BAR's register as firmware does, for VMMs that choose addresses themselves.
+    /// `bar` is one of [`StdVga::bars`].
     ///
-    /// The BAR answers there once bit 1 (memory) of COMMAND is set, too, and the ROM once bit 0 of its
-    /// register is. This isn't an access of the guest's, and isn't counted.
+    /// The BAR answers there once bit 1 (memory) of COMMAND is set too. The ROM also needs bit 0 of its
+    /// register. This isn't a guest's access, and isn't counted.
     ///
     /// ```
     /// use stdvga::{Config, StdVga};
@@ -51,8 +51,9 @@ impl<B: Bitmap + 'static> StdVga<B> {
     ///
     /// # Errors
     ///
-    /// [`PlaceBarError`] if the device has no such BAR, or the BAR can't answer at that address: a multiple of
-    /// its length above 0, with all of the BAR below 0xffffffff. Nothing is changed then.
+    /// [`PlaceBarError`] if the device has no such BAR, or if the BAR can't answer at that address. The
+    /// address must be a multiple of the BAR's length above 0, and the whole BAR must be below 0xffffffff.
+    /// Nothing changes in case of an error.
     pub fn place_bar(
         &mut self,
         bar: &Bar,
@@ -68,7 +69,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// Reads one access of 1, 2 or 4 bytes to the PCI configuration space.
     ///
-    /// All ones where the variant has none, from offset 256 on, and for a slice of any other length.
+    /// Reads all ones if the variant has none, from offset 256 on, and for a slice of any other length.
     pub fn config_read(&mut self, offset: u16, data: &mut [u8]) {
         count(&mut self.counters.config.reads);
         match &self.pci {
@@ -82,7 +83,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// Writes one access of 1, 2 or 4 bytes to the PCI configuration space.
     ///
-    /// Ignored where the variant has none, from offset 256 on, and for a slice of any other length.
+    /// Ignored if the variant has none, from offset 256 on, and for a slice of any other length.
     pub fn config_write(&mut self, offset: u16, data: &[u8]) -> Effects {
         count(&mut self.counters.config.writes);
         match &mut self.pci {
@@ -95,8 +96,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         self.settle(Touched::MAPPINGS)
     }
 
-    /// Reads from the option ROM at `offset` bytes from its start. What lies past its end reads as
-    /// all ones.
+    /// Reads from the option ROM at `offset` bytes from its start. Bytes past its end read as all ones.
     pub fn rom_read(&mut self, offset: u64, data: &mut [u8]) {
         count(&mut self.counters.rom_reads);
         let rom: &[u8] = self.rom.as_deref().unwrap_or_default();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Guest physical addresses: which of the device's doors each reaches.
+//! Guest physical addresses, and the door that each one reaches.
 
 use vm_memory::GuestAddress;
 use vm_memory::bitmap::Bitmap;
@@ -10,7 +10,7 @@ use crate::effects::Effects;
 use crate::mappings::{MappedRange, WINDOW};
 use crate::window;
 
-/// A door that is reached by an address, and the offset from its start.
+/// A door that an address reaches, and the offset from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Door {
     Window(u64),
@@ -23,12 +23,12 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads from the guest physical address `address`: from the 0xa0000 window, BAR2, BAR0 or the ROM,
     /// wherever they are at the moment ([`StdVga::mappings`]).
     ///
-    /// It's for buses that know addresses. Where the bus knows which BAR it is, [`StdVga::mmio_read`],
-    /// [`StdVga::window_read`], [`StdVga::rom_read`] and [`Vram::read`](crate::Vram::read) take the
-    /// offset. Addresses that aren't the device's read all ones.
+    /// This is for buses that know addresses. If the bus knows which BAR is accessed, [`StdVga::mmio_read`],
+    /// [`StdVga::window_read`], [`StdVga::rom_read`] and [`Vram::read`](crate::Vram::read) take the offset.
+    /// Other devices' addresses read all ones.
     ///
-    /// Where ranges overlap, which no driver arranges, they lie as QEMU puts those that are enabled at
-    /// once ([`Mappings`](crate::Mappings)).
+    /// No driver makes ranges overlap. If they do, they have QEMU's order for ranges that are enabled at once
+    /// ([`Mappings`](crate::Mappings)).
     pub fn memory_read(&mut self, address: GuestAddress, data: &mut [u8]) {
         match self.door(address) {
             Some(Door::Window(offset)) => self.window_read(offset, data),
@@ -39,8 +39,8 @@ impl<B: Bitmap + 'static> StdVga<B> {
         }
     }
 
-    /// Writes to the guest physical address `address`, as [`StdVga::memory_read`] reads. The ROM, and
-    /// addresses that aren't the device's, ignore it.
+    /// Writes to the guest physical address `address`, as [`StdVga::memory_read`] reads. Writes to the ROM,
+    /// and to other devices' addresses, are ignored.
     pub fn memory_write(&mut self, address: GuestAddress, data: &[u8]) -> Effects {
         match self.door(address) {
             Some(Door::Window(offset)) => self.window_write(offset, data),

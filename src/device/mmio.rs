@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::pci::BAR2_BYTES;
 use crate::regs::Touched;
 
-/// The port that the first byte of the remapped ports is.
+/// The port at the first byte of the remapped ports.
 const FIRST_PORT: u16 = 0x3c0;
 
 /// Extended registers: length of their block in bytes (read).
@@ -23,7 +23,7 @@ const EXTENDED_BYTES: u32 = 8;
 const BIG_ENDIAN: u32 = 0xbebe_bebe;
 const LITTLE_ENDIAN: u32 = 0x1e1e_1e1e;
 
-/// What a naturally aligned piece of an access reaches.
+/// What a naturally aligned piece of an access accesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Area {
     Edid(usize),
@@ -34,8 +34,8 @@ enum Area {
     Hole,
 }
 
-/// Length of the first piece of an access of `len` bytes at `offset`: as much as is naturally
-/// aligned, at most 4 bytes.
+/// Length of the first piece of an access of `len` bytes at `offset`: as long as natural alignment allows, at
+/// most 4 bytes.
 fn piece_len(offset: u64, len: usize) -> usize {
     [4, 2]
         .into_iter()
@@ -43,7 +43,7 @@ fn piece_len(offset: u64, len: usize) -> usize {
         .unwrap_or(1)
 }
 
-/// Puts values into an access, as many as there is room for.
+/// Copies values into an access, as many as fit.
 fn put(values: impl IntoIterator<Item = u8>, data: &mut [u8]) {
     for (byte, value) in data.iter_mut().zip(values) {
         *byte = value;
@@ -60,8 +60,8 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// | 0x500-0x515 | DISPI registers 0 to 10, a word each: 1 width, 2 height, 3 bits a pixel, 4 enable, 5 bank, 6 virtual width, 8 and 9 offsets |
     /// | 0x600-0x607 | the length of this block, and the byte order of the framebuffer ([`Config::qemu_extended_regs`](crate::Config::qemu_extended_regs)) |
     ///
-    /// Any length goes: the access is cut into naturally aligned pieces of at most 4 bytes, ascending.
-    /// Holes, and everything where the device has no BAR2, read all ones.
+    /// Any length is accepted. The access is split into naturally aligned pieces of at most 4 bytes, in
+    /// ascending order. Holes read all ones, and so does everything if the device has no BAR2.
     pub fn mmio_read(&mut self, offset: u64, data: &mut [u8]) {
         count(&mut self.counters.mmio.reads);
         self.count_if_behind_bar2(offset);
@@ -76,8 +76,9 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// Writes to BAR2 at `offset` bytes from its start.
     ///
-    /// Any length goes, as for [`StdVga::mmio_read`]. Holes and the EDID blob ignore it. A driver switches the
-    /// palette on, and with it the screen, by writing 0x20 at 0x400 (port 0x3c0), after a read at 0x41a (0x3da).
+    /// Any length is accepted, as for [`StdVga::mmio_read`]. Holes and the EDID blob ignore writes. To switch
+    /// on the palette, and with it the screen, a driver reads at 0x41a (0x3da) and then writes 0x20 at 0x400
+    /// (port 0x3c0).
     pub fn mmio_write(&mut self, offset: u64, data: &[u8]) -> Effects {
         count(&mut self.counters.mmio.writes);
         self.count_if_behind_bar2(offset);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The legacy ports: which port reaches which register, and what wide accesses are cut into.
+//! The legacy ports: which port reaches which register, and how wide accesses are split.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -31,10 +31,10 @@ const PORT_RANGES: [RangeInclusive<u16>; 6] = [
     0x3da..=0x3da,
 ];
 
-/// What all ports read that nobody answers.
+/// What ports read that no device has.
 const OPEN_BUS: u8 = 0xff;
 
-/// Whether `port` is one of the VGA's, that is, a register's or a hole's between two.
+/// Whether `port` is one of the VGA's: a register's, or a hole's between two.
 #[inline]
 fn is_vga_port(port: u16) -> bool {
     matches!(
@@ -43,11 +43,11 @@ fn is_vga_port(port: u16) -> bool {
     )
 }
 
-/// Cuts a dword that starts outside the device's ports, and gives the pieces that start inside: the
-/// port, and which bytes of the access it is. A dword that starts inside is void.
+/// Splits a dword that starts outside the device's ports. Returns the pieces that start inside: the port, and
+/// which bytes of the access it is. A dword that starts inside is void.
 ///
-/// Outside, a piece is as large as its alignment allows, inside as large as what's left of the access.
-/// KVM-style accesses see this in QEMU.
+/// Outside, a piece is as large as its alignment allows. Inside, it's the rest of the access. KVM-style
+/// accesses see this in QEMU.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -71,10 +71,10 @@ fn pieces_of_dword(port: u16) -> impl Iterator<Item = (u16, Range<usize>)> {
 }
 
 impl Variant {
-    /// The I/O ports that the device answers, for a bus on which ranges are registered: ascending, and
-    /// none where the variant has no ports.
+    /// The I/O ports that the device answers, in ascending order, for a bus on which ranges are registered.
+    /// Empty if the variant has no ports.
     ///
-    /// What lies between them belongs to others: 0x3bc-0x3bf, for one, to a parallel port.
+    /// The ports between them belong to others. For example, 0x3bc-0x3bf belong to a parallel port.
     pub const fn port_ranges(self) -> &'static [RangeInclusive<u16>] {
         if self.has_legacy() { &PORT_RANGES } else { &[] }
     }
@@ -83,15 +83,15 @@ impl Variant {
 impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads one access of 1, 2 or 4 bytes at I/O port `port`.
     ///
-    /// Ports that the device doesn't have read all ones, and so do all ports of `secondary-vga`, and
-    /// a slice of any other length. An access that straddles the edge of the device's ports may be
-    /// handed over whole: the bytes that aren't the device's read all ones.
+    /// Ports that the device doesn't have read all ones. So do all ports of `secondary-vga`, and a slice of
+    /// any other length. An access that straddles the edge of the device's ports may be passed whole: the
+    /// bytes that aren't the device's read all ones.
     ///
-    /// The VGA's ports (0x3b4-0x3df) hold a register a byte; a word reaches two. DISPI's (0x1ce-0x1d0)
-    /// answer words only. Dwords reach neither.
+    /// Each of the VGA's ports (0x3b4-0x3df) holds a byte register. A word reaches two of them. DISPI's ports
+    /// (0x1ce-0x1d0) answer only words. Dwords reach neither.
     ///
-    /// A slice that stands for several accesses (`kvm-ioctls` hands over a `rep insb` so) must be
-    /// split by the size of one.
+    /// A slice that contains several accesses must be split by the size of one access. `kvm-ioctls` passes a
+    /// `rep insb` this way.
     pub fn port_read(&mut self, port: u16, data: &mut [u8]) {
         count(&mut self.counters.ports.reads);
         if self.variant.has_legacy() {
@@ -104,7 +104,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// Writes one access of 1, 2 or 4 bytes at I/O port `port`.
     ///
-    /// What the device doesn't have ignores it; see [`StdVga::port_read`] for the rest.
+    /// Ports that the device doesn't have ignore it. [`StdVga::port_read`] explains the rest.
     pub fn port_write(&mut self, port: u16, data: &[u8]) -> Effects {
         count(&mut self.counters.ports.writes);
         if !self.variant.has_legacy() {
@@ -137,7 +137,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         }
     }
 
-    /// Reads an access that QEMU cuts: words into bytes. A slice that's no access reads all ones.
+    /// Reads an access that QEMU splits: words into bytes. A slice of another length reads all ones.
     #[inline(never)]
     fn read_pieces(&mut self, port: u16, data: &mut [u8]) {
         match data {
@@ -158,7 +158,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         }
     }
 
-    /// Writes an access that QEMU cuts: words into bytes. A slice that's no access writes nothing.
+    /// Writes an access that QEMU splits: words into bytes. A slice of another length writes nothing.
     #[inline(never)]
     fn write_pieces(&mut self, port: u16, data: &[u8]) -> Touched {
         let mut touched = Touched::empty();
@@ -224,7 +224,7 @@ pub(super) fn read_byte(regs: &mut Registers, port: u16) -> u8 {
         0x3cc => regs.misc.output,
         0x3ce => regs.graphics.index,
         0x3cf => regs.graphics.read_data(),
-        // What follows answers in one of the two address halves only.
+        // The rest answers in only one of the two address halves.
         _ if regs.misc.rejects(port) => OPEN_BUS,
         0x3b4 | 0x3d4 => regs.crtc.index,
         0x3b5 | 0x3d5 => regs.crtc.read_data(),
@@ -250,7 +250,7 @@ pub(super) fn write_byte(regs: &mut Registers, port: u16, value: u8) -> Touched 
         0x3c9 => return regs.write_dac(value),
         0x3ce => regs.graphics.write_index(value),
         0x3cf => return regs.write_graphics(value),
-        // What follows answers in one of the two address halves only.
+        // The rest answers in only one of the two address halves.
         _ if regs.misc.rejects(port) => {}
         0x3b4 | 0x3d4 => regs.crtc.index = value,
         0x3b5 | 0x3d5 => return regs.write_crtc(value),

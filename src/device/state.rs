@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Saving a device's state, making a device of it, and bringing a device to it.
+//! Saving a device's state, building a device from it, and restoring it in place.
 
 use std::sync::Arc;
 
@@ -21,34 +21,34 @@ use crate::state::{
 };
 
 impl StdVga {
-    /// Builds a device from a saved state, with zeroed VRAM of its own: write what VRAM held through
+    /// Builds a device from a saved state, with newly allocated, zeroed VRAM. Restore VRAM's contents through
     /// [`StdVga::vram`] before the guest runs.
     ///
-    /// `config` must build what was saved: [`Hardware`] says what. Its `monitor` and `byte_order` don't
-    /// count, for the state has its own; `text_blink`, which no guest can read, does. The ROM must be the
-    /// same, though only its BAR's length is checked.
+    /// `config` must build the same hardware as was saved ([`Hardware`]). Its `monitor` and `byte_order` are
+    /// ignored, because the state contains them. Its `text_blink` is used, because no guest can read it. The
+    /// ROM must be the same, but only the length of its BAR is checked.
     ///
-    /// There's no mode event until [`StdVga::set_mode_event`]. [`state`](crate::state) tells what else
-    /// there is to do.
+    /// There's no mode event until [`StdVga::set_mode_event`]. The module [`state`](crate::state) lists what
+    /// else to do.
     ///
     /// # Errors
     ///
-    /// [`StateError`] where the configuration isn't valid or builds something else, and where a field
-    /// of the state has a value that no device can have.
+    /// [`StateError`] if the configuration isn't valid or builds other hardware, or if a field of the state
+    /// has a value that no device can have.
     pub fn from_state(config: Config, state: &State) -> Result<Self, StateError> {
         Self::new(config)?.restored(state)
     }
 }
 
 impl<B: Bitmap + 'static> StdVga<B> {
-    /// Builds a device from a saved state on the caller's memory, whose contents stay: the region that
-    /// the guest's memory was restored to, say.
+    /// Builds a device from a saved state on the caller's memory, such as a region of guest memory that was
+    /// restored before. Its contents are kept.
     ///
-    /// All else is as in [`StdVga::from_state`] and [`StdVga::with_vram`].
+    /// Everything else is as in [`StdVga::from_state`] and [`StdVga::with_vram`].
     ///
     /// # Errors
     ///
-    /// As for these.
+    /// Those of these two.
     pub fn from_state_with_vram(
         config: Config,
         state: &State,
@@ -57,9 +57,9 @@ impl<B: Bitmap + 'static> StdVga<B> {
         Self::with_vram(config, region)?.restored(state)
     }
 
-    /// The device's state: all that a guest can see of it, now or later, but VRAM.
+    /// The device's state: everything that a guest can see of it, now or later, except VRAM.
     ///
-    /// [`state`](crate::state) tells how to save and restore a device.
+    /// The module [`state`](crate::state) explains how to save and restore a device.
     pub fn state(&self) -> State {
         let Self {
             variant: _,
@@ -78,7 +78,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
             counters: _,
             #[cfg(target_os = "linux")]
                 mode_event: _,
-            // Functions of the others.
+            // Computed from the others.
             routes: _,
             mappings: _,
             shape: _,
@@ -125,17 +125,18 @@ impl<B: Bitmap + 'static> StdVga<B> {
         }
     }
 
-    /// Brings the device to a saved state, in place: the buses and threads that hold it go on with it.
+    /// Restores a saved state in place. The buses and threads that hold the device continue to use it.
     ///
-    /// All that a guest can see becomes what `state` says, but VRAM, whose contents stay. What the
-    /// embedder gave stays, too: the configuration with the ROM and the clock of
-    /// [`Retrace::Precise`](crate::Retrace::Precise), and the mode event. The counters go on.
+    /// Everything that a guest can see becomes what `state` says, except VRAM, whose contents are kept. What
+    /// the embedder supplied is kept too: the configuration with the ROM and the clock of
+    /// [`Retrace::Precise`](crate::Retrace::Precise), and the mode event. The counters continue.
     ///
     /// The effects say what changed: [`Effects::MAPPINGS`] and [`Effects::MODE`] as for a write, and
-    /// [`Effects::SCANOUT`] always. A changed mode signals the mode event. A [`Screen`](crate::Screen)
-    /// sees by the next scanout that the device was restored, and draws all of the picture as a new one
-    /// would, whatever pages are marked. If you show VRAM itself ([`Scanout::direct`](crate::Scanout::direct)),
-    /// show all of it anew. [`state`](crate::state) says what else there is to do.
+    /// [`Effects::SCANOUT`] always. A changed mode signals the mode event. A [`Screen`](crate::Screen) sees
+    /// in the next scanout that the device was restored. It then draws the whole picture as a new screen
+    /// would, whatever pages are marked. If you show VRAM itself
+    /// ([`Scanout::direct`](crate::Scanout::direct)), show all of it again. The module
+    /// [`state`](crate::state) lists what else to do.
     ///
     /// ```
     /// use stdvga::{Config, Effects, StdVga};
@@ -143,7 +144,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let mut vga = StdVga::new(Config::default())?;
     /// let blank = vga.state();
-    /// // The guest switches the palette on, and so has a text mode:
+    /// // The guest switches the palette on, and so gets a text mode:
     /// let _ = vga.port_write(0x3c0, &[0x20]);
     ///
     /// let effects = vga.restore(&blank)?;
@@ -155,21 +156,22 @@ impl<B: Bitmap + 'static> StdVga<B> {
     ///
     /// # Errors
     ///
-    /// [`StateError`] if the device was built as something else than what was saved, or if a field of the
-    /// state has a value that no device can have. The device is as it was then.
+    /// [`StateError`] if the saved device was built differently, or if a field of the state has a value that
+    /// no device can have. The device is unchanged in that case.
     pub fn restore(&mut self, state: &State) -> Result<Effects, StateError> {
         let parts = self.parts_of(state)?;
         Ok(self.take(parts))
     }
 
-    /// Does the same as [`StdVga::restore`], and makes VRAM hold what was saved with the state: both, or none.
+    /// Does the same as [`StdVga::restore`], and restores VRAM to what was saved with the state. Either both
+    /// succeed or nothing changes.
     ///
-    /// It's for VMMs whose snapshots don't have VRAM with the guest's memory.
+    /// This is for VMMs whose snapshots don't include VRAM with the guest's memory.
     ///
     /// # Errors
     ///
-    /// As [`StdVga::restore`], and [`StateError::Vram`] if VRAM has no page of a number, or a page is there
-    /// twice. The device and VRAM are as they were then.
+    /// Those of [`StdVga::restore`], and [`StateError::Vram`] if VRAM doesn't have one of the pages, or if a
+    /// page is given twice. The device and VRAM are unchanged in that case.
     pub fn restore_with_pages(
         &mut self,
         state: &State,
@@ -195,7 +197,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         self.settle(Touched::SHAPE | Touched::MAPPINGS)
     }
 
-    /// Brings a device that was just built to a saved state.
+    /// Restores a saved state into a device that was just built.
     fn restored(mut self, state: &State) -> Result<Self, StateError> {
         // Nobody knew the device before, so nothing changed for anyone.
         let _ = self.restore(state)?;
@@ -204,7 +206,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         Ok(self)
     }
 
-    /// What the device has once it's brought to a saved state: checked, and not taken yet.
+    /// What the device will have after the restore: checked, but not yet taken.
     fn parts_of(&self, state: &State) -> Result<Parts, StateError> {
         let State {
             version,
@@ -254,7 +256,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
     }
 }
 
-/// What a saved state brings to a device.
+/// The parts of a device that a saved state replaces.
 struct Parts {
     pci: Option<PciConfig>,
     edid: Option<Box<Edid>>,
@@ -262,7 +264,7 @@ struct Parts {
     resets: u64,
 }
 
-/// A part as it was saved, and as the device has it: that must be both or none.
+/// A part as it was saved and as the device has it. Either both exist or neither does.
 fn both<'a, S, T>(
     part: &'static str,
     saved: &'a Option<S>,

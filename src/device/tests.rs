@@ -19,7 +19,7 @@ fn a_callers_region_must_have_the_size_configured() {
     let error = StdVga::with_vram(config, region).unwrap_err().to_string();
     assert_eq!(
         error,
-        "vram_mib asks for 4194304 bytes of VRAM, but the region given has 2097152"
+        "the given VRAM region has 2097152 bytes, but vram_mib requires 4194304"
     );
 }
 
@@ -49,7 +49,7 @@ fn the_mode_event_is_signalled_at_each_change_in_whatever_order_it_is_read() {
     let _ = vga.port_write(0x3ce, &[0x06, 0x01]);
     assert!(event.read().is_err(), "nothing changed");
 
-    // A loop that takes the scanout first, and reads the event then, misses a change, but not the next.
+    // A loop that takes the scanout first and then reads the event misses a change, but not the next one.
     let _ = vga.port_write(0x3ce, &[0x06, 0x00]);
     vga.scanout();
     let _ = vga.port_write(0x3ce, &[0x06, 0x01]);

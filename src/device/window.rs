@@ -11,8 +11,8 @@ use crate::window::{self, Routes};
 impl<B: Bitmap + 'static> StdVga<B> {
     /// Reads from the 0xa0000 window at `offset` bytes from its start.
     ///
-    /// Any length goes: the bytes are read one after the other, ascending. All ones past the
-    /// window's end, where no memory map answers, and where the variant has no window.
+    /// Any length is accepted. The bytes are read one after the other, in ascending order. Reads return all
+    /// ones past the window's end, in parts that no memory map covers, and if the variant has no window.
     pub fn window_read(&mut self, offset: u64, data: &mut [u8]) {
         count(&mut self.counters.window.reads);
         self.count_if_outside_window(offset);
@@ -21,20 +21,20 @@ impl<B: Bitmap + 'static> StdVga<B> {
 
     /// Writes to the 0xa0000 window at `offset` bytes from its start.
     ///
-    /// Any length goes: the bytes are written one after the other, ascending. This changes nothing but
-    /// VRAM.
+    /// Any length is accepted. The bytes are written one after the other, in ascending order. Only VRAM
+    /// changes.
     pub fn window_write(&mut self, offset: u64, data: &[u8]) {
         count(&mut self.counters.window.writes);
         self.count_if_outside_window(offset);
         self.write_window(offset, data);
     }
 
-    /// Carries out writes to the 0xa0000 window that were collected: offsets from its start, and bytes.
+    /// Carries out collected writes to the 0xa0000 window: offsets from its start, and bytes.
     ///
-    /// It's what a call of [`StdVga::window_write`] for each would do, in this order. Drain KVM's ring
-    /// of coalesced writes into it before any other access is handed over, and before
-    /// [`StdVga::scanout`], [`StdVga::drain_dirty`] and [`StdVga::state`]. (Accesses through memory that
-    /// is mapped may still overtake what waits in the ring, as in QEMU. No driver mixes them.)
+    /// This does the same as calling [`StdVga::window_write`] for each of them, in order. Drain KVM's ring of
+    /// coalesced writes into it before you pass any other access, and before [`StdVga::scanout`],
+    /// [`StdVga::drain_dirty`] and [`StdVga::state`]. (Accesses through mapped memory may still overtake
+    /// writes that wait in the ring, as in QEMU. No driver mixes them.)
     pub fn window_writes<'a>(&mut self, writes: impl IntoIterator<Item = (u64, &'a [u8])>) {
         for (offset, data) in writes {
             self.window_write(offset, data);
@@ -66,7 +66,7 @@ impl<B: Bitmap + 'static> StdVga<B> {
         }
     }
 
-    // Out of line, these keep accesses whose routes are known from saving registers for them.
+    // Out of line, so that accesses whose routes are known needn't save registers for them.
 
     #[inline(never)]
     fn decode_routes_and_read(&mut self, offset: u64, data: &mut [u8]) {

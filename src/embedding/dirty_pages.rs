@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Which pages of VRAM were written, for those who follow it.
+//! Which pages of VRAM were written, for one or several readers.
 
 use std::fmt;
 
@@ -15,50 +15,54 @@ use crate::vram::Vram;
 const PAGE: u64 = DirtyBitmap::PAGE_SIZE as u64;
 const BITS: u64 = u64::BITS as u64;
 
-/// Why a hypervisor's dirty log can't be added. Nothing of it was.
+/// Why a hypervisor's dirty log can't be added. Nothing is added in that case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DirtyLogError {
     /// The log's pages have a size that no host has.
-    #[error("a dirty log has pages of {page_size} bytes: a power of two from 4096 on is needed")]
+    #[error(
+        "the dirty log has pages of {page_size} bytes: a power of two of at least 4096 is required"
+    )]
     PageSize {
         /// The size given, in bytes.
         page_size: usize,
     },
-    /// The slot starts in VRAM where no page does.
-    #[error("a dirty log starts at byte {vram_offset:#x} of VRAM: a multiple of 4096 is needed")]
+    /// The slot doesn't start at a page of VRAM.
+    #[error(
+        "the dirty log starts at byte {vram_offset:#x} of VRAM: a multiple of 4096 is required"
+    )]
     Offset {
         /// The offset given, in bytes.
         vram_offset: u64,
     },
-    /// A page is marked that isn't one of VRAM's.
-    #[error("a dirty log marks page {page} of VRAM, which has {pages}")]
+    /// A marked page isn't one of VRAM's.
+    #[error("the dirty log marks page {page}, but VRAM has only {pages} pages")]
     Page {
         /// The page's number.
         page: u64,
-        /// How many pages VRAM has.
+        /// The number of pages of VRAM.
         pages: u64,
     },
 }
 
-/// Why pages can't be taken by a reader of [`DirtyReaders`]. Nothing is moved then.
+/// Why a reader of [`DirtyReaders`] can't take pages. Nothing is moved in that case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DirtyReaderError {
-    /// There's no reader of that number.
-    #[error("there's no reader {reader}: they are numbered from 0 on, and there are {readers}")]
+    /// There's no reader with that number.
+    #[error("there's no reader {reader}: there are {readers}, numbered from 0")]
     Reader {
         /// The number given.
         reader: usize,
-        /// How many readers there are.
+        /// The number of readers.
         readers: usize,
     },
-    /// The pages are those of a VRAM of another length.
+    /// The pages belong to a VRAM of another length.
     #[error(transparent)]
     Length(#[from] BitmapLengthError),
 }
 
-/// Pages of VRAM that were written since their reader last used them: one reader's own.
+/// The pages of VRAM that were written since one reader last used them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -72,11 +76,11 @@ pub enum DirtyReaderError {
 /// let mut pages = DirtyPages::new(&vram);
 /// # let log_of_bar0 = [0; 64];
 ///
-/// // With the device's lock: what the device wrote, and what the guest did.
+/// // With the device's lock: what the device and the guest wrote.
 /// pages.add_marks(&mut vga)?;
 /// pages.add_log(&log_of_bar0, 4096, 0)?; // KVM's log of BAR0's slot, just read
 /// let scanout = vga.scanout();
-/// // Without it. What a failed refresh didn't draw stays marked.
+/// // Without the lock. If the refresh fails, the pages stay marked.
 /// let now = Duration::ZERO;
 /// let damage = pages.consume(|dirty| picture.refresh(&scanout, &vram, dirty, now))?;
 /// assert!(damage.is_some() && pages.is_empty());
@@ -95,7 +99,7 @@ impl DirtyPages {
         Self { words }
     }
 
-    /// A bit for each page of 4096 bytes, bit 0 of word 0 first: [`Vram::dirty_words`] words.
+    /// One bit per page of 4096 bytes, bit 0 of word 0 first. There are [`Vram::dirty_words`] words.
     pub fn words(&self) -> &[u64] {
         &self.words
     }
@@ -105,12 +109,12 @@ impl DirtyPages {
         self.words.iter().all(|word| *word == 0)
     }
 
-    /// The numbers of the marked pages, ascending. A page starts at its number times 4096.
+    /// The numbers of the marked pages, in ascending order. A page starts at its number times 4096.
     pub fn iter(&self) -> impl Iterator<Item = u64> {
         bits(&self.words)
     }
 
-    /// Marks all pages: if a log was lost, say.
+    /// Marks all pages, for example if a log was lost.
     pub fn mark_all(&mut self) {
         self.words.fill(u64::MAX);
     }
@@ -120,27 +124,27 @@ impl DirtyPages {
         self.words.fill(0);
     }
 
-    /// Adds the pages that the device wrote, and what else marked them in VRAM's bitmap. They're given out
-    /// once: with several readers, take [`DirtyReaders`].
+    /// Adds the pages that the device wrote, and others that are marked in VRAM's bitmap. Each mark is
+    /// returned only once. For several readers, use [`DirtyReaders`].
     ///
     /// # Errors
     ///
-    /// [`BitmapLengthError`] if the device's VRAM has another length. Nothing is moved then.
+    /// [`BitmapLengthError`] if the device's VRAM has another length. Nothing is moved in that case.
     pub fn add_marks(&mut self, vga: &mut StdVga) -> Result<(), BitmapLengthError> {
         vga.drain_dirty(&mut self.words)
     }
 
-    /// Adds the pages that are marked in the dirty log of a slot, as KVM hands it out: a bit for each of the
+    /// Adds the pages that are marked in the dirty log of a slot, in KVM's format: one bit for each of the
     /// *host's* pages.
     ///
-    /// `page_size` is the host's, in bytes: 4096, but for some AArch64 hosts, which have 16 or 64 KiB.
-    /// `vram_offset` is the byte of VRAM that the slot starts at: 0 for BAR0, and
-    /// [`Region::offset`](crate::embedding::Region::offset) for any.
+    /// `page_size` is the host's page size in bytes: 4096, except on some AArch64 hosts, which have 16 or 64
+    /// KiB. `vram_offset` is the byte of VRAM at which the slot starts: 0 for BAR0, and
+    /// [`Region::offset`](crate::embedding::Region::offset) for any region.
     ///
     /// # Errors
     ///
-    /// [`DirtyLogError`] if a value isn't one of those, or a page is marked past VRAM's end. Nothing is added
-    /// then.
+    /// [`DirtyLogError`] if an argument is invalid, or if a page past VRAM's end is marked. Nothing is added
+    /// in that case.
     pub fn add_log(
         &mut self,
         log: &[u64],
@@ -180,7 +184,7 @@ impl DirtyPages {
     ///
     /// # Errors
     ///
-    /// [`BitmapLengthError`] if that's one of a VRAM of another length. Nothing is added then.
+    /// [`BitmapLengthError`] if that set belongs to a VRAM of another length. Nothing is added in that case.
     pub fn add(&mut self, other: &Self) -> Result<(), BitmapLengthError> {
         check_words(&other.words, self.words.len())?;
         self.or(other);
@@ -194,7 +198,7 @@ impl DirtyPages {
         }
     }
 
-    /// Hands the pages to `read`, and unmarks them if it succeeds. After an error they're marked still.
+    /// Passes the pages to `read`, and unmarks them if it succeeds. After an error they stay marked.
     ///
     /// # Errors
     ///
@@ -205,7 +209,7 @@ impl DirtyPages {
         Ok(result)
     }
 
-    /// ORs a log of pages of 4096 bytes in, from page `first` on. All that it marks is inside.
+    /// ORs in a log of 4096-byte pages, from page `first` on. All pages that it marks are inside.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the halves of a word that was shifted, and a number of words"
@@ -234,7 +238,7 @@ impl DirtyPages {
     }
 }
 
-/// The numbers of the bits that are set, ascending.
+/// The numbers of the bits that are set, in ascending order.
 fn bits(words: &[u64]) -> impl Iterator<Item = u64> {
     (0..)
         .step_by(u64::BITS as usize)
@@ -266,20 +270,19 @@ impl fmt::Debug for DirtyPages {
     }
 }
 
-/// Pages of VRAM that were written, for several readers: a screen and a migration, say. What is added comes
-/// to each of them once.
+/// The pages of VRAM that were written, for several readers such as a screen and a migration. Each reader
+/// gets every page that is added once.
 ///
-/// Keep it behind the device's lock. Each reader has [`DirtyPages`] of its own, and moves into them what it
-/// hasn't had yet.
+/// Keep it behind the device's lock. Each reader has its own [`DirtyPages`], and moves new pages into them.
 #[derive(Clone, Debug)]
 pub struct DirtyReaders {
     pending: Vec<DirtyPages>,
-    /// What is being added.
+    /// The pages that are being added.
     added: DirtyPages,
 }
 
 impl DirtyReaders {
-    /// So many readers, numbered from 0 on, for whom no page of this VRAM is marked.
+    /// Creates `readers` readers, numbered from 0. No page of this VRAM is marked for them.
     pub fn new<B: Bitmap>(vram: &Vram<B>, readers: usize) -> Self {
         Self {
             pending: vec![DirtyPages::new(vram); readers],
@@ -291,7 +294,7 @@ impl DirtyReaders {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// See there.
     pub fn add_marks(&mut self, vga: &mut StdVga) -> Result<(), BitmapLengthError> {
         self.added.add_marks(vga)?;
         self.distribute();
@@ -302,7 +305,7 @@ impl DirtyReaders {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// See there.
     pub fn add_log(
         &mut self,
         log: &[u64],
@@ -320,12 +323,12 @@ impl DirtyReaders {
         self.distribute();
     }
 
-    /// Moves what a reader hasn't had yet into its own pages.
+    /// Moves the pages that are new to a reader into its own set.
     ///
     /// # Errors
     ///
-    /// [`DirtyReaderError`] if there's no such reader, or if these are pages of a VRAM of another length.
-    /// Nothing is moved then.
+    /// [`DirtyReaderError`] if there's no such reader, or if `pages` belongs to a VRAM of another length.
+    /// Nothing is moved in that case.
     pub fn take(&mut self, reader: usize, pages: &mut DirtyPages) -> Result<(), DirtyReaderError> {
         let readers = self.pending.len();
         let Some(pending) = self.pending.get_mut(reader) else {
@@ -382,7 +385,7 @@ mod tests {
             );
         }
         let mut pages = pages();
-        // A guest that draws at 0x100000 - 64 KiB, and a window there.
+        // A guest draws at 0x100000 - 64 KiB, and through a window there.
         pages.add_log(&[1], 64 << 10, 0xf_0000).unwrap();
         assert_eq!(
             pages.iter().collect::<Vec<_>>(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Which of the device's memory is mapped into the guest.
+//! The parts of the device's memory that are mapped into the guest.
 
 use std::{fmt, io, mem};
 
@@ -14,23 +14,23 @@ use crate::mappings::{MappedRange, Mappings};
 /// How many kinds of regions there are.
 const COUNT: usize = RegionKind::ALL.len();
 
-/// What a region shows to the guest. There's one region of each kind at most.
+/// What a region shows to the guest. There is at most one region of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RegionKind {
-    /// A part of VRAM in the 0xa0000 window, to read and write.
+    /// A part of VRAM in the 0xa0000 window, readable and writable.
     Window,
-    /// All of VRAM, at BAR0 or at `isa-vga`'s fixed address, to read and write.
+    /// All of VRAM, at BAR0 or at `isa-vga`'s fixed address, readable and writable.
     Framebuffer,
-    /// The option ROM, to read only.
+    /// The option ROM, read-only.
     Rom,
 }
 
 impl RegionKind {
-    /// All kinds, by [`RegionKind::index`].
+    /// All kinds, in the order of [`RegionKind::index`].
     pub const ALL: &'static [Self] = &[Self::Window, Self::Framebuffer, Self::Rom];
 
-    /// A number for each kind, from 0 on: for a hypervisor's slots.
+    /// A number for each kind, starting at 0, for a hypervisor's slots.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -69,18 +69,18 @@ impl From<RegionKind> for RegionKinds {
     }
 }
 
-/// Host memory that the guest reaches without exits. Address, length and offset are multiples of 4096.
+/// Host memory that the guest accesses without exits. Address, length and offset are multiples of 4096.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Region {
-    /// What it shows, and so which memory of the host's: [`StdVga::vram`](crate::StdVga::vram)'s region, or
-    /// [`StdVga::rom`](crate::StdVga::rom).
+    /// What it shows. This determines the host memory: the region of [`StdVga::vram`](crate::StdVga::vram),
+    /// or [`StdVga::rom`](crate::StdVga::rom).
     pub kind: RegionKind,
     /// The first guest physical address.
     pub guest: GuestAddress,
     /// Length in bytes.
     pub len: u64,
-    /// The byte of VRAM that the first address shows; 0 for the ROM.
+    /// The byte of VRAM at the first address. 0 for the ROM.
     pub offset: u64,
 }
 
@@ -116,69 +116,69 @@ impl fmt::Display for Region {
     }
 }
 
-/// The VMM's side: maps the host's memory into the guest.
+/// The VMM's side: it maps host memory into the guest.
 ///
-/// Keep clones of the device's [`Vram`](crate::Vram) and [`Rom`](crate::Rom) in it: so the memory stays as
-/// long as the guest may reach it. It's dropped once all is unmapped. If something can't be unmapped then, it's
-/// leaked, and the memory with it.
+/// Keep clones of the device's [`Vram`](crate::Vram) and [`Rom`](crate::Rom) in it, so that the memory stays
+/// as long as the guest may access it. The mapper is dropped once everything is unmapped. If something can't
+/// be unmapped then, the mapper is leaked, and the memory with it.
 pub trait RegionMapper: Send {
-    /// Maps a region. One of the same kind isn't mapped at the moment.
+    /// Maps a region. No other region of the same kind is mapped at that time.
     ///
     /// # Errors
     ///
-    /// It fails, as a rule, if a guest puts a BAR over its RAM: the device doesn't know where that is. Then
-    /// accesses trap, or reach what was there before.
+    /// Usually, it fails if a guest puts a BAR over its RAM, because the device doesn't know where RAM is.
+    /// Accesses then trap, or reach what was there before.
     fn map(&mut self, region: &Region) -> io::Result<()>;
 
-    /// Takes a region away that was mapped. The vCPUs must not reach its memory any more when this returns.
-    /// A dirty log goes with its slot: read it before.
+    /// Unmaps a region. The vCPUs must not access its memory any more when this returns. A dirty log
+    /// disappears with its slot, so read the log first.
     ///
     /// # Errors
     ///
-    /// The region then counts as mapped still.
+    /// In case of an error, the region still counts as mapped.
     fn unmap(&mut self, region: &Region) -> io::Result<()>;
 }
 
-/// A region that couldn't be mapped or unmapped. The guest goes on: accesses to what isn't mapped trap.
+/// A region that couldn't be mapped or unmapped. The guest continues, and accesses to unmapped regions trap.
 ///
-/// It displays which region that is, and what the VMM said.
+/// It displays the region, and the VMM's error.
 ///
-/// A guest can bring this about as often as it likes: bound what is logged.
+/// A guest can cause this as often as it likes, so bound what you log.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MapError {
-    /// The region isn't mapped. It's tried again when mappings change next.
+    /// The region isn't mapped. The next change of mappings tries again.
     #[error("can't map {region}: {error}")]
     Map {
         /// The region.
         region: Region,
-        /// What the VMM said.
+        /// The VMM's error.
         error: io::Error,
     },
-    /// The region is mapped still, and keeps another of its kind from being mapped. It's tried again when
-    /// mappings change next.
+    /// The region is still mapped, and prevents another one of its kind from being mapped. The next change of
+    /// mappings tries again.
     #[error("can't unmap {region}: {error}")]
     Unmap {
         /// The region.
         region: Region,
-        /// What the VMM said.
+        /// The VMM's error.
         error: io::Error,
     },
 }
 
-/// The regions that are mapped into the guest: they follow [`Mappings`]. All are unmapped on drop. The mapper is
-/// leaked if that fails ([`RegionMapper`]).
+/// The regions that are mapped into the guest. They follow [`Mappings`]. On drop, all are unmapped. If that
+/// fails, the mapper is leaked ([`RegionMapper`]).
 ///
-/// [`SharedVga`](crate::embedding::SharedVga) has one, and calls it when it must be called.
+/// [`SharedVga`](crate::embedding::SharedVga) contains one, and calls it when needed.
 pub struct MappedRegions {
-    /// There until the drop.
+    /// `Some` until the drop.
     mapper: Option<Box<dyn RegionMapper>>,
     kinds: RegionKinds,
     mapped: [Option<Region>; COUNT],
 }
 
 impl MappedRegions {
-    /// None yet: [`MappedRegions::follow`] maps them.
+    /// No regions yet. [`MappedRegions::follow`] maps them.
     pub fn new(mapper: impl RegionMapper + 'static) -> Self {
         Self {
             mapper: Some(Box::new(mapper)),
@@ -187,39 +187,39 @@ impl MappedRegions {
         }
     }
 
-    /// The same, but only regions of these kinds are mapped. The others trap: correct, but slower.
+    /// Maps only regions of these kinds. The others trap, which is correct but slower.
     ///
-    /// Leave the window out if mapping memory is slow in the VMM, for a guest that switches banks has it
-    /// mapped anew each time. Where each takes two round trips to another thread, a bank switch
-    /// took 0.2 to 1.1 ms, and 33 µs with a window that trapped. Mapping it pays from some hundred accesses
-    /// a bank on.
+    /// Leave out the window if the VMM is slow to map memory, because a guest that switches banks maps it
+    /// again each time. If mapping and unmapping take two round trips to another thread, a bank switch took
+    /// 0.2 to 1.1 ms. With a trapping window it took 33 µs. Mapping pays off from some hundred accesses per
+    /// bank.
     ///
-    /// Leave all out while nothing can be mapped: before the VM runs, in some VMMs.
-    /// [`SharedVga::set_mapped`](crate::embedding::SharedVga::set_mapped) changes it later.
+    /// Leave out all kinds while nothing can be mapped. In some VMMs that's until the VM runs.
+    /// [`SharedVga::set_mapped`](crate::embedding::SharedVga::set_mapped) changes the choice later.
     #[must_use]
     pub fn only(mut self, kinds: RegionKinds) -> Self {
         self.kinds = kinds;
         self
     }
 
-    /// Changes which kinds are mapped, from the next [`MappedRegions::follow`] on.
+    /// Changes which kinds are mapped, starting with the next [`MappedRegions::follow`].
     pub fn set_kinds(&mut self, kinds: RegionKinds) {
         self.kinds = kinds;
     }
 
-    /// What is mapped at the moment.
+    /// The regions that are mapped at the moment.
     pub fn mapped(&self) -> impl Iterator<Item = &Region> {
         self.mapped.iter().flatten()
     }
 
-    /// Makes the guest's memory what `mappings` says, and touches only what changed. What goes is unmapped
-    /// before anything comes, for it may be in the way.
+    /// Makes the guest's memory match `mappings`, and touches only what changed. Old regions are unmapped
+    /// before new ones are mapped, because they may be in the way.
     ///
-    /// Where ranges overlap, what lies below in QEMU isn't mapped ([`Mappings`]): it traps. So does what isn't
-    /// whole pages of 4096 bytes.
+    /// If ranges overlap, those that are below others in QEMU aren't mapped ([`Mappings`]), and trap. So do
+    /// ranges that aren't whole pages of 4096 bytes.
     ///
-    /// It goes on after errors, and returns them all. A region that couldn't be mapped traps, and is tried again
-    /// at the next call.
+    /// It continues after errors, and returns them all. A region that couldn't be mapped traps. The next call
+    /// tries again.
     #[must_use = "a window or a framebuffer that couldn't be mapped shows nothing, or is slow"]
     pub fn follow(&mut self, mappings: &Mappings) -> Vec<MapError> {
         let mut errors = Vec::new();
@@ -250,10 +250,10 @@ impl MappedRegions {
 impl Drop for MappedRegions {
     /// The guest must not reach memory that its owner is about to give back.
     fn drop(&mut self) {
-        // Nobody is left to hear of errors.
+        // Nobody is left to receive errors.
         let _ = self.follow(&Mappings::default());
         if self.mapped().next().is_some() {
-            // The guest reaches memory still, which the mapper keeps.
+            // The guest can still access the memory, and the mapper keeps it alive.
             mem::forget(self.mapper.take());
         }
     }
@@ -268,7 +268,7 @@ impl fmt::Debug for MappedRegions {
     }
 }
 
-/// The regions that `mappings` asks for, by index: what lies over others at its place, these not at all.
+/// The regions that `mappings` asks for, by index. A region that is covered by another isn't included.
 fn wanted(mappings: &Mappings, kinds: RegionKinds) -> [Option<Region>; COUNT] {
     let Mappings {
         framebuffer,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! A picture in memory of its own.
+//! A picture with its own memory.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::scanout::Scanout;
 use crate::screen::{Screen, Surface};
 use crate::vram::Vram;
 
-/// A [`Screen`] with a surface of its own, and a limit to how large that may get.
+/// A [`Screen`] with its own surface, and a limit to its size.
 ///
-/// It's for those who don't bring a surface. One belongs to one device, and lives on the display thread.
+/// Use it if you have no surface. A `Picture` belongs to one device, and lives on the display thread.
 #[derive(Debug)]
 pub struct Picture {
     screen: Screen,
@@ -35,15 +35,15 @@ impl std::fmt::Debug for Pixels {
 }
 
 impl Picture {
-    /// A picture of no size, for a device on which nothing was drawn yet.
+    /// An empty picture, for a device of which nothing was drawn yet.
     ///
-    /// The guest chooses the size: up to 16000x12000. What has more than `max_pixels` isn't shown. A pixel
-    /// takes four bytes here, and as many again in the screen if refreshes compare.
+    /// The guest chooses the size, up to 16000x12000. A picture with more than `max_pixels` isn't shown. Each
+    /// pixel takes four bytes here, and as many again in the screen if refreshes compare.
     pub fn new(max_pixels: u64) -> Self {
         Self::with_screen(Screen::new(), max_pixels)
     }
 
-    /// The same with a screen on which nothing was drawn: one with other kernels, say.
+    /// The same with a given new screen, for example one with other kernels.
     pub fn with_screen(screen: Screen, max_pixels: u64) -> Self {
         Self {
             screen,
@@ -56,16 +56,16 @@ impl Picture {
         }
     }
 
-    /// Brings the picture up to date, and returns which parts of it may have changed: [`Screen::refresh`] with
-    /// the surface that is kept here.
+    /// Brings the picture up to date, and returns the parts of it that may have changed: [`Screen::refresh`]
+    /// with the surface in this `Picture`.
     ///
-    /// `None` if the picture is too large to be shown: the last one stays then. Its marks needn't be kept, for
-    /// the next one that is shown is drawn whole.
+    /// Returns `None` if the picture is too large to show. The previous one then stays. Its marks needn't be
+    /// kept, because the next picture that is shown is drawn completely.
     ///
     /// # Errors
     ///
-    /// As [`Screen::refresh`], and [`RefreshError::Memory`] if there's no memory for a picture of this size.
-    /// The last one stays then.
+    /// Those of [`Screen::refresh`], and [`RefreshError::Memory`] if there's no memory for a picture of this
+    /// size. The previous picture then stays.
     pub fn refresh<B: Bitmap>(
         &mut self,
         scanout: &Scanout,
@@ -86,7 +86,7 @@ impl Picture {
         let pixels = another.as_mut().unwrap_or(&mut self.pixels.0);
         let surface = Surface::new(pixels, size.width as usize);
         let damage = self.screen.refresh(scanout, vram, dirty, now, surface)?;
-        // Only now: after an error, the screen counts on the pixels that it drew.
+        // Only now, because after an error the screen relies on the pixels that it drew.
         if let Some(pixels) = another {
             self.pixels.0 = pixels;
             self.size = size;
@@ -94,17 +94,18 @@ impl Picture {
         Ok(Some(damage))
     }
 
-    /// Width and height of the picture in pixels: 0x0 before the first refresh.
+    /// Width and height of the picture in pixels. 0x0 before the first refresh.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// The pixels, 0x00RRGGBB, line by line from the top. A line has [`Picture::size`]'s width, without gaps.
+    /// The pixels as 0x00RRGGBB, line by line from the top. A line has [`Picture::size`]'s width, without
+    /// gaps.
     pub fn pixels(&self) -> &[u32] {
         &self.pixels.0
     }
 
-    /// The screen that draws it.
+    /// The screen that draws this picture.
     pub fn screen(&self) -> &Screen {
         &self.screen
     }

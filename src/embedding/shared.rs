@@ -17,13 +17,13 @@ use crate::error::{PlaceBarError, StateError};
 use crate::pci::Bar;
 use crate::state::{State, VramPages};
 
-/// What a write to a [`SharedVga`] changed. The guest's memory has followed already.
+/// What a write to a [`SharedVga`] changed. The guest's memory already follows it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Change<'a, B: Bitmap = DirtyBitmap> {
     /// The device.
     pub vga: &'a StdVga<B>,
-    /// What changed: never nothing.
+    /// What changed. Never empty.
     pub effects: Effects,
     /// Regions that couldn't be mapped or unmapped.
     pub errors: Vec<MapError>,
@@ -55,21 +55,22 @@ impl<B: Bitmap + 'static> Shared<B> {
     }
 }
 
-/// The device behind a lock, for all that reach it: buses, vCPU threads, the display thread. A clone is the
-/// same device.
+/// The device behind a lock, for everything that uses it: buses, vCPU threads, the display thread. A clone
+/// refers to the same device.
 ///
-/// What a write changes is followed before its call returns, and under the lock: the guest's memory is what
-/// [`StdVga::mappings`] says before the vCPU goes on. When the last clone goes, all is unmapped.
+/// Before a write returns, and still under the lock, the guest's memory is made to match
+/// [`StdVga::mappings`]. The vCPU continues only afterwards. When the last clone is dropped, everything is
+/// unmapped.
 ///
-/// With the feature `vm-device` it's a `DevicePio` and a `DeviceMmio` of rust-vmm's `vm-device`.
+/// With the feature `vm-device` it implements `DevicePio` and `DeviceMmio` of rust-vmm's `vm-device`.
 pub struct SharedVga<B: Bitmap = DirtyBitmap>(Arc<Mutex<Shared<B>>>);
 
 impl<B: Bitmap + 'static> SharedVga<B> {
-    /// Shares a device, and maps what it has mapped already: `isa-vga`'s framebuffer, or all of a device that
-    /// was restored.
+    /// Shares a device, and maps what its mappings already contain: `isa-vga`'s framebuffer, or all regions
+    /// of a device that was restored.
     ///
     /// `on_change` is called after every write that changed something, on the thread that wrote, under the
-    /// lock: so it mustn't use the device but by what it's given. The first call may come from here.
+    /// lock. Therefore it must use the device only through its argument. `new` itself may call it first.
     pub fn new(
         vga: StdVga<B>,
         regions: MappedRegions,
@@ -86,7 +87,7 @@ impl<B: Bitmap + 'static> SharedVga<B> {
         Self(Arc::new(Mutex::new(shared)))
     }
 
-    /// Uses the device if nothing is to be followed: for reads and for writes to VRAM.
+    /// Uses the device for what changes no mappings: for reads, and for writes to VRAM.
     ///
     /// ```
     /// # fn f(vga: &stdvga::embedding::SharedVga) {
@@ -98,7 +99,8 @@ impl<B: Bitmap + 'static> SharedVga<B> {
         call(&mut self.lock().vga)
     }
 
-    /// Writes to the device, and follows what that changed before the vCPU goes on. Also resets it.
+    /// Writes to the device, and lets the guest's memory follow before the vCPU continues. Also used for
+    /// resets.
     ///
     /// ```
     /// # fn f(vga: &stdvga::embedding::SharedVga) {
@@ -111,45 +113,47 @@ impl<B: Bitmap + 'static> SharedVga<B> {
         let Ok(()) = self.try_write(|vga| Ok::<_, Infallible>(write(vga)));
     }
 
-    /// Brings the device to a saved state, and follows: [`StdVga::restore`]. What can't be mapped is handed to
-    /// `on_change`, and isn't an error here.
+    /// Restores a saved state in place, and lets the guest's memory follow: [`StdVga::restore`]. Mapping
+    /// errors go to `on_change`. They aren't errors of this call.
     ///
     /// # Errors
     ///
-    /// As there. Nothing is changed then.
+    /// Those of [`StdVga::restore`]. Nothing has changed in that case.
     pub fn restore(&self, state: &State) -> Result<(), StateError> {
         self.try_write(|vga| vga.restore(state))
     }
 
-    /// Places a BAR at an address that the VMM chose, and follows: [`StdVga::place_bar`].
+    /// Places a BAR at an address that the VMM chose, and lets the guest's memory follow:
+    /// [`StdVga::place_bar`].
     ///
     /// # Errors
     ///
-    /// As there. Nothing is changed then.
+    /// Those of [`StdVga::place_bar`]. Nothing has changed in that case.
     pub fn place_bar(&self, bar: &Bar, address: GuestAddress) -> Result<(), PlaceBarError> {
         self.try_write(|vga| vga.place_bar(bar, address))
     }
 
-    /// Brings the device and VRAM to what was saved, and follows: [`StdVga::restore_with_pages`].
+    /// Restores a saved state and VRAM in place, and lets the guest's memory follow:
+    /// [`StdVga::restore_with_pages`].
     ///
     /// # Errors
     ///
-    /// As there. Nothing is changed then.
+    /// Those of [`StdVga::restore_with_pages`]. Nothing has changed in that case.
     pub fn restore_with_pages(&self, state: &State, pages: &VramPages) -> Result<(), StateError> {
         self.try_write(|vga| vga.restore_with_pages(state, pages))
     }
 
-    /// Changes which kinds of regions are mapped, now: [`MappedRegions::only`]. What couldn't be mapped or
-    /// unmapped before is tried again.
+    /// Changes at once which kinds of regions are mapped: [`MappedRegions::only`]. It also tries again to map
+    /// and unmap what failed before.
     ///
-    /// What can't be mapped is handed to `on_change`, with [`Effects::MAPPINGS`].
+    /// Mapping errors go to `on_change`, with [`Effects::MAPPINGS`].
     pub fn set_mapped(&self, kinds: RegionKinds) {
         let mut shared = self.lock();
         shared.regions.set_kinds(kinds);
         shared.follow(Effects::MAPPINGS);
     }
 
-    /// A reference that doesn't keep the device: for a display thread, which then ends with it.
+    /// A reference that doesn't keep the device alive, for a display thread that should end with it.
     pub fn downgrade(&self) -> WeakVga<B> {
         WeakVga(Arc::downgrade(&self.0))
     }
@@ -165,7 +169,7 @@ impl<B: Bitmap + 'static> SharedVga<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
-        // A panic of the embedder's doesn't leave the device half changed.
+        // A panic in the embedder's code doesn't leave the device half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -182,14 +186,16 @@ impl<B: Bitmap> fmt::Debug for SharedVga<B> {
     }
 }
 
-/// A [`SharedVga`] that may be gone.
+/// A reference to a [`SharedVga`] that may be gone.
 pub struct WeakVga<B: Bitmap = DirtyBitmap>(Weak<Mutex<Shared<B>>>);
 
 impl<B: Bitmap> WeakVga<B> {
-    /// The device, as long as a clone of it is left. Don't keep it: the device stays for as long.
+    /// The device, as long as a clone of it is left. Don't keep the result, because it keeps the device
+    /// alive.
     ///
-    /// If all others go meanwhile, this clone is the last one. Its memory is then unmapped where it's dropped, on
-    /// this thread. Who drops the others waits for this thread before what the mapper needs goes.
+    /// If all other clones are dropped meanwhile, this is the last one. Memory is then unmapped when it's
+    /// dropped, on this thread. Whoever drops the others must wait for this thread before destroying anything
+    /// that the mapper needs.
     pub fn upgrade(&self) -> Option<SharedVga<B>> {
         self.0.upgrade().map(SharedVga)
     }

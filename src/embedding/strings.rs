@@ -2,12 +2,11 @@
 
 //! String instructions (`rep insb`, `rep outsw` and the like).
 
-/// Hands the reads of a string instruction to `read` as the accesses that they are, one by one, of `size`
-/// bytes each.
+/// Passes the reads of a string instruction to `read` as single accesses of `size` bytes each.
 ///
-/// KVM reports many elements by one exit, and some bindings, `kvm-ioctls` among them, hand them over as one
-/// slice, which looks like one wide access. Cut it before any bus sees it. `size` is what the exit says: 1, 2
-/// or 4 (`kvm_run`'s `io.size`); 0 counts as 1.
+/// KVM reports many elements in one exit. Some bindings, such as `kvm-ioctls`, pass them on as one slice,
+/// which looks like one wide access. Split it before any bus sees it. `size` is given by the exit
+/// (`kvm_run`'s `io.size`): 1, 2 or 4. 0 counts as 1.
 ///
 /// ```
 /// use stdvga::embedding::string_in;
@@ -26,8 +25,7 @@ pub fn string_in(size: usize, data: &mut [u8], read: impl FnMut(&mut [u8])) {
     data.chunks_mut(size.max(1)).for_each(read);
 }
 
-/// Hands the writes of a string instruction to `write` as the accesses that they are, as [`string_in`]
-/// does for reads.
+/// Passes the writes of a string instruction to `write` as single accesses, as [`string_in`] does for reads.
 ///
 /// ```
 /// use stdvga::embedding::string_out;

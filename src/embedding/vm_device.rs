@@ -9,7 +9,7 @@ use vm_memory::bitmap::Bitmap;
 
 use super::SharedVga;
 
-/// On a `PioManager` (feature `vm-device`): register `Arc::new(vga.clone())` for each range of
+/// For a `PioManager` (feature `vm-device`): register `Arc::new(vga.clone())` for each range of
 /// [`Variant::port_ranges`](crate::Variant::port_ranges).
 ///
 /// ```
@@ -35,15 +35,15 @@ use super::SharedVga;
 ///     manager.register_pio(range, Arc::new(vga.clone()))?;
 /// }
 ///
-/// // The palette is switched on:
+/// // Switch the palette on:
 /// manager.pio_write(PioAddress(0x3c0), &[0x20])?;
 /// assert!(!matches!(vga.with(|vga| *vga.scanout().mode()), Mode::Blank));
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// What these buses can't hand over is an access that straddles the edge of a range (a word at 0x3cf,
-/// say): they refuse it. Drivers make none.
+/// These buses refuse an access that straddles the edge of a range, such as a word at 0x3cf. No driver makes
+/// such accesses.
 impl<B: Bitmap + Send + Sync + 'static> DevicePio for SharedVga<B> {
     fn pio_read(&self, base: PioAddress, offset: PioAddressOffset, data: &mut [u8]) {
         self.with(|vga| vga.port_read(base.0.wrapping_add(offset), data));
@@ -54,11 +54,11 @@ impl<B: Bitmap + Send + Sync + 'static> DevicePio for SharedVga<B> {
     }
 }
 
-/// On an `MmioManager` (feature `vm-device`): register it at [`WINDOW`](crate::WINDOW), and where BAR0, BAR2
-/// and the ROM are ([`Mappings::bar`](crate::Mappings::bar)).
+/// For an `MmioManager` (feature `vm-device`): register it at [`WINDOW`](crate::WINDOW), and at the addresses
+/// of BAR0, BAR2 and the ROM ([`Mappings::bar`](crate::Mappings::bar)).
 ///
-/// An address reaches what is there at the moment, whatever range it came through, so that a BAR that has
-/// moved isn't answered at its old place. At its new place it must be registered anew.
+/// An address reaches whatever is there at the moment, whatever range it came through. So a BAR that has
+/// moved doesn't answer at its old place. It must be registered again at its new place.
 impl<B: Bitmap + Send + Sync + 'static> DeviceMmio for SharedVga<B> {
     fn mmio_read(&self, base: MmioAddress, offset: MmioAddressOffset, data: &mut [u8]) {
         self.with(|vga| vga.memory_read(address(base, offset), data));

@@ -40,7 +40,7 @@ pub(crate) struct AttributeController {
 }
 
 impl AttributeController {
-    /// Reads 0x3c0: the index while the next write is one.
+    /// Reads 0x3c0: the index, if the next write is one too.
     pub fn read(&self) -> u8 {
         if self.data_next { 0 } else { self.index }
     }
@@ -53,8 +53,8 @@ impl AttributeController {
             .unwrap_or(0)
     }
 
-    /// Writes 0x3c0: index and data in turn. Tells whether a register changed, or of the index the bit
-    /// that switches the palette on.
+    /// Writes 0x3c0: index and data in turn. Returns whether a register changed, or the bit of the index that
+    /// switches the palette on.
     pub fn write(&mut self, value: u8) -> bool {
         let is_data = self.data_next;
         self.data_next = !is_data;

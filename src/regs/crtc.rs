@@ -4,7 +4,7 @@
 
 /// Horizontal Total.
 pub(crate) const HORIZONTAL_TOTAL: usize = 0x00;
-/// Horizontal Display Enable End: characters in a line, less one.
+/// Horizontal Display Enable End: characters per line, minus one.
 pub(crate) const HORIZONTAL_DISPLAY_END: usize = 0x01;
 /// Start Horizontal Retrace.
 pub(crate) const HORIZONTAL_RETRACE_START: usize = 0x04;
@@ -14,7 +14,7 @@ pub(crate) const HORIZONTAL_RETRACE_END: usize = 0x05;
 pub(crate) const VERTICAL_TOTAL: usize = 0x06;
 /// Overflow: high bits of the vertical registers.
 pub(crate) const OVERFLOW: usize = 0x07;
-/// Maximum Scan Line: a character's height less one, and more high bits.
+/// Maximum Scan Line: a character's height minus one, and more high bits.
 pub(crate) const MAXIMUM_SCAN_LINE: usize = 0x09;
 /// Cursor Start.
 pub(crate) const CURSOR_START: usize = 0x0a;
@@ -32,9 +32,9 @@ pub(crate) const CURSOR_LOCATION_LOW: usize = 0x0f;
 pub(crate) const VERTICAL_RETRACE_START: usize = 0x10;
 /// Vertical Retrace End, and the write protection of registers 0 to 7.
 pub(crate) const VERTICAL_RETRACE_END: usize = 0x11;
-/// Vertical Display Enable End: lines less one, low bits.
+/// Vertical Display Enable End: lines minus one, low bits.
 pub(crate) const VERTICAL_DISPLAY_END: usize = 0x12;
-/// Offset: eighths of a line's bytes.
+/// Offset: bytes per line, divided by eight.
 pub(crate) const OFFSET: usize = 0x13;
 /// Underline Location, and double-word addressing.
 pub(crate) const UNDERLINE_LOCATION: usize = 0x14;
@@ -45,11 +45,11 @@ pub(crate) const LINE_COMPARE: usize = 0x18;
 
 /// Overflow bit 1: bit 8 of Vertical Display Enable End.
 pub(crate) const OVERFLOW_VERTICAL_END_8: u8 = 1 << 1;
-/// Overflow bit 4: bit 8 of Line Compare. The one bit that write protection lets through.
+/// Overflow bit 4: bit 8 of Line Compare. The only bit that the write protection lets through.
 pub(crate) const OVERFLOW_LINE_COMPARE_8: u8 = 1 << 4;
 /// Overflow bit 6: bit 9 of Vertical Display Enable End.
 pub(crate) const OVERFLOW_VERTICAL_END_9: u8 = 1 << 6;
-/// Maximum Scan Line bits 4:0: lines of a character (or repeats of a line), less one.
+/// Maximum Scan Line bits 4:0: lines per character (or repeats of a line), minus one.
 pub(crate) const SCAN_LINES: u8 = 0x1f;
 /// Maximum Scan Line bit 6: bit 9 of Line Compare.
 pub(crate) const LINE_COMPARE_9: u8 = 1 << 6;
@@ -70,7 +70,7 @@ pub(crate) const ROW_BIT_1_OFF: u8 = 1 << 1;
 /// Mode Control bit 6: byte addressing; 0 is word addressing.
 pub(crate) const BYTE_MODE: u8 = 1 << 6;
 
-/// The registers' state. All 256 indices hold a register; those from 0x19 on do nothing.
+/// The registers' state. All 256 indices have a register. Those from 0x19 on do nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Crtc {
     pub index: u8,
@@ -92,7 +92,7 @@ impl Crtc {
         self.data[usize::from(self.index)]
     }
 
-    /// Stores into the indexed register, as far as the write protection allows. Tells whether all of
+    /// Stores into the indexed register, as far as the write protection allows. Returns whether all of
     /// `value` was stored.
     #[expect(clippy::indexing_slicing, reason = "a byte indexes all 256 registers")]
     pub fn write_data(&mut self, value: u8) -> bool {
@@ -107,7 +107,7 @@ impl Crtc {
         !protected
     }
 
-    /// Displayed lines less one: ten bits of Vertical Display Enable End.
+    /// Displayed lines minus one: ten bits of Vertical Display Enable End.
     pub fn vertical_display_end(&self) -> u16 {
         self.with_overflow(VERTICAL_DISPLAY_END, 1, 6)
     }

@@ -13,11 +13,11 @@ pub(crate) struct Dac {
     pub state: u8,
     pub read_index: u8,
     pub write_index: u8,
-    /// The colour component that the next read or write is about: 0 to 2, shared by both.
+    /// The colour component of the next read or write: 0 to 2, shared by both.
     pub component: u8,
     /// Components written, until the third completes an entry. The first is in the low byte.
     pub staged: u32,
-    /// Red, green and blue, as written: all eight bits are kept, whatever the width.
+    /// Red, green and blue, as written. All eight bits are kept, whatever the width.
     pub entries: [[u8; 3]; 256],
 }
 
@@ -62,7 +62,7 @@ impl Dac {
         value
     }
 
-    /// Takes a component; the third stores the entry. Tells whether an entry changed.
+    /// Takes a component. The third one stores the entry. Returns whether an entry changed.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
@@ -84,7 +84,7 @@ impl Dac {
 
     /// The entry as 0x00RRGGBB, with components of six bits.
     ///
-    /// The low bit fills the two bits below it, as in QEMU; the high bits would on hardware.
+    /// The low bit fills the two bits below it, as in QEMU. On hardware the high bits do.
     #[expect(clippy::indexing_slicing, reason = "there are 256 entries")]
     pub fn rgb6(&self, index: usize) -> u32 {
         rgb(self.entries[index & 0xff].map(|v| v << 2 | if v & 1 != 0 { 3 } else { 0 }))

@@ -34,10 +34,10 @@ pub(crate) const DAC_8BIT: u16 = 1 << 5;
 /// ENABLE bit 7: enabling doesn't clear VRAM.
 pub(crate) const NO_CLEAR: u16 = 1 << 7;
 
-/// The ids that can be written, the newest of which is read after a reset.
+/// The IDs that can be written. After a reset, the newest one is read.
 pub(crate) const IDS: std::ops::RangeInclusive<u16> = 0xb0c0..=0xb0c5;
 const MAX_XRES: u16 = 16000;
-/// The most lines that a mode has.
+/// The maximum number of lines of a mode.
 pub(crate) const MAX_YRES: u16 = 12000;
 const MAX_BPP: u16 = 32;
 /// Length of a bank, in bytes.
@@ -48,9 +48,9 @@ pub(crate) const BANK_BYTES: u32 = 64 << 10;
 pub(crate) struct Dispi {
     pub index: u16,
     pub data: [u16; 10],
-    /// What is added to an address in the 64 KiB window: the bank in bytes, or 0 after a disable.
+    /// The offset that is added to an address in the 64 KiB window: the bank in bytes, or 0 after a disable.
     pub bank_offset: u32,
-    /// Bytes from a line to the next.
+    /// Bytes from one line to the next.
     pub pitch: u32,
     /// Where the picture starts in VRAM, in groups of four bytes.
     pub start: u32,
@@ -58,16 +58,16 @@ pub(crate) struct Dispi {
     pub vram_len: u32,
 }
 
-/// What a data write did that the other blocks must know of.
+/// What a data write did that concerns the other blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Write {
-    /// Nothing that is used.
+    /// Nothing with an effect.
     Inert,
     /// The bank moved.
     Bank,
-    /// A register of the mode was written while it's enabled, so that the VGA registers must follow.
+    /// A register of the mode was written while it's enabled. The VGA registers must follow.
     Mode { changed: bool },
-    /// ENABLE was written, and that many bytes of VRAM are to be cleared.
+    /// ENABLE was written, and this many bytes of VRAM must be cleared.
     Enable { cleared: u64 },
 }
 
@@ -164,13 +164,13 @@ impl Dispi {
                 cleared = u64::from(self.data[YRES]) * u64::from(self.pitch);
             }
         } else {
-            // The BANK register keeps its value, and so disagrees with the mapping from here on.
+            // The BANK register keeps its value. From now on it disagrees with the mapping.
             self.bank_offset = 0;
         }
         Write::Enable { cleared }
     }
 
-    /// Bits that a pixel takes in VRAM.
+    /// Bits per pixel in VRAM.
     fn bits_per_pixel(&self) -> u32 {
         match self.data[BPP] {
             15 => 16,
@@ -178,8 +178,7 @@ impl Dispi {
         }
     }
 
-    /// Makes the mode one that VRAM can hold, by changing the registers themselves, and takes the
-    /// pitch and the start address from it.
+    /// Changes the registers to a mode that fits into VRAM, and computes the pitch and the start address.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
@@ -194,7 +193,7 @@ impl Dispi {
         self.data[VIRT_WIDTH] = (self.data[VIRT_WIDTH] & !7)
             .min(MAX_XRES)
             .max(self.data[XRES]);
-        // At least 4 bytes, and at most 64,000, so that what follows stays far below 2^32.
+        // At least 4 bytes and at most 64,000, so the results stay far below 2^32.
         self.pitch = u32::from(self.data[VIRT_WIDTH]) * bits / 8;
         let max_lines = self.vram_len / self.pitch;
 
@@ -215,7 +214,7 @@ impl Dispi {
             }
         }
         self.start = start / 4;
-        // The register has 16 bits: QEMU drops the higher ones.
+        // The register has 16 bits. QEMU drops the higher ones.
         self.data[VIRT_HEIGHT] = max_lines as u16;
     }
 }

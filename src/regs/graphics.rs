@@ -52,7 +52,7 @@ pub(crate) const STORED: [u8; 16] = [
 pub(crate) struct GraphicsController {
     pub index: u8,
     pub data: [u8; 16],
-    /// What the last planar read loaded, plane 0 in the low byte. A reset leaves it alone.
+    /// The group that the last planar read loaded, plane 0 in the low byte. A reset keeps it.
     pub latches: u32,
 }
 
@@ -78,7 +78,7 @@ impl GraphicsController {
         (self.data[MISCELLANEOUS] & MEMORY_MAP) >> 2
     }
 
-    /// Clears all but the latches.
+    /// Clears everything except the latches.
     pub fn reset(&mut self) {
         *self = Self {
             latches: self.latches,

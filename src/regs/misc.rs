@@ -22,7 +22,7 @@ pub(crate) const FEATURE_CONTROL_STORED: u8 = 0x10;
 pub(crate) struct Misc {
     pub output: u8,
     pub feature_control: u8,
-    /// Input Status 1, as last read by a guest that has programmed no timing.
+    /// Input Status 1 as it was last read, if the guest hasn't programmed the timing.
     pub status: u8,
     pub timing: Option<Timing>,
     pub method: Retrace,
@@ -36,7 +36,7 @@ impl Misc {
         }
     }
 
-    /// Clears all but the method.
+    /// Clears everything except the retrace method.
     pub fn reset(&mut self) {
         *self = Self::new(std::mem::take(&mut self.method));
     }
@@ -49,7 +49,7 @@ impl Misc {
         self.feature_control = value & FEATURE_CONTROL_STORED;
     }
 
-    /// Whether `port` of 0x3b0-0x3df lies in the half that Miscellaneous Output hasn't selected.
+    /// Whether `port`, of 0x3b0-0x3df, is in the half that Miscellaneous Output doesn't select.
     pub fn rejects(&self, port: u16) -> bool {
         match port & 0xfff0 {
             0x3b0 => self.output & COLOR_ADDRESSES != 0,
@@ -72,7 +72,7 @@ impl Misc {
         matches!(self.method, Retrace::Precise(_))
     }
 
-    /// Takes the timing from the registers, as they are at a write to one that shapes it.
+    /// Computes the timing from the registers. Called at writes to those that shape it.
     pub fn update_timing(&mut self, crtc: &Crtc, dot_clock_half: bool) {
         if self.is_precise() {
             let timing = Timing::new(self.nanoseconds_per_character(), crtc, dot_clock_half);
@@ -82,7 +82,7 @@ impl Misc {
 
     #[expect(clippy::arithmetic_side_effects, reason = "of constants above zero")]
     fn nanoseconds_per_character(&self) -> u64 {
-        // QEMU takes the colour bit for the character's width, not the Sequencer's bit for it.
+        // QEMU uses the colour bit for the character's width, not the Sequencer's bit.
         let dots = if self.output & COLOR_ADDRESSES != 0 {
             8
         } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The precise retrace: what Input Status 1 tells where the embedder gives a clock.
+//! The precise retrace: what Input Status 1 reports if the embedder provides a clock.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,7 @@ pub(crate) const VERTICAL_RETRACE: u8 = 0x09;
 /// Input Status 1 bit 0: the display is off, here during the horizontal retrace.
 const DISPLAY_OFF: u8 = 0x01;
 
-/// When the retraces are, by lines and by characters of a line.
+/// When the retraces happen, in lines and in characters of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
     pub nanoseconds_per_character: u64,
@@ -45,7 +45,7 @@ impl Timing {
         }
     }
 
-    // Out of line, it keeps reads by the other method from saving registers for its divisions.
+    // Out of line, so that reads by the other method needn't save registers for its divisions.
     #[inline(never)]
     #[expect(
         clippy::arithmetic_side_effects,

@@ -6,7 +6,7 @@
 pub(crate) const CLOCKING_MODE: usize = 1;
 /// Map Mask: the planes that writes change.
 pub(crate) const MAP_MASK: usize = 2;
-/// Character Map Select: where the two fonts lie in plane 2.
+/// Character Map Select: where the two fonts are in plane 2.
 pub(crate) const CHARACTER_MAP: usize = 3;
 /// Memory Mode.
 pub(crate) const MEMORY_MODE: usize = 4;
@@ -25,8 +25,8 @@ pub(crate) const ALL_PLANES: u8 = 0x0f;
 /// The bits that each register keeps.
 pub(crate) const STORED: [u8; 8] = [0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff];
 
-/// What memory and display decode take for the registers while VBE is enabled: nothing set, so that
-/// no plane is written; and the same from the first mode of packed pixels after a reset on.
+/// The registers that memory and display decoding use while VBE is enabled. At first nothing is set, so no
+/// plane is written. The second set applies after the first packed-pixel mode since a reset.
 static VBE: [[u8; 8]; 2] = {
     let mut registers = [[0; 8]; 2];
     registers[1][MAP_MASK] = ALL_PLANES;
@@ -36,17 +36,17 @@ static VBE: [[u8; 8]; 2] = {
 
 /// The registers' state.
 ///
-/// While VBE is enabled, a guest reads and writes `data` all the same.
+/// Even while VBE is enabled, a guest reads and writes `data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sequencer {
     pub index: u8,
     pub data: [u8; 8],
-    /// Whether VBE had a mode of packed pixels since the reset.
+    /// Whether VBE has had a packed-pixel mode since the reset.
     pub vbe_chained: bool,
 }
 
 impl Sequencer {
-    /// The registers that count while VBE is enabled.
+    /// The registers that apply while VBE is enabled.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "a bool indexes two entries")]
     pub fn vbe(&self) -> &'static [u8; 8] {
@@ -69,7 +69,7 @@ impl Sequencer {
         self.data[usize::from(self.index & 0x07)]
     }
 
-    /// Stores into the indexed register; tells whether that changed it.
+    /// Stores into the indexed register. Returns whether that changed it.
     #[expect(clippy::indexing_slicing, reason = "there are eight registers")]
     pub fn write_data(&mut self, value: u8) -> bool {
         let index = usize::from(self.index & 0x07);

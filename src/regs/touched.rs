@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What a write may have changed, before the device has looked.
+//! What a write may have changed, before the device has checked.
 
 use bitflags::bitflags;
 
 bitflags! {
-    /// What a write to registers may have changed for the embedder. `StdVga::settle` finds out whether
-    /// it did, and makes [`Effects`](crate::Effects) of it.
+    /// What a register write may have changed for the embedder. `StdVga::settle` checks whether it did, and
+    /// returns [`Effects`](crate::Effects).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[must_use = "the device must look at what may have changed"]
     pub(crate) struct Touched: u8 {
-        /// What must be mapped where.
+        /// What must be mapped, and where.
         const MAPPINGS = 1 << 0;
         /// The picture.
         const PICTURE = 1 << 1;
@@ -20,10 +20,10 @@ bitflags! {
 }
 
 impl Touched {
-    /// What a register touches that shapes the picture.
+    /// What a register that shapes the picture touches.
     pub const SHAPE: Self = Self::PICTURE.union(Self::MODE);
 
-    /// This if `condition` holds, nothing otherwise.
+    /// `self` if `condition` holds, otherwise nothing.
     #[inline]
     pub fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::empty() }

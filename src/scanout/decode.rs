@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Registers -> what the screen shows: a pure function. What isn't as on hardware is as in QEMU
-//! (`docs/conformance.md`).
+//! Registers -> what the screen shows, as a pure function. If hardware and QEMU differ, this does what QEMU
+//! does (`docs/conformance.md`).
 
 use super::{
     Cursor, FONT_BYTES, Format, GraphicsMode, Layout, Mode, Scanout, Shape, Size, TextMode,
@@ -9,7 +9,7 @@ use super::{
 use crate::regs::{Registers, attribute, crtc, dispi, graphics, sequencer};
 
 impl Scanout {
-    /// What `regs` make the screen show.
+    /// What the screen shows with `regs`.
     pub(crate) fn new(regs: &Registers, text_blink: bool, resets: u64, restores: u64) -> Self {
         let mode = decode(regs, text_blink);
         Self {
@@ -21,7 +21,7 @@ impl Scanout {
     }
 }
 
-/// The mode's kind, size and format alone.
+/// Only the mode's kind, size and format.
 pub(crate) fn shape(regs: &Registers) -> Shape {
     match decode(regs, false) {
         Mode::Blank => Shape::Blank,
@@ -46,7 +46,7 @@ fn decode(regs: &Registers, text_blink: bool) -> Mode {
 )]
 fn layout(regs: &Registers) -> Layout {
     if regs.dispi.enabled() {
-        // Beyond every line that a mode can have.
+        // Past the last line of any mode.
         let line_compare = u32::from(u16::MAX);
         return Layout {
             start: regs.dispi.start * 4,
@@ -69,7 +69,7 @@ fn layout(regs: &Registers) -> Layout {
     reason = "ten bits at most, and a cell has a line or more"
 )]
 fn text_mode(regs: &Registers, text_blink: bool) -> TextMode {
-    /// What Vertical Total holds in a mode of 100 rows, which may need more lines than VGA can count: as in
+    /// The value of Vertical Total that means 100 rows, which may need more lines than VGA can count. As in
     /// QEMU.
     const VERTICAL_TOTAL_100_ROWS: u8 = 100;
 
@@ -106,7 +106,7 @@ fn cursor(regs: &Registers, cell_height: u32) -> Option<Cursor> {
     let crtc = &regs.crtc;
     let start = crtc.data[crtc::CURSOR_START];
     let first = u32::from(start & 0x1f);
-    // It ends with its cell, and doesn't wrap where it ends before it starts: as in QEMU.
+    // It ends with its cell, and doesn't wrap if it ends before it starts. As in QEMU.
     let last = u32::from(crtc.data[crtc::CURSOR_END] & 0x1f).min(cell_height - 1);
     let location = crtc.pair(crtc::CURSOR_LOCATION_HIGH, crtc::CURSOR_LOCATION_LOW);
     let shows = start & crtc::CURSOR_OFF == 0 && first <= last;
@@ -117,7 +117,7 @@ fn cursor(regs: &Registers, cell_height: u32) -> Option<Cursor> {
     })
 }
 
-/// Where the two fonts start in VRAM: for attribute bit 3 clear, and set.
+/// Where the two fonts start in VRAM, for attribute bit 3 clear and set.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -154,7 +154,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     if let Format::Planar { doubled: true } | Format::Cga { doubled: true } = format {
         width *= 2;
     }
-    // Bit 3 is ignored, and so is all of it in DISPI modes: as in QEMU.
+    // Bit 3 is ignored, and in DISPI modes the whole register. As in QEMU.
     let panning = if regs.dispi.enabled() {
         0
     } else {
@@ -164,7 +164,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
         size: Size { width, height },
         format,
         planes: regs.attribute.data[attribute::PLANE_ENABLE] & 0x0f,
-        // Where rows are folded, Maximum Scan Line counts them, and repeats none: as in QEMU.
+        // If rows are folded, Maximum Scan Line counts them and doesn't repeat any. As in QEMU.
         row_repeat: if folded[0].is_none() {
             (u32::from(scan_lines & crtc::SCAN_LINES) + 1) << double_scan
         } else {
@@ -177,8 +177,7 @@ fn graphics_mode(regs: &Registers) -> GraphicsMode {
     }
 }
 
-/// What CRTC Mode Control says of [`GraphicsMode::folded`]: as in QEMU, addresses of the display aren't
-/// shifted by word modes.
+/// [`GraphicsMode::folded`] by CRTC Mode Control. As in QEMU, word modes don't shift the display's addresses.
 fn folded(mode_control: u8) -> [Option<u32>; 2] {
     let is_set = |bit| mode_control & bit != 0;
     let first = if is_set(crtc::BYTE_MODE) { 15 } else { 14 };
@@ -204,7 +203,7 @@ fn format(regs: &Registers) -> Format {
         (_, 16) => Format::Rgb565(regs.byte_order),
         (_, 24) => Format::Rgb888(regs.byte_order),
         (_, 32) => Format::Xrgb8888(regs.byte_order),
-        // Shift 3 is as shift 2, as in QEMU.
+        // Shift 3 is the same as shift 2, as in QEMU.
         _ => Format::Indexed8Doubled,
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Pictures that need no drawing: VRAM is shown as it is.
+//! Pictures that need no drawing, because VRAM can be shown directly.
 
 use vm_memory::bitmap::Bitmap;
 
@@ -11,20 +11,20 @@ use crate::error::BitmapLengthError;
 use crate::regs::dispi::MAX_YRES;
 use crate::vram::Vram;
 
-/// Bytes of VRAM that a word of its dirty bitmap is about.
+/// Bytes of VRAM per word of its dirty bitmap.
 const WORD_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64 * u64::BITS as u64;
 
-/// A picture that lies in VRAM as it shows, so that a front end can show the memory itself, or export
-/// it (as a `udmabuf`, or a texture), without a copy.
+/// A picture in VRAM that is already in a displayable format. A front end can show that memory itself, or
+/// export it (as a `udmabuf`, or a texture), without a copy.
 ///
-/// A page flip changes the offset alone.
+/// A page flip changes only the offset.
 ///
 /// ```
 /// use stdvga::{Config, StdVga};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut vga = StdVga::new(Config::default())?;
-/// // A guest sets 1024x768 with 32 bits a pixel, and switches the palette on.
+/// // A guest sets 1024x768 with 32 bits per pixel, and switches the palette on.
 /// for (register, value) in [(1_u16, 1024_u16), (2, 768), (3, 32), (4, 1)] {
 ///     let _ = vga.port_write(0x1ce, &register.to_le_bytes());
 ///     let _ = vga.port_write(0x1d0, &value.to_le_bytes());
@@ -35,7 +35,7 @@ const WORD_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64 * u64::BITS as u64;
 /// assert_eq!(direct.fourcc.to_le_bytes(), *b"XR24");
 /// assert_eq!((direct.offset, direct.pitch), (0, 4096));
 ///
-/// // Where the guest wrote, by the marks of dirty pages: here page 1, which is line 1.
+/// // What changed, by the marks of dirty pages: here page 1, which is line 1.
 /// let mut pages = vec![0; vga.vram().dirty_words()];
 /// pages[0] = 1 << 1;
 /// let damage = direct.damage(&pages)?;
@@ -46,24 +46,24 @@ const WORD_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64 * u64::BITS as u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectScanout {
-    /// The byte of VRAM that the first pixel starts at, a multiple of four.
+    /// The byte of VRAM at which the first pixel starts, a multiple of four.
     pub offset: u32,
-    /// Bytes from a row to the next. VRAM holds all rows, and the last one's pitch, too: `offset +
-    /// pitch * size.height` bytes or more.
+    /// Bytes from one row to the next. VRAM contains all rows with their full pitch, including the last one:
+    /// at least `offset + pitch * size.height` bytes.
     pub pitch: u32,
     /// Width and height in pixels.
     pub size: Size,
     /// The pixels' format, as a DRM code (`drm_fourcc.h`).
     pub fourcc: u32,
-    /// Bytes of a row that show.
+    /// Visible bytes of a row.
     row: u32,
     /// Length of VRAM's dirty bitmap.
     dirty_words: usize,
 }
 
 impl Scanout {
-    /// Where in `vram`, the device's, the picture lies, if it needs no drawing: in modes whose format has
-    /// a [`fourcc`](crate::Format::fourcc). `None` otherwise.
+    /// Where the picture is in `vram`, which is the device's, if it needs no drawing. That's in modes whose
+    /// format has a [`fourcc`](crate::Format::fourcc). `None` otherwise.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a row has at most 16000 pixels of four bytes"
@@ -81,14 +81,14 @@ impl Scanout {
             row: mode.size.width * mode.format.bytes_per_pixel(),
             dirty_words: vram.dirty_words(),
         };
-        // DISPI sees to all of that. It's looked at once more, for memory of the host may be exported: as a
-        // rule with the whole pitch of the last line, too.
+        // DISPI ensures all of this. It's checked again, because host memory may be exported, usually with
+        // the whole pitch of the last line.
         let end = direct.start_of(mode.size.height);
         (is_linear(mode) && end <= vram.len()).then_some(direct)
     }
 }
 
-/// Whether each line is the pitch below the one before.
+/// Whether each line is one pitch after the line before.
 fn is_linear(mode: &GraphicsMode) -> bool {
     mode.folded == [None; 2]
         && mode.row_repeat == 1
@@ -96,19 +96,18 @@ fn is_linear(mode: &GraphicsMode) -> bool {
 }
 
 impl DirectScanout {
-    /// What changed in the picture, where the pages of 4096 bytes are marked that were written: as in
+    /// What changed in the picture if the marked 4096-byte pages were written, as in
     /// [`Dirty::Pages`](crate::Dirty::Pages).
     ///
-    /// That's all that changed as long as the `DirectScanout` is equal to the one before. After a page flip,
-    /// another mode, or [`StdVga::restore`](crate::StdVga::restore), everything did.
+    /// Nothing else changed, as long as this `DirectScanout` is equal to the previous one. After a page flip,
+    /// another mode, or [`StdVga::restore`](crate::StdVga::restore), everything changed.
     ///
-    /// A [`Screen`](crate::Screen) that draws the other pictures must know of those that are shown without
-    /// it: call [`Screen::skip`](crate::Screen::skip) with the scanout of each.
+    /// If a [`Screen`](crate::Screen) draws other pictures, it must know of those that are shown without it:
+    /// call [`Screen::skip`](crate::Screen::skip) with the scanout of each.
     ///
     /// # Errors
     ///
-    /// [`BitmapLengthError`] where `pages` isn't as long as VRAM's dirty bitmap
-    /// ([`Vram::dirty_words`]).
+    /// [`BitmapLengthError`] if `pages` isn't as long as VRAM's dirty bitmap ([`Vram::dirty_words`]).
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
@@ -117,7 +116,7 @@ impl DirectScanout {
     pub fn damage(&self, pages: &[u64]) -> Result<Damage, BitmapLengthError> {
         check_words(pages, self.dirty_words)?;
         let Size { width, height } = self.size;
-        // The fields can be written. What can't be a picture in this VRAM counts as changed.
+        // Callers can write the fields. Anything that can't be a picture in this VRAM counts as changed.
         let end = self.end_of(height.saturating_sub(1));
         if height > MAX_YRES.into() || end > pages.len() as u64 * WORD_BYTES {
             return Ok(Damage::whole(self.size));

@@ -22,10 +22,10 @@ const CACHE_LINE: usize = 64;
 /// Draws graphics, and remembers what it drew.
 #[derive(Debug)]
 pub(super) struct Renderer {
-    /// The mode of the picture on the surface, if it's one of this renderer's.
+    /// The mode of the picture on the surface, if this renderer drew it.
     mode: Option<GraphicsMode>,
     rows: Rows,
-    /// The bytes of each row as they were drawn, where refreshes compare. Each row has the room of the longest.
+    /// The bytes of each row as they were drawn, if refreshes compare. Each row has room for the longest.
     shown: Vec<u8>,
     pen: Pen,
 }
@@ -40,7 +40,7 @@ impl Renderer {
         }
     }
 
-    /// Takes note that its picture isn't on the surface any more.
+    /// Notes that its picture isn't on the surface any more.
     pub fn forget(&mut self) {
         self.mode = None;
         self.shown = Vec::new();
@@ -109,7 +109,7 @@ impl Renderer {
         damage
     }
 
-    /// Draws the rows whose bytes aren't those that were drawn, or all.
+    /// Draws the rows whose bytes differ from those drawn before, or all.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
@@ -144,7 +144,7 @@ impl Renderer {
 #[derive(Debug)]
 struct Pen {
     palette: Palette,
-    /// Room for a row's bytes, and for its palette indices.
+    /// Buffers for a row's bytes, and for its palette indices.
     bytes: Vec<u8>,
     indices: Vec<u8>,
 }
@@ -158,7 +158,7 @@ impl Pen {
         }
     }
 
-    /// Draws rows. Those that follow one another in VRAM and on the surface, pixel by pixel, are drawn as one.
+    /// Draws rows. Rows that are consecutive in VRAM and on the surface, without gaps, are drawn as one.
     fn draw_rows<'a, B: Bitmap>(
         &mut self,
         frame: &mut Frame<'_, '_, B>,
@@ -236,7 +236,7 @@ impl Pen {
         }
         let tier = frame.tier;
         let mut groups = |indices_of: fn(Tier, &[u8], u8, &mut [u8]), doubled, line: &mut [u32]| {
-            // On a cache line's start: vectors that lie in two lines are read back late.
+            // Starts at a cache line, because vectors that span two lines are slow to read back.
             let len = bytes.len() / GROUP_BYTES * GROUP_PIXELS;
             indices.resize(len + CACHE_LINE, 0);
             let start = indices.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
@@ -259,7 +259,7 @@ impl Pen {
     }
 }
 
-/// Draws the lines of a row of pixels, or the line of each of several rows that were joined.
+/// Draws the lines of a row of pixels, or the line of each of several joined rows.
 #[expect(clippy::arithmetic_side_effects, reason = "a pixel has a byte or more")]
 fn draw_pixels<B: Bitmap>(
     frame: &mut Frame<'_, '_, B>,

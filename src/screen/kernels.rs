@@ -24,14 +24,14 @@ pub(super) use plain::GROUP_PIXELS;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kernels {
-    /// Those that are fastest on this CPU, of which the features are looked up once.
+    /// The fastest loops for this CPU. Its features are detected once.
     #[default]
     Detected,
-    /// Those that run on every CPU of the architecture that the crate was compiled for.
+    /// Loops that run on every CPU of the architecture that the crate was compiled for.
     Portable,
 }
 
-/// The colours that indices stand for, prepared for lookups.
+/// The colours of the indices, prepared for lookups.
 #[derive(Clone, Debug)]
 pub(super) struct Palette {
     colors: [u32; 256],
@@ -64,17 +64,18 @@ impl Palette {
 /// How a character cell is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glyph<'a> {
-    /// The dots of each line as they lie in VRAM: a byte of plane 2, its highest bit the leftmost one.
+    /// The dots of each line as in VRAM: a byte of plane 2, its highest bit the leftmost dot.
     pub lines: &'a [Group],
     /// Width of the cell in pixels: 8, 9 or 16.
     pub width: usize,
-    /// Whether a ninth pixel repeats the eighth; it's background otherwise.
+    /// Whether a ninth pixel repeats the eighth. Otherwise it's background.
     pub repeats_eighth: bool,
     pub foreground: u32,
     pub background: u32,
 }
 
-/// What a loop from slice to slice works on. The function of [`Tier`] that has its name says what it does.
+/// The arguments of a loop from slice to slice. The function of [`Tier`] with the same name says what it
+/// does.
 pub(super) enum Work<'a> {
     Planar {
         groups: &'a [u8],
@@ -106,7 +107,7 @@ pub(super) enum Work<'a> {
 /// How a pixel of one or more whole bytes becomes a colour.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Pixel<'a> {
-    /// An index of a byte.
+    /// A one-byte index.
     Color256(&'a Palette),
     /// A 16-bit word of 5, 5 and 5 bits.
     Rgb555(ByteOrder),
@@ -114,11 +115,11 @@ pub(super) enum Pixel<'a> {
     Rgb565(ByteOrder),
     /// 24 bits.
     Rgb888(ByteOrder),
-    /// 32 bits, of which eight don't show.
+    /// 32 bits, of which eight aren't used.
     Xrgb8888(ByteOrder),
 }
 
-/// Loops that are compiled for the same CPUs.
+/// Sets of loops, each compiled for certain CPUs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tier {
     Portable,
@@ -136,7 +137,7 @@ impl Tier {
         }
     }
 
-    /// Those that this CPU runs, the fastest first.
+    /// The sets that this CPU can run, fastest first.
     fn detected() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let accelerated = [
@@ -158,7 +159,7 @@ impl Tier {
         }
     }
 
-    /// Makes eight indices of each group. Planes whose bit in `planes` is clear read as zeros.
+    /// Converts each group to eight indices. Planes whose bit in `planes` is clear read as zeros.
     pub fn planar(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
         self.run(Work::Planar {
             groups,
@@ -167,8 +168,8 @@ impl Tier {
         });
     }
 
-    /// The same for CGA: the first four indices are two bits each of planes 0 and 2, the others of planes 1
-    /// and 3.
+    /// The same for CGA: the first four indices are two bits each from planes 0 and 2, the others from planes
+    /// 1 and 3.
     pub fn cga(self, groups: &[u8], planes: u8, indices: &mut [u8]) {
         self.run(Work::Cga {
             groups,
@@ -204,9 +205,9 @@ impl Tier {
         });
     }
 
-    /// Converts a row that lies in memory which others may write meanwhile.
+    /// Converts a row in memory that others may write meanwhile.
     ///
-    /// It's fetched block by block, so that a block is converted while the next one is on its way.
+    /// It's fetched block by block. One block is converted while the next is being loaded.
     pub fn row<S: BitmapSlice>(
         self,
         pixel: Pixel<'_>,
@@ -222,8 +223,8 @@ impl Tier {
         }
     }
 
-    /// Draws a character cell whose first pixel is that of `pixels`, and whose lines are `stride`
-    /// pixels apart.
+    /// Draws a character cell that starts at the first of `pixels`, and whose lines are `stride` pixels
+    /// apart.
     pub fn glyph(self, glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
         match self {
             Self::Portable => plain::glyph(glyph, pixels, stride),

@@ -7,22 +7,22 @@ use std::fmt;
 use crate::damage::Size;
 use crate::error::SurfaceError;
 
-/// Where a picture is drawn: the caller's memory, 0x00RRGGBB in a 32-bit pixel (DRM's `XRGB8888` on a
-/// little-endian host).
+/// The caller's memory that a picture is drawn into. Each pixel is 0x00RRGGBB in 32 bits (DRM's `XRGB8888` on
+/// a little-endian host).
 ///
 /// Its lines are `stride` pixels apart. The pixels between a line's end and the next line aren't
 /// touched.
 #[non_exhaustive]
 pub struct Surface<'a> {
-    /// The pixels, line by line from the top. All but the last line take `stride` of them.
+    /// The pixels, line by line from the top. Every line except the last takes `stride` of them.
     pub pixels: &'a mut [u32],
-    /// Distance between the starts of two lines, in pixels.
+    /// Distance between the starts of consecutive lines, in pixels.
     pub stride: usize,
 }
 
 impl<'a> Surface<'a> {
-    /// A surface of these pixels, whose lines start `stride` pixels apart: the picture's width, if there are no
-    /// gaps.
+    /// A surface of these pixels, with lines that start `stride` pixels apart. Without gaps, that's the
+    /// picture's width.
     ///
     /// [`Screen::refresh`](crate::Screen::refresh) checks that a picture fits.
     pub fn new(pixels: &'a mut [u32], stride: usize) -> Self {
@@ -51,7 +51,7 @@ impl Surface<'_> {
         Ok(())
     }
 
-    /// The pixels from column `x` of line `y` on, of a picture whose size was checked.
+    /// The pixels from column `x` of line `y` on. The picture's size was checked.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
@@ -61,7 +61,7 @@ impl Surface<'_> {
         &mut self.pixels[y as usize * self.stride + x as usize..]
     }
 
-    /// Draws `lines` equal lines of `width` pixels from line `y` on: the first by `draw`.
+    /// Draws `lines` equal lines of `width` pixels, starting at line `y`. `draw` draws the first one.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,

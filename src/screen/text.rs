@@ -22,19 +22,19 @@ use crate::vram::Vram;
 
 /// Attribute bit 3: the second font, and bright foreground colours.
 const SECOND_FONT: u8 = 1 << 3;
-/// Attribute bit 7, where text blinks.
+/// Attribute bit 7, if text blinks.
 const BLINKS: u8 = 1 << 7;
-/// Characters whose eighth dot repeats in the ninth: as in QEMU, for hardware starts at 0xc0.
+/// Characters whose eighth dot repeats in the ninth: as in QEMU. Hardware starts at 0xc0.
 const LINE_GRAPHICS: std::ops::RangeInclusive<u8> = 0xb0..=0xdf;
 
-/// Whether what blinks is visible now.
+/// Whether blinking things are visible now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phases {
     pub cursor: bool,
     pub text: bool,
 }
 
-/// All that a picture depends on, but VRAM and the cursor.
+/// Everything that a picture depends on, except VRAM and the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     /// The mode without its cursor.
@@ -42,10 +42,10 @@ struct Look {
     colors: [u32; 16],
 }
 
-/// What blinks, as far as it's visible now.
+/// The visible part of what blinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Visible {
-    /// The cursor, while it's visible.
+    /// The cursor, if it's visible.
     cursor: Option<Cursor>,
     /// Whether blinking text is visible.
     text: bool,
@@ -54,24 +54,24 @@ struct Visible {
 /// Draws text, and remembers what it drew.
 #[derive(Debug, Default)]
 pub(super) struct Renderer {
-    /// How the picture on the surface was drawn, if it's this renderer's.
+    /// How the picture on the surface was drawn, if this renderer drew it.
     drawn: Option<(Look, Visible)>,
-    /// The VRAM that the picture comes from, and marks on those of its groups that are cells to be drawn.
+    /// A copy of the VRAM that the picture comes from, and marks on the groups in it that are cells to draw.
     copy: PageCopy,
     marks: Marks,
-    /// Where in the copy each row of cells is, as far as it lies in VRAM.
+    /// The range of each row of cells in the copy, as far as it's in VRAM.
     rows: Vec<Range<usize>>,
     /// Where the fonts start.
     fonts: [usize; 2],
 }
 
 impl Renderer {
-    /// Takes note that its picture isn't on the surface any more.
+    /// Notes that its picture isn't on the surface any more.
     pub fn forget(&mut self) {
         self.drawn = None;
     }
 
-    /// Brings the picture of a drawable mode up to date, but for cells that don't lie in VRAM.
+    /// Brings the picture of a drawable mode up to date, except cells that aren't in VRAM.
     pub fn refresh<B: Bitmap>(
         &mut self,
         frame: &mut Frame<'_, '_, B>,
@@ -129,7 +129,7 @@ impl Renderer {
             .map(|start| start..start + FONT_BYTES as u64);
         self.copy.renew(vram, font_spans, rows());
 
-        // What isn't found are rows past the end of VRAM, which have no cells.
+        // Rows that aren't found are past the end of VRAM, and have no cells.
         self.rows.clear();
         self.rows.extend(rows().map(|span| {
             let start = self.copy.find(span.start).unwrap_or(0);
@@ -138,7 +138,7 @@ impl Renderer {
         self.fonts = fonts.map(|start| self.copy.find(start).unwrap_or(0));
     }
 
-    /// Marks the cells that look different from before. Tells whether all do, since a font changed.
+    /// Marks the cells that look different from before. Returns whether all do, because a font changed.
     fn mark_changes<B: Bitmap>(
         &mut self,
         frame: &Frame<'_, '_, B>,
@@ -164,7 +164,7 @@ impl Renderer {
         font_changed
     }
 
-    /// Draws the cells that are marked, and tells where.
+    /// Draws the marked cells, and returns where they are.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
@@ -201,7 +201,7 @@ impl Renderer {
 }
 
 impl Look {
-    /// Where cells of a row are.
+    /// The rectangle of some cells of a row.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
@@ -247,7 +247,7 @@ impl Look {
     }
 }
 
-/// Draws a cell, and the cursor over it if it's there.
+/// Draws a cell, and the cursor over it if it's on this cell.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Blocks of the chip to saved state, and back: every field both ways, and checked on the way in.
+//! Converts blocks of the chip to saved state and back: every field in both directions, and checked on the
+//! way in.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -23,7 +24,7 @@ use crate::regs::retrace::{self, Timing};
 use crate::regs::sequencer::{self, Sequencer};
 
 impl Hardware {
-    /// Refuses a configuration that builds something else than what was saved.
+    /// Refuses a configuration that builds different hardware than what was saved.
     pub(crate) fn check(&self, configured: &Self) -> Result<(), StateError> {
         let Self {
             variant,
@@ -223,7 +224,7 @@ impl CrtcState {
         }
     }
 
-    /// Any value goes.
+    /// Any value is valid.
     pub(crate) fn restore(&self, crtc: &mut Crtc) {
         let Self { index, registers } = *self;
         *crtc = Crtc {
@@ -348,7 +349,7 @@ impl DispiState {
             index,
             data,
             bank_offset,
-            // Functions of the registers, and used only while these are enabled.
+            // Computed from the registers, and used only while these are enabled.
             pitch: _,
             start: _,
             // From the configuration.
@@ -399,8 +400,8 @@ impl DispiState {
     }
 }
 
-/// Refuses registers that VBE would have forced to other values, and so to a mode that VRAM may not
-/// hold.
+/// Refuses registers that VBE would have forced to other values. They might select a mode that doesn't fit
+/// into VRAM.
 pub(crate) fn check_forced(registers: &mut Registers) -> Result<(), StateError> {
     let crtc = registers.crtc.data;
     let graphics = registers.graphics.data;
@@ -415,7 +416,7 @@ pub(crate) fn check_forced(registers: &mut Registers) -> Result<(), StateError> 
     Ok(())
 }
 
-/// Refuses a part of the window that no memory map of the device has.
+/// Refuses a part of the window that isn't one of the device's memory maps.
 pub(crate) fn check_window_ram(
     window_ram: Option<WindowRam>,
     registers: &Registers,
@@ -463,7 +464,7 @@ fn check_range<T: Copy + PartialOrd + Into<u64>>(
     Err(refused(field, value.into(), allowed))
 }
 
-/// Refuses a value with other bits set than `stored`.
+/// Refuses a value that has bits set outside `stored`.
 fn check_bits<T: Into<u64>>(field: impl Display, value: T, stored: T) -> Result<(), StateError> {
     let (value, stored) = (value.into(), stored.into());
     if value & !stored == 0 {
@@ -472,7 +473,7 @@ fn check_bits<T: Into<u64>>(field: impl Display, value: T, stored: T) -> Result<
     Err(refused(field, value, Allowed::Bits(stored)))
 }
 
-/// Refuses registers with other bits set than each of them stores.
+/// Refuses registers that have bits set which they don't store.
 fn check_stored<const N: usize>(
     field: &str,
     registers: &[u8; N],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! A state as bytes, and back. [`State::to_bytes`] has the layout.
+//! Encodes a state as bytes, and decodes it. [`State::to_bytes`] documents the layout.
 //!
-//! Reading checks the form only: tags, and where the bytes end. What values mean is checked when a state is
-//! restored, wherever it comes from.
+//! Decoding checks only the form: tags, and where the bytes end. Values are checked when a state is restored,
+//! wherever it comes from.
 
 use std::ops::RangeInclusive;
 
@@ -16,11 +16,11 @@ use crate::error::{Allowed, StateError};
 use crate::mappings::WindowRam;
 use crate::variant::Variant;
 
-/// What the bytes of a state begin with. Who takes them for text and changes the ends of lines breaks it.
+/// The first bytes of a state. Anything that treats a state as text and converts line endings corrupts them.
 const MAGIC: [u8; 8] = *b"STDVGA\r\n";
 
 impl State {
-    /// The state as bytes, 1161 to 1505 of them, for [`State::from_bytes`].
+    /// The state as 1161 to 1505 bytes, for [`State::from_bytes`].
     ///
     /// # Layout
     ///
@@ -60,22 +60,23 @@ impl State {
     /// | `window_ram`: `offset`, `len`, `vram_offset` | option of three u32 |
     /// | `resets` | u64 |
     ///
-    /// Numbers are little-endian. A tag is a u8. A bool is one, too: 0 or 1. An option is the tag 0 alone if
-    /// it's `None`, and otherwise the tag 1 with the value after it.
+    /// Numbers are little-endian. A tag is a u8. A bool is a tag: 0 or 1. An option starts with a tag. `None`
+    /// is only the tag 0. Otherwise it's the tag 1, followed by the value.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         self.encode(&mut bytes);
         bytes
     }
 
-    /// The state that [`State::to_bytes`] made these bytes of, in this version of the crate or an earlier one.
+    /// The state that [`State::to_bytes`] encoded as these bytes, in this version of the crate or an earlier
+    /// one.
     ///
-    /// The bytes may come from anywhere: nothing is allocated for what they claim. Whether a device can have
-    /// the values is checked when the state is restored.
+    /// The bytes may come from anywhere. Nothing is allocated because of what they claim. A restore checks
+    /// whether a device can have the values.
     ///
     /// # Errors
     ///
-    /// - [`StateError::Magic`] if the bytes aren't a state's at all
+    /// - [`StateError::Magic`] if the bytes aren't a state at all
     /// - [`StateError::Version`] if a newer version of the crate wrote them
     /// - [`StateError::Truncated`] or [`StateError::Trailing`] if the state doesn't end where the bytes do
     /// - [`StateError::Tag`] if a tag has a value that the layout doesn't have
@@ -91,7 +92,7 @@ impl State {
                 expected: MAGIC,
             });
         }
-        // The version says what follows, so it's checked ahead of that.
+        // The version determines what follows, so it's checked first.
         let version = u32::decode(&mut reader.clone())?;
         Self::check_version(version)?;
         let state = Self::decode(&mut reader)?;
@@ -106,7 +107,7 @@ impl State {
     }
 }
 
-/// The bytes that weren't read yet.
+/// The bytes that haven't been read yet.
 #[derive(Clone)]
 struct Reader<'a> {
     /// Length of all bytes.
@@ -147,7 +148,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a state consists of, as bytes.
+/// A part of a state, as bytes.
 trait Encoding: Sized {
     fn encode(&self, bytes: &mut Vec<u8>);
 
@@ -254,7 +255,7 @@ impl<T: Encoding> Encoding for RangeInclusive<T> {
     }
 }
 
-/// Encodes structs field by field, in the order given here. A field that's left out or changes its type
+/// Encodes structs field by field, in the given order. If a field is left out or changes its type, the code
 /// doesn't compile.
 macro_rules! encode_structs {
     ($($name:ident { $($field:ident: $type:ty,)+ })+) => {$(

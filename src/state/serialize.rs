@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! How states are serialized, where the derived way doesn't do.
+//! Serialization of states where the derived code isn't enough.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::State;
 
-/// Reads the version, and refuses one that isn't known before the rest is looked at.
+/// Reads the version, and refuses an unknown one before it reads the rest.
 pub(super) fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let version = u32::deserialize(deserializer)?;
     State::check_version(version).map_err(D::Error::custom)?;
     Ok(version)
 }
 
-/// Reads an option that must be given, be it as none: `serde` lets it be left out otherwise.
+/// Reads an option that must be present, even if it's none. By default, `serde` lets it be left out.
 pub(super) fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }
 
-/// Arrays of any length, as sequences. `serde` itself has those of up to 32 elements.
+/// Arrays of any length, as sequences. `serde` itself supports those of up to 32 elements.
 pub(super) mod array {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -43,7 +43,8 @@ pub(super) mod array {
     }
 }
 
-/// Bytes of a fixed number, as a byte string. Formats without those make a sequence of it, which is read as well.
+/// A fixed number of bytes, as a byte string. Formats without byte strings use a sequence, which can be read
+/// too.
 pub(super) mod bytes {
     use std::fmt;
 

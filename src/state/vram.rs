@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What VRAM held.
+//! The saved contents of VRAM.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use crate::dirty::DirtyBitmap;
 use crate::error::VramPageError;
 use crate::vram::Vram;
 
-/// What VRAM held, for a VMM whose snapshots don't have it with the guest's memory. Pages of zeros are left
-/// out.
+/// The saved contents of VRAM, for a VMM whose snapshots don't include VRAM with the guest's memory. Pages of
+/// zeros are left out.
 ///
-/// It's a copy. [`Vram::nonzero_pages`] and [`Vram::restore_pages`] do without one, for a format of your own.
+/// This is a copy. For a format of your own, [`Vram::nonzero_pages`] and [`Vram::restore_pages`] do without
+/// one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -22,12 +23,12 @@ use crate::vram::Vram;
 )]
 #[non_exhaustive]
 pub struct VramPages {
-    /// The pages, in ascending order as they're saved. They may be restored in any.
+    /// The pages. They're saved in ascending order, and may be restored in any order.
     pub pages: Vec<VramPage>,
 }
 
 impl VramPages {
-    /// Copies what VRAM holds. Pause the guest first.
+    /// Copies the contents of VRAM. Pause the guest first.
     pub fn save<B: Bitmap>(vram: &Vram<B>) -> Self {
         let pages = vram.nonzero_pages().map(|(number, bytes)| VramPage {
             number,
@@ -38,13 +39,13 @@ impl VramPages {
         }
     }
 
-    /// Makes VRAM hold what was saved. It must be as long as the one that was saved, for which
-    /// [`StdVga::from_state`](crate::StdVga::from_state) sees.
+    /// Restores the contents of VRAM. It must be as long as the saved one, which
+    /// [`StdVga::from_state`](crate::StdVga::from_state) checks.
     ///
     /// # Errors
     ///
-    /// [`VramPageError`] if VRAM has no page of a number, or if a page is there twice. VRAM is left as it
-    /// was.
+    /// [`VramPageError`] if VRAM doesn't have one of the pages, or if a page is given twice. VRAM is
+    /// unchanged in that case.
     pub fn restore<B: Bitmap>(&self, vram: &Vram<B>) -> Result<(), VramPageError> {
         let pages = self.pages.iter();
         vram.restore_pages(pages.map(|page| (page.number, page.bytes.as_slice())))
@@ -60,9 +61,9 @@ impl VramPages {
 )]
 #[non_exhaustive]
 pub struct VramPage {
-    /// Which page it is: it starts at byte `number` * [`DirtyBitmap::PAGE_SIZE`].
+    /// The page's number. It starts at byte `number` * [`DirtyBitmap::PAGE_SIZE`].
     pub number: u64,
-    /// What it holds. Serialized as a byte string where the format has them.
+    /// Its contents. Serialized as a byte string if the format has them.
     #[cfg_attr(feature = "serde", serde(with = "super::serialize::bytes"))]
     pub bytes: Box<[u8; DirtyBitmap::PAGE_SIZE]>,
 }

@@ -11,7 +11,8 @@ use super::Vram;
 use crate::error::ConfigError;
 
 impl Vram {
-    /// Maps the first `bytes` of a file: a length that [`Config::vram_bytes`](crate::Config::vram_bytes) gave.
+    /// Maps the first `bytes` of a file. The length comes from
+    /// [`Config::vram_bytes`](crate::Config::vram_bytes).
     pub(crate) fn map(file: File, bytes: u64) -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::VramMapping { bytes, source };
         let metadata = file.metadata().map_err(|error| failed(error.into()))?;
@@ -25,7 +26,7 @@ impl Vram {
         Self::new(Arc::new(region))
     }
 
-    /// Allocates a memfd of `bytes` whose length can't be changed, and maps it.
+    /// Allocates a memfd of `bytes` with a fixed length, and maps it.
     #[cfg(all(target_os = "linux", feature = "memfd"))]
     pub(crate) fn map_sealed(bytes: u64) -> Result<Self, ConfigError> {
         let file = sealed(bytes).map_err(|source| ConfigError::VramAllocation { bytes, source })?;
@@ -33,7 +34,7 @@ impl Vram {
     }
 }
 
-/// A memfd of zeros whose length can't be changed.
+/// A zeroed memfd with a fixed length.
 #[cfg(all(target_os = "linux", feature = "memfd"))]
 fn sealed(bytes: u64) -> Result<File, Box<dyn std::error::Error + Send + Sync>> {
     use memfd::{FileSeal, MemfdOptions};
@@ -41,10 +42,10 @@ fn sealed(bytes: u64) -> Result<File, Box<dyn std::error::Error + Send + Sync>> 
     let memfd = MemfdOptions::new().allow_sealing(true).create("vram")?;
     memfd.as_file().set_len(bytes)?;
     memfd.add_seals(&[
-        // Touching what was cut off kills by SIGBUS.
+        // Touching a part that was cut off raises SIGBUS.
         FileSeal::SealShrink,
         FileSeal::SealGrow,
-        // Nobody adds a seal against mappings that can be written, which others need.
+        // Prevents a seal against writable mappings, which others need.
         FileSeal::SealSeal,
     ])?;
     Ok(memfd.into_file())

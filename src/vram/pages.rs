@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! VRAM by pages, to save and restore it. Neither touches a page that holds zeros and keeps them, so that 512 MiB
-//! of which a guest used little stay small.
+//! VRAM by pages, to save and restore it. Neither touches a page that holds zeros and keeps them. So 512 MiB
+//! stay small if a guest used little of them.
 
 use std::mem;
 
@@ -14,22 +14,23 @@ use crate::error::VramPageError;
 type Page = [u8; DirtyBitmap::PAGE_SIZE];
 static ZEROS: Page = [0; DirtyBitmap::PAGE_SIZE];
 
-/// Pages that are read at once, of which any VRAM has a multiple.
+/// Pages that are read at once. Any VRAM has a multiple of it.
 const CHUNK: usize = 16;
 
-/// What's read at once. Some kernels copy far faster to memory that's aligned to more than `Vec`'s 16 bytes.
+/// A buffer for these pages. Some kernels copy much faster to memory that is aligned to more than `Vec`'s 16
+/// bytes.
 #[repr(align(64))]
 struct Chunk([Page; CHUNK]);
 
 impl<B: Bitmap> Vram<B> {
-    /// The pages that hold anything but zeros, in ascending order: the number of each, and its bytes. Page 1
-    /// starts at byte [`DirtyBitmap::PAGE_SIZE`].
+    /// The pages that aren't all zeros, in ascending order: the number and the bytes of each. Page 1 starts
+    /// at byte [`DirtyBitmap::PAGE_SIZE`].
     ///
-    /// This is what a snapshot needs of VRAM; [`Vram::restore_pages`] is the way back. It leaves memory that
-    /// nobody touched unallocated: a device's own, and a file's that's mapped shared. (Shared memory without a
-    /// file gets allocated, and so does a file's that's mapped privately.)
+    /// This is what a snapshot needs of VRAM. [`Vram::restore_pages`] restores it. Memory that nobody touched
+    /// stays unallocated if it's the device's own, or belongs to a file that is mapped shared. (Shared memory
+    /// without a file gets allocated, and so does a file that is mapped privately.)
     ///
-    /// Pause the guest first: a page that it writes meanwhile may come out half written.
+    /// Pause the guest first. A page that it writes meanwhile may be saved half written.
     pub fn nonzero_pages(&self) -> impl Iterator<Item = (u64, [u8; DirtyBitmap::PAGE_SIZE])> {
         NonzeroPages {
             vram: self,
@@ -38,11 +39,11 @@ impl<B: Bitmap> Vram<B> {
         }
     }
 
-    /// Makes VRAM hold these pages, each given by its number and its bytes, and zeros everywhere else: the
-    /// reverse of [`Vram::nonzero_pages`].
+    /// Sets VRAM to these pages, each given by its number and its bytes, and to zeros everywhere else. It's
+    /// the reverse of [`Vram::nonzero_pages`].
     ///
-    /// The pages may come in any order, and from an untrusted source: all of them are checked before
-    /// anything is written. Pages that are written or cleared are marked as by [`Vram::write`]. Memory that holds
+    /// The pages may be in any order, and come from an untrusted source. All of them are checked before any
+    /// is written. Pages that are written or cleared are marked as by [`Vram::write`]. Memory that holds
     /// zeros and keeps them isn't touched, even if a page of zeros is given.
     ///
     /// ```
@@ -64,8 +65,8 @@ impl<B: Bitmap> Vram<B> {
     ///
     /// # Errors
     ///
-    /// [`VramPageError`] if VRAM has no page of a given number, if a page is given twice, or if its bytes
-    /// aren't [`DirtyBitmap::PAGE_SIZE`]. VRAM is left as it was.
+    /// [`VramPageError`] if VRAM has no page with a given number, if a page is given twice, or if it isn't
+    /// [`DirtyBitmap::PAGE_SIZE`] bytes long. VRAM is unchanged in that case.
     pub fn restore_pages<P: AsRef<[u8]>>(
         &self,
         pages: impl IntoIterator<Item = (u64, P), IntoIter: Clone>,
@@ -77,7 +78,7 @@ impl<B: Bitmap> Vram<B> {
         }
         for (number, bytes) in pages {
             let bytes = bytes.as_ref();
-            // One of zeros holds them by now.
+            // A page of zeros was already cleared.
             if bytes != ZEROS {
                 self.write(offset(number), bytes);
             }
@@ -112,13 +113,13 @@ impl<B: Bitmap> Vram<B> {
         Ok(())
     }
 
-    /// How many pages there are.
+    /// The number of pages.
     fn pages(&self) -> usize {
         self.region.size() / DirtyBitmap::PAGE_SIZE
     }
 
-    /// Reads from byte `offset` on, from the file that's mapped if there's one: reading a hole of a file through
-    /// its mapping would allocate it. (In private memory, it maps a page of zeros that all share.)
+    /// Reads from byte `offset` on, directly from the mapped file if there is one. Reading a hole of a file
+    /// through its mapping would allocate it. (In private memory, reading maps a shared page of zeros.)
     fn read_untouched(&self, offset: u64, data: &mut [u8]) {
         #[cfg(unix)]
         if self.read_file(offset, data) {
@@ -127,8 +128,8 @@ impl<B: Bitmap> Vram<B> {
         self.read(offset, data);
     }
 
-    /// Reads from the file that's mapped, and says whether it could. A mapping that isn't shared may hold
-    /// something else than its file; and so may one of a device, `/dev/zero` for one.
+    /// Reads from the mapped file. Returns whether it could. The contents may differ from the file if the
+    /// mapping isn't shared, or if the file is a device, such as `/dev/zero`.
     #[cfg(unix)]
     fn read_file(&self, offset: u64, data: &mut [u8]) -> bool {
         use std::os::unix::fs::FileExt;
@@ -177,7 +178,7 @@ impl<B: Bitmap> Iterator for NonzeroPages<'_, B> {
     }
 }
 
-/// The byte at which a page starts. One that's too far away stays so.
+/// The byte at which a page starts. A page that is too far away stays so.
 fn offset(number: u64) -> u64 {
     number.saturating_mul(DirtyBitmap::PAGE_SIZE as u64)
 }

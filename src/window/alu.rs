@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! What a write makes of its value: write modes, rotation, Set/Reset, function and Bit Mask.
+//! How a write changes its value: write modes, rotation, Set/Reset, function and Bit Mask.
 
 use crate::planes::group_mask;
 use crate::regs::graphics::{self, GraphicsController};
@@ -10,17 +10,16 @@ fn replicate(value: u8) -> u32 {
     u32::from_le_bytes([value; 4])
 }
 
-/// How the four planes follow from a value and the latches, before the Map Mask.
+/// How the four planes are computed from a value and the latches, before the Map Mask.
 ///
-/// The value, spread over the planes, is the source. Whatever the registers say, a bit that is written
-/// depends on the same bit of the source and of the latches alone, so that a table of the four cases
-/// stands for all of them.
+/// The value, spread over the planes, is the source. With any registers, each written bit depends only on the
+/// same bit of the source and of the latches. So a table of the four cases is enough.
 #[derive(Clone, Debug)]
 pub(super) struct Alu {
     source: Source,
-    /// The planes where the source is all zeros.
+    /// The planes if the source is all zeros.
     zeros: ByLatch,
-    /// The planes where it's all ones.
+    /// The planes if it's all ones.
     ones: ByLatch,
 }
 
@@ -52,7 +51,7 @@ impl Alu {
         }
     }
 
-    /// What writes do while the latches hold `latches`.
+    /// What writes do with these contents of the latches.
     #[inline]
     pub fn with_latches(&self, latches: u32) -> Latched {
         let zeros = self.zeros.bits(latches);
@@ -64,12 +63,12 @@ impl Alu {
     }
 }
 
-/// Bits each of which depends on the same bit of the latches.
+/// Bits that each depend on the same bit of the latches.
 #[derive(Clone, Debug)]
 struct ByLatch {
-    /// The bits where the latches are all zeros.
+    /// The bits if the latches are all zeros.
     zeros: u32,
-    /// What differs where they're all ones.
+    /// The bits that differ if they're all ones.
     inverted: u32,
 }
 
@@ -100,14 +99,14 @@ enum Source {
 #[derive(Clone, Debug)]
 pub(super) struct Latched {
     source: Source,
-    /// The planes where the source is all zeros.
+    /// The planes if the source is all zeros.
     zeros: u32,
-    /// What differs where it's all ones.
+    /// The bits that differ if it's all ones.
     inverted: u32,
 }
 
 impl Latched {
-    /// What a write of `value` puts into the four planes, before the Map Mask.
+    /// The four planes after a write of `value`, before the Map Mask.
     #[inline]
     pub fn planes(&self, value: u8) -> u32 {
         let source = match self.source {
@@ -119,7 +118,7 @@ impl Latched {
     }
 }
 
-/// What the write mode, Set/Reset, the function and the Bit Mask make of a source.
+/// Applies the write mode, Set/Reset, the function and the Bit Mask to a source.
 fn combine(registers: &[u8; 16], source: u32, latches: u32) -> u32 {
     let set_reset = group_mask(registers[graphics::SET_RESET]);
     let bit_mask = replicate(registers[graphics::BIT_MASK]);

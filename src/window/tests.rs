@@ -19,7 +19,7 @@ fn planar() -> Registers {
     regs
 }
 
-/// What VRAM holds before a run: rows of all values.
+/// The contents of VRAM before a run: rows of all values.
 static MEMORY: LazyLock<Vec<u8>> =
     LazyLock::new(|| (0..1_u32 << 20).map(|at| (at % 251) as u8).collect());
 
@@ -38,7 +38,7 @@ impl Case {
         regs.sequencer.data[sequencer::MAP_MASK] = rng.random();
         regs.graphics.latches = rng.random();
         if rng.random() {
-            // A run goes to one planar address after the other.
+            // A run goes to consecutive planar addresses.
             regs.graphics.data[graphics::MISCELLANEOUS] &= !graphics::CHAIN_ODD_EVEN;
         } else {
             rng.fill(&mut regs.sequencer.data);
@@ -63,8 +63,7 @@ impl Case {
         }
     }
 
-    /// Makes an access, to planes of all values; returns what the data, the latches, VRAM and the
-    /// dirty bitmap are then.
+    /// Makes an access to planes with all values. Returns the resulting data, latches, VRAM and dirty bitmap.
     fn outcome(&self, access: impl Fn(&Routes, &mut u32, &Vram, &mut [u8])) -> Outcome {
         let vram = Vram::allocate(1 << 20).unwrap();
         vram.write(0, &MEMORY);

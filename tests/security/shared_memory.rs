@@ -56,7 +56,7 @@ fn a_file_that_is_shorter_than_vram_is_refused() {
         let error = StdVga::with_vram_file(config(), memfd(file_bytes)).expect_err("too short");
         assert_eq!(
             error.to_string(),
-            format!("the file given for VRAM has {file_bytes} bytes, but VRAM has 1048576")
+            format!("the file given for VRAM has {file_bytes} bytes, but VRAM needs 1048576")
         );
     }
 }
@@ -69,7 +69,7 @@ fn a_file_that_cannot_be_written_is_refused() {
     let error = StdVga::with_vram_file(config(), file).expect_err("it can't be written");
     assert_eq!(
         error.to_string(),
-        "the file given for VRAM can't be mapped, for 1048576 bytes"
+        "can't map 1048576 bytes of the file given for VRAM"
     );
     assert!(matches!(
         error,
@@ -97,7 +97,7 @@ fn a_region_that_cannot_be_read_and_written_is_refused() {
         assert_eq!(
             error.to_string(),
             format!(
-                "the VRAM region given is mapped without {missing}: the device reads and writes it"
+                "the given VRAM region is mapped without {missing}, but the device needs to read and write it"
             )
         );
     }

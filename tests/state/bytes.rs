@@ -89,7 +89,7 @@ fn a_state_that_is_cut_off_anywhere_is_refused() {
     }
     assert_eq!(
         refusal(&bytes[..LONGEST - 3]).to_string(),
-        "8 more bytes are needed at offset 0x5d9, but 5 are left"
+        "8 more bytes are needed at offset 0x5d9, but only 5 are left"
     );
 }
 
@@ -109,7 +109,7 @@ fn bytes_that_begin_otherwise_are_refused() {
     bytes[7] = 0;
     assert_eq!(
         refusal(&bytes).to_string(),
-        "the bytes begin with [53, 54, 44, 56, 47, 41, 0d, 00], but a saved state with [53, 54, 44, 56, 47, 41, 0d, 0a]"
+        "the bytes start with [53, 54, 44, 56, 47, 41, 0d, 00], but a saved state starts with [53, 54, 44, 56, 47, 41, 0d, 0a]"
     );
 }
 
@@ -122,7 +122,9 @@ fn another_version_is_refused_before_the_rest_is_looked_at() {
         let known = State::VERSION;
         assert_eq!(
             refusal(&bytes).to_string(),
-            format!("the state has version {version}, but versions 1 to {known} are known")
+            format!(
+                "the state has version {version}, but only versions 1 to {known} are supported"
+            )
         );
     }
 }

@@ -281,7 +281,8 @@ fn a_newer_version_is_refused_before_its_fields_are_looked_at() {
     let newer = known + 1;
     let json = format!(r#"{{"version":{newer},"planes":[]}}"#);
     let error = serde_json::from_str::<State>(&json).expect_err("a newer version");
-    let message = format!("the state has version {newer}, but versions 1 to {known} are known");
+    let message =
+        format!("the state has version {newer}, but only versions 1 to {known} are supported");
     assert!(error.to_string().starts_with(&message), "{error}");
 }
 

@@ -108,7 +108,7 @@ fn a_state_of_another_device_is_refused() {
         ),
         (
             with(|config| config.edid = false),
-            "`monitor` is there in the state, unlike in the device configured",
+            "`monitor` is present in the state, but not in the configured device",
         ),
     ] {
         expect_refusal(config, &state(), message);
@@ -120,11 +120,11 @@ fn a_state_without_a_part_of_the_device_is_refused() {
     expect_refusals(&[
         (
             |state| state.pci = None,
-            "`pci` is missing in the state, unlike in the device configured",
+            "`pci` is missing in the state, but not in the configured device",
         ),
         (
             |state| state.monitor = None,
-            "`monitor` is missing in the state, unlike in the device configured",
+            "`monitor` is missing in the state, but not in the configured device",
         ),
     ]);
 }
@@ -132,7 +132,7 @@ fn a_state_without_a_part_of_the_device_is_refused() {
 #[test]
 fn a_configuration_that_is_wrong_by_itself_is_refused_as_ever() {
     let config = config().rom(Vec::new());
-    let message = "an option ROM of 0 bytes was given: 1 to 16777216 are allowed";
+    let message = "the option ROM has 0 bytes: 1 to 16777216 are allowed";
     expect_refusal(config, &state(), message);
 }
 
@@ -152,8 +152,9 @@ fn versions_that_are_not_known_are_refused() {
     for version in [0, known + 1] {
         let mut state = state();
         state.version = version;
-        let message =
-            format!("the state has version {version}, but versions 1 to {known} are known");
+        let message = format!(
+            "the state has version {version}, but only versions 1 to {known} are supported"
+        );
         expect_refusal(config(), &state, &message);
     }
 }
@@ -267,7 +268,7 @@ fn timing_is_refused_where_no_retrace_follows_it() {
     guest.mode_03h();
     let mut saved = state();
     saved.misc.timing = guest.vga.state().misc.timing;
-    let message = "`misc.timing` is there in the state, unlike in the device configured";
+    let message = "`misc.timing` is present in the state, but not in the configured device";
     expect_refusal(config(), &saved, message);
 }
 
@@ -276,19 +277,19 @@ fn bits_of_configuration_space_that_are_fixed_must_be_as_configured() {
     expect_refusals(&[
         (
             |state| pci(state)[0x00] = 0x86,
-            "`pci.bytes[0x0]` is 0x86 in the state: a device would have 0x34 there",
+            "`pci.bytes[0x0]` is 0x86 in the state: only 0x34 is allowed",
         ),
         (
             |state| pci(state)[0x04] = 0xff,
-            "`pci.bytes[0x4]` is 0xff in the state: a device would have 0x7 there",
+            "`pci.bytes[0x4]` is 0xff in the state: only 0x7 is allowed",
         ),
         (
             |state| pci(state)[0x10] = 0x00,
-            "`pci.bytes[0x10]` is 0x0 in the state: a device would have 0x8 there",
+            "`pci.bytes[0x10]` is 0x0 in the state: only 0x8 is allowed",
         ),
         (
             |state| pci(state)[0x12] = 0xf8,
-            "`pci.bytes[0x12]` is 0xf8 in the state: a device would have 0xf0 there",
+            "`pci.bytes[0x12]` is 0xf8 in the state: only 0xf0 is allowed",
         ),
     ]);
 }
@@ -302,27 +303,27 @@ fn a_dispi_mode_that_vram_cannot_hold_is_refused() {
     expect_refusals(&[
         (
             |state| state.dispi.registers[1] = 641,
-            "`dispi.registers[0x1]` is 0x281 in the state: a device would have 0x280 there",
+            "`dispi.registers[0x1]` is 0x281 in the state: only 0x280 is allowed",
         ),
         (
             |state| state.dispi.registers[2] = 12000,
-            "`dispi.registers[0x2]` is 0x2ee0 in the state: a device would have 0x666 there",
+            "`dispi.registers[0x2]` is 0x2ee0 in the state: only 0x666 is allowed",
         ),
         (
             |state| state.dispi.registers[3] = 0,
-            "`dispi.registers[0x3]` is 0x0 in the state: a device would have 0x8 there",
+            "`dispi.registers[0x3]` is 0x0 in the state: only 0x8 is allowed",
         ),
         (
             |state| state.dispi.registers[6] = 0,
-            "`dispi.registers[0x6]` is 0x0 in the state: a device would have 0x280 there",
+            "`dispi.registers[0x6]` is 0x0 in the state: only 0x280 is allowed",
         ),
         (
             |state| state.dispi.registers[7] = 480,
-            "`dispi.registers[0x7]` is 0x1e0 in the state: a device would have 0x666 there",
+            "`dispi.registers[0x7]` is 0x1e0 in the state: only 0x666 is allowed",
         ),
         (
             |state| state.dispi.registers[9] = 2000,
-            "`dispi.registers[0x9]` is 0x7d0 in the state: a device would have 0x0 there",
+            "`dispi.registers[0x9]` is 0x7d0 in the state: only 0x0 is allowed",
         ),
     ]);
 }
@@ -332,15 +333,15 @@ fn registers_that_the_dispi_mode_dictates_must_be_as_it_does() {
     expect_refusals(&[
         (
             |state| state.crtc.registers[0x01] = 0,
-            "`crtc.registers[0x1]` is 0x0 in the state: a device would have 0x4f there",
+            "`crtc.registers[0x1]` is 0x0 in the state: only 0x4f is allowed",
         ),
         (
             |state| state.graphics.registers[6] = 0,
-            "`graphics.registers[0x6]` is 0x0 in the state: a device would have 0x5 there",
+            "`graphics.registers[0x6]` is 0x0 in the state: only 0x5 is allowed",
         ),
         (
             |state| state.sequencer.vbe_chained = false,
-            "`sequencer.vbe_chained` is 0x0 in the state: a device would have 0x1 there",
+            "`sequencer.vbe_chained` is 0x0 in the state: only 0x1 is allowed",
         ),
     ]);
     let mut state = state();
@@ -377,7 +378,7 @@ fn a_part_of_the_window_that_no_memory_map_has_is_refused() {
                     ..BANK_1
                 });
             },
-            "`window_ram` is 0x20000 bytes at 0x0 in the state, with VRAM from 0x10000 on: no memory map of the device has that",
+            "`window_ram` is 0x20000 bytes at 0x0 in the state, showing VRAM from 0x10000: no memory map of the device matches",
         ),
     ]);
     let config = Config::new(Variant::SecondaryVga);
@@ -386,7 +387,7 @@ fn a_part_of_the_window_that_no_memory_map_has_is_refused() {
     expect_refusal(
         config,
         &state,
-        "`window_ram` is 0x10000 bytes at 0x0 in the state, with VRAM from 0x10000 on: no memory map of the device has that",
+        "`window_ram` is 0x10000 bytes at 0x0 in the state, showing VRAM from 0x10000: no memory map of the device matches",
     );
 }
 

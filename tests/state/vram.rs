@@ -126,32 +126,32 @@ fn pages_that_cannot_be_restored_are_refused_and_change_nothing() {
         (
             (256, page(2)),
             out_of_range(256),
-            "page 256 was given, but this VRAM has pages 0 to 255 only",
+            "page 256 doesn't exist: this VRAM has pages 0 to 255",
         ),
         (
             (u64::MAX, page(2)),
             out_of_range(u64::MAX),
-            "page 18446744073709551615 was given, but this VRAM has pages 0 to 255 only",
+            "page 18446744073709551615 doesn't exist: this VRAM has pages 0 to 255",
         ),
         (
             (0, page(2)),
             VramPageError::Twice { number: 0 },
-            "page 0 was given twice: once is allowed",
+            "page 0 was given more than once",
         ),
         (
             (7, vec![2; PAGE - 1]),
             wrong_length(PAGE - 1),
-            "page 7 was given with 4095 bytes, but a page has 4096",
+            "page 7 has 4095 bytes, but 4096 are required",
         ),
         (
             (7, vec![2; PAGE + 1]),
             wrong_length(PAGE + 1),
-            "page 7 was given with 4097 bytes, but a page has 4096",
+            "page 7 has 4097 bytes, but 4096 are required",
         ),
         (
             (7, vec![]),
             wrong_length(0),
-            "page 7 was given with 0 bytes, but a page has 4096",
+            "page 7 has 0 bytes, but 4096 are required",
         ),
     ] {
         let mut vga = device(1);

@@ -269,8 +269,9 @@ fn draw(
     mut show: impl FnMut(&Picture, &Damage),
 ) -> Result<(), RefreshError> {
     let start = Instant::now();
-    let mut picture = Picture::new(3840 * 2160); // larger ones aren't shown
-                                                 // The scanout is all that needs the device, and its lock.
+    // Larger pictures aren't shown.
+    let mut picture = Picture::new(3840 * 2160);
+    // Only taking the scanout needs the device, and its lock.
     while let Some(scanout) = vga.upgrade().map(|vga| vga.with(|vga| vga.scanout())) {
         let damage = picture.refresh(&scanout, vram, Dirty::Compare, start.elapsed())?;
         if let Some(damage) = damage.filter(|damage| !damage.is_empty()) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::*;
 use crate::mappings::WindowRam;
 
-/// Memory that refuses regions over one another, as hypervisors do, and over RAM below 64 MiB.
+/// Memory that refuses overlapping regions, as hypervisors do, and regions over RAM below 64 MiB.
 #[derive(Clone, Default)]
 struct Memory {
     mapped: Arc<Mutex<Vec<Region>>>,
@@ -17,7 +17,7 @@ impl Memory {
         self.mapped.lock().unwrap()
     }
 
-    /// Where regions of each kind are.
+    /// The addresses of the regions, by kind.
     fn bases(&self) -> [Option<u64>; 3] {
         [RegionKind::Window, RegionKind::Framebuffer, RegionKind::Rom].map(|kind| {
             let mapped = self.mapped();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Which bytes of VRAM the lines of a picture show: a row is the bytes that one or more lines show.
+//! Which bytes of VRAM the lines of a picture show. A row is the bytes that one or more lines show.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::scanout::{Format, GraphicsMode, VGA_BYTES};
 use crate::screen::kernels::GROUP_PIXELS;
 use crate::vram::Vram;
 
-/// What a line shows in VGA's terms: the address of its row, and how far that is panned.
+/// What a line shows in VGA's terms: the address of its row, and the panning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Address {
     bytes: u32,
@@ -43,7 +43,7 @@ fn addresses(mode: &GraphicsMode) -> impl Iterator<Item = Address> + use<> {
             }
             counter += 1;
         }
-        // A split restarts the address alone: rows and repeats are counted on, as in QEMU.
+        // A split restarts only the address. Rows and repeats continue to count, as in QEMU.
         if line == mode.layout.line_compare {
             base = 0;
             if mode.panning_reset {
@@ -54,7 +54,7 @@ fn addresses(mode: &GraphicsMode) -> impl Iterator<Item = Address> + use<> {
     })
 }
 
-/// Puts the row counter's low bits in the place of address bits.
+/// Replaces address bits by the row counter's low bits.
 fn fold(address: u32, counter: u32, folded: [Option<u32>; 2]) -> u32 {
     let mut address = address;
     for (place, is_set) in folded.into_iter().zip([counter & 1 != 0, counter & 2 != 0]) {
@@ -67,16 +67,16 @@ fn fold(address: u32, counter: u32, folded: [Option<u32>; 2]) -> u32 {
     address
 }
 
-/// Bytes of VRAM that make one or more equal lines of the picture.
+/// The bytes of VRAM for one or more equal lines of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The first line, and how many follow one another.
+    /// The first line, and the number of consecutive lines.
     pub line: u32,
     pub lines: u32,
-    /// The first byte, and how many there are.
+    /// The first byte, and the number of bytes.
     pub start: u32,
     pub len: u32,
-    /// By how many pixels the row is shifted to the left after it was fetched.
+    /// The number of pixels by which the row is shifted to the left after it was fetched.
     pub panning: u32,
 }
 
@@ -97,8 +97,8 @@ impl Row {
                 (bytes & !3, groups * GROUP_BYTES as u32, panning)
             }
             Format::Indexed8Doubled => {
-                // As in QEMU (`docs/conformance.md`), two steps of panning are four pixels, but one where the
-                // row reaches the end of VGA's address space.
+                // As in QEMU (`docs/conformance.md`), two steps of panning are four pixels. In a row that
+                // reaches the end of VGA's address space, one step is one pixel.
                 let len = width / 2;
                 let steps = panning >> 1;
                 let crosses = bytes.saturating_add(len) >= VGA_BYTES;
@@ -120,8 +120,8 @@ impl Row {
         }
     }
 
-    /// This row, or several that were joined, with `next` behind it, where that has the next bytes of VRAM.
-    /// No pitch is less than a row of whole bytes, so it's the next line's.
+    /// This row (or several joined rows) joined with `next`, if `next` has the following bytes of VRAM. The
+    /// pitch of whole-byte rows is never less than a row, so `next` is then the next line.
     pub fn join(&self, next: &Self, wrap: u32) -> Option<Self> {
         let joined = Self {
             len: self.len.checked_add(next.len)?,
@@ -132,7 +132,7 @@ impl Row {
         (self.lines == 1 && next.lines == 1 && follows && is_linear).then_some(joined)
     }
 
-    /// Its part of VRAM: all up to `wrap` where it wraps there.
+    /// Its part of VRAM. Everything up to `wrap`, if it wraps there.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a sum of two 32-bit numbers"
@@ -184,13 +184,13 @@ impl Row {
 #[derive(Debug, Default)]
 pub struct Rows {
     pub rows: Vec<Row>,
-    /// The part of VRAM that each [`BAND`] of rows lies in.
+    /// The part of VRAM of each [`BAND`] of rows.
     pub bands: Vec<Range<u64>>,
-    /// The part that all lie in.
+    /// The part that contains all rows.
     pub all: Range<u64>,
     /// Where addresses wrap: a power of two within VRAM.
     pub wrap: u32,
-    /// Bytes of the longest row.
+    /// The length of the longest row, in bytes.
     pub len: usize,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The loops in plain Rust, which say what the others must do.
+//! The loops in plain Rust, which define what the others must do.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -16,9 +16,9 @@ use super::{Glyph, Palette, Pixel, Work};
 use crate::config::ByteOrder;
 use crate::planes::{Group, group_mask};
 
-/// Pixels that a group holds.
+/// Pixels per group.
 pub const GROUP_PIXELS: usize = 8;
-/// Dots of a glyph's line that the font holds.
+/// Dots of a glyph's line in the font.
 const GLYPH_DOTS: usize = 8;
 
 /// A byte's bits spread over eight bytes, the highest bit in the first.
@@ -38,7 +38,7 @@ const SPREAD: [u64; 256] = {
     table
 };
 
-/// A byte's bits as pixels: all ones where a bit is set.
+/// A byte's bits as pixels: all ones for each bit that is set.
 static DOTS: [[u32; GLYPH_DOTS]; 256] = {
     let mut table = [[0; GLYPH_DOTS]; 256];
     let mut byte = 0;
@@ -107,13 +107,13 @@ pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixel
     }
 }
 
-/// Pixels of a block.
+/// Pixels per block.
 const BLOCK: usize = 128;
 
-/// Draws pixels of so many bytes each, as many as there are bytes for, in blocks.
+/// Draws pixels of `PIXEL_BYTES` bytes each in blocks, as many as there are bytes for.
 ///
-/// A block is so small that the next one is on its way from memory while it's converted. What follows
-/// the last whole block is drawn as one, whose other bytes don't matter.
+/// A block is small enough that the next one is being loaded while it's converted. The rest after the last
+/// whole block is drawn as a block too, whose other bytes don't matter.
 #[inline(always)]
 pub fn by_blocks<const PIXEL_BYTES: usize, const PIXELS: usize>(
     bytes: &VolatileSlice<'_, impl BitmapSlice>,
@@ -122,7 +122,7 @@ pub fn by_blocks<const PIXEL_BYTES: usize, const PIXELS: usize>(
 ) {
     let fetch_and_draw = |at: usize, len: usize, pixels: &mut [u32; PIXELS]| {
         if let Ok(slice) = bytes.subslice(at, len * PIXEL_BYTES) {
-            // A new one each time, so that it needn't be in memory at all.
+            // A new one each time, so it needn't be in memory at all.
             let mut block = [[0; PIXEL_BYTES]; PIXELS];
             slice.copy_to(block.as_flattened_mut());
             draw(&block, pixels);
@@ -142,7 +142,7 @@ pub fn by_blocks<const PIXEL_BYTES: usize, const PIXELS: usize>(
     }
 }
 
-/// 16 colours: a bit of each plane, the highest bit first.
+/// 16 colours: one bit from each plane, the highest bit first.
 pub fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
     for (group, indices) in shown_groups(groups, planes, indices) {
         let [a, b, c, d] = std::array::from_fn(|plane| SPREAD[usize::from(group[plane])] << plane);
@@ -150,7 +150,7 @@ pub fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
     }
 }
 
-/// CGA: two bits of planes 0 and 2 for the first four pixels, of planes 1 and 3 for the others.
+/// CGA: two bits from planes 0 and 2 for the first four pixels, from planes 1 and 3 for the others.
 pub fn cga(groups: &[u8], planes: u8, indices: &mut [u8]) {
     for ([a, b, c, d], indices) in shown_groups(groups, planes, indices) {
         for (pixel, index) in indices.iter_mut().enumerate() {
@@ -161,7 +161,7 @@ pub fn cga(groups: &[u8], planes: u8, indices: &mut [u8]) {
     }
 }
 
-/// Groups without the planes that don't show, each with the place of its pixels' indices.
+/// Groups without the hidden planes, each with the place for the indices of its pixels.
 #[inline(always)]
 fn shown_groups<'a>(
     groups: &'a [u8],
@@ -192,7 +192,7 @@ pub fn colors_16(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
 
 pub fn colors_256(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     let color = |index: u8| palette.colors[usize::from(index)];
-    // Eight at once: fewer and wider stores.
+    // Eight at once, for fewer and wider stores.
     let (chunks, (indices, pixels)) = chunks::<_, 8, 8>(indices, pixels);
     for (indices, pixels) in chunks {
         *pixels = indices.map(color);
@@ -209,12 +209,12 @@ pub fn colors_doubled(indices: &[u8], palette: &Palette, pixels: &mut [u32]) {
     }
 }
 
-/// Words that are converted together, by measurement: with fewer, the compiler makes no vectors of them,
+/// The number of words that are converted together. Measured: with fewer, the compiler doesn't use vectors,
 /// and with more, it runs out of registers.
 const WORDS: usize = 32;
 
-/// Words of 5 bits of red, 5 or 6 of green, and 5 of blue. As in QEMU, components of little-endian words are
-/// widened by their high bits, and those of big-endian ones by zeros (`docs/conformance.md`).
+/// Converts words of 5 bits of red, 5 or 6 of green, and 5 of blue. As in QEMU, components of little-endian
+/// words are widened by their high bits, and those of big-endian words by zeros (`docs/conformance.md`).
 fn rgb16<const GREEN_BITS: i32>(
     bytes: &[[u8; 2]; BLOCK],
     order: ByteOrder,
@@ -233,15 +233,15 @@ fn words<const GREEN_BITS: i32>(
     widen: impl Fn(u16, i32) -> u16,
     pixels: &mut [u32; BLOCK],
 ) {
-    // The bits from the given one on, as the highest ones.
+    // A field of `bits` bits that starts at bit `lowest`, moved to the top.
     let field = |word: u16, lowest: i32, bits: i32| {
         word << (16 - bits - lowest) & (u16::MAX << (16 - bits))
     };
     let (chunks, _) = bytes.as_chunks::<WORDS>();
     let (places, _) = pixels.as_chunks_mut::<WORDS>();
     for (bytes, pixels) in chunks.iter().zip(places) {
-        // Both halves of all pixels first, and then the pixels: most of the work is done on 16-bit
-        // elements, of which a vector holds twice as many as of pixels.
+        // First both halves of all pixels, then the pixels. Most of the work is then done on 16-bit elements,
+        // of which a vector holds twice as many as of pixels.
         let (mut high, mut low) = ([0; WORDS], [0; WORDS]);
         for ((bytes, high), low) in bytes.iter().zip(&mut high).zip(&mut low) {
             let word = word(*bytes);
@@ -255,9 +255,9 @@ fn words<const GREEN_BITS: i32>(
     }
 }
 
-/// The highest bits of a word, so many, as eight bits: the highest of them repeated below.
+/// The highest `bits` bits of a word as eight bits. The highest of them are repeated below.
 fn replicate(field: u16, bits: i32) -> u16 {
-    // A product has the field twice. CPUs multiply so at once, and take its upper half.
+    // The product contains the field twice. CPUs can multiply and take the upper half in one step.
     let product = u32::from(field) * (((1 << bits) + 1) << (8 - bits));
     (product >> 16) as u16
 }
@@ -267,7 +267,7 @@ fn pad(field: u16, _bits: i32) -> u16 {
     field >> 8
 }
 
-/// The bits of a pixel that show.
+/// The bits of a pixel that are used.
 const RGB: u32 = 0x00ff_ffff;
 
 fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
@@ -284,7 +284,8 @@ fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK])
     }
 }
 
-/// Reads four bytes for each three. `first` makes a pixel of the first three of them, `last` of the last.
+/// Reads four bytes for every three. `first` makes a pixel from the first three of them, `last` from the
+/// last.
 #[inline(always)]
 fn triples(
     bytes: &[[u8; 3]; BLOCK],
@@ -345,7 +346,7 @@ pub fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
     }
 }
 
-/// Draws the lines of a cell `WIDTH` pixels wide, as far as `pixels` goes.
+/// Draws the lines of a cell that is `WIDTH` pixels wide, until `pixels` ends.
 #[inline(always)]
 pub fn draw_lines<const WIDTH: usize>(
     lines: &[Group],
@@ -369,10 +370,10 @@ pub fn draw_lines<const WIDTH: usize>(
     }
 }
 
-/// What is left of a loop's input and output.
+/// The rest of a loop's input and output.
 pub type Rest<'a, T> = (&'a [u8], &'a mut [T]);
 
-/// The chunks that both have, and what is left of both.
+/// The chunks of both slices, and the rest of both.
 #[inline(always)]
 pub fn chunks<'a, T, const N: usize, const M: usize>(
     input: &'a [u8],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! That a picture is the same whatever the CPU has.
+//! Pictures are the same, whatever the CPU supports.
 
 use std::fmt::Debug;
 
@@ -10,10 +10,10 @@ use rand::rngs::SmallRng;
 use super::*;
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
-/// Elements around those that a loop gets, which it mustn't touch.
+/// Elements around a loop's slices, which it mustn't touch.
 const MARGIN: usize = 64;
 
-/// Compares what the tiers that this CPU runs make of elements that lie in `MARGIN` others.
+/// Compares the results of all tiers that this CPU can run. The elements have `MARGIN` others around them.
 fn compare<T: Copy + Debug + PartialEq>(
     what: &str,
     elements: usize,
@@ -40,8 +40,8 @@ fn compare<T: Copy + Debug + PartialEq>(
     }
 }
 
-/// Compares what tiers make of the first 0, 1, 2... bytes, wherever they lie. `output_of` tells how many
-/// elements come of them. There's room for as many, and for more or less.
+/// Compares the tiers' results for the first 0, 1, 2... bytes, at any alignment. `output_of` returns the
+/// number of resulting elements. There's room for that many, and for more or fewer.
 fn compare_lengths<T: Copy + Debug + PartialEq>(
     what: &str,
     bytes: &[u8],
@@ -171,7 +171,7 @@ fn glyphs_give_the_same_cells() {
                     foreground: rng.random(),
                     background: rng.random(),
                 };
-                // As far as the cell's last pixel, and elsewhere.
+                // Up to the cell's last pixel, and other lengths.
                 let cell = (height * stride + width).saturating_sub(stride);
                 for room in [
                     cell,

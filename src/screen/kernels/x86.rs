@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The loops for CPUs that have more than what every x86-64 one has.
+//! The loops for CPUs with more features than every x86-64 CPU has.
 //!
-//! They're safe code. But calling them isn't: on a CPU without the features that they're compiled for,
-//! anything might happen. All such calls are in this file, and each takes a value that proves that the features
-//! were detected.
+//! The loops are safe code, but calling them isn't. On a CPU without the features that they're compiled for,
+//! anything might happen. All such calls are in this file. Each takes a value as proof that the features were
+//! detected.
 
 mod avx2;
 #[cfg(has_avx512)]
@@ -15,7 +15,7 @@ use vm_memory::VolatileSlice;
 use vm_memory::bitmap::BitmapSlice;
 
 use super::{Glyph, Pixel, Work};
-// An older compiler hasn't the intrinsics, and nothing is detected.
+// An older compiler lacks the intrinsics, and nothing is detected.
 #[cfg(not(has_avx512))]
 use avx2 as avx512;
 
@@ -30,7 +30,7 @@ impl Avx2 {
 
     #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
     pub fn run(self, work: Work<'_>) {
-        // SAFETY: `avx2::run` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
+        // SAFETY: `avx2::run` needs AVX2. Only `detect` creates an `Avx2`, after it found that feature.
         unsafe { avx2::run(work) }
     }
 
@@ -41,18 +41,18 @@ impl Avx2 {
         bytes: &VolatileSlice<'_, S>,
         pixels: &mut [u32],
     ) {
-        // SAFETY: `avx2::row` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
+        // SAFETY: `avx2::row` needs AVX2. Only `detect` creates an `Avx2`, after it found that feature.
         unsafe { avx2::row(pixel, bytes, pixels) }
     }
 
     #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
     pub fn glyph(self, glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
-        // SAFETY: `avx2::glyph` needs AVX2, and only `detect` makes an `Avx2`, where it found that.
+        // SAFETY: `avx2::glyph` needs AVX2. Only `detect` creates an `Avx2`, after it found that feature.
         unsafe { avx2::glyph(glyph, pixels, stride) }
     }
 }
 
-/// Proof of AVX-512 with VBMI, and of GFNI, which all but the first CPUs with VBMI have.
+/// Proof of AVX-512 with VBMI, and of GFNI. All but the first CPUs with VBMI have GFNI.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx512(());
 
@@ -68,8 +68,8 @@ impl Avx512 {
 
     #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
     pub fn run(self, work: Work<'_>) {
-        // SAFETY: `avx512::run` needs these four features, and only `detect` makes an `Avx512`, where it
-        // found them.
+        // SAFETY: `avx512::run` needs these four features. Only `detect` creates an `Avx512`, after it found
+        // them.
         unsafe { avx512::run(work) }
     }
 
@@ -80,16 +80,16 @@ impl Avx512 {
         bytes: &VolatileSlice<'_, S>,
         pixels: &mut [u32],
     ) {
-        // SAFETY: `avx512::row` needs these four features, and only `detect` makes an `Avx512`, where
-        // it found them.
+        // SAFETY: `avx512::row` needs these four features. Only `detect` creates an `Avx512`, after it found
+        // them.
         unsafe { avx512::row(pixel, bytes, pixels) }
     }
 
     /// Wider vectors don't draw glyphs any faster.
     #[allow(unsafe_code, reason = "calls what is compiled for a CPU feature")]
     pub fn glyph(self, glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
-        // SAFETY: `avx2::glyph` needs AVX2, which is a part of AVX-512F, and only `detect` makes an
-        // `Avx512`, where it found that.
+        // SAFETY: `avx2::glyph` needs AVX2, which is part of AVX-512F. Only `detect` creates an `Avx512`,
+        // after it found that feature.
         unsafe { avx2::glyph(glyph, pixels, stride) }
     }
 }

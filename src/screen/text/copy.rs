@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The VRAM that text is drawn from, as it was when it was last looked at.
+//! A copy of the VRAM that text is drawn from, as of the last refresh.
 
 use std::ops::Range;
 
@@ -12,16 +12,16 @@ use crate::planes::{GROUP_BYTES, Group};
 use crate::vram::Vram;
 
 const PAGE_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64;
-/// Groups in a page.
+/// Groups per page.
 const PAGE_GROUPS: usize = DirtyBitmap::PAGE_SIZE / GROUP_BYTES;
-/// Groups that are compared as one.
+/// Groups that are compared at once.
 const BLOCK: usize = 64;
 
 /// A page of VRAM.
 #[derive(Clone, Copy, Debug)]
 struct Page {
     address: u64,
-    /// Whether it's a part of a font in use.
+    /// Whether it's part of a font in use.
     is_of_font: bool,
 }
 
@@ -32,20 +32,20 @@ impl Page {
     }
 }
 
-/// The pages of VRAM that hold cells or glyphs, or both in planes of their own.
+/// The pages of VRAM that hold cells, glyphs, or both (in different planes).
 ///
-/// What lies side by side in VRAM does so here, too.
+/// Neighbours in VRAM are neighbours here too.
 #[derive(Debug, Default)]
 pub struct PageCopy {
-    /// The lowest first.
+    /// In ascending order.
     pages: Vec<Page>,
     groups: Vec<Group>,
-    /// Room for a page.
+    /// A buffer for a page.
     page: Vec<Group>,
 }
 
 impl PageCopy {
-    /// Copies the pages that these parts of VRAM lie in.
+    /// Copies the pages of these parts of VRAM.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "as many groups as in VRAM, at most"
@@ -60,7 +60,7 @@ impl PageCopy {
         self.pages.extend(fonts.flat_map(|font| pages(font, true)));
         let rows = rows.filter(|row| !row.is_empty());
         self.pages.extend(rows.flat_map(|row| pages(row, false)));
-        // Of a page that holds both, the font's is kept.
+        // For a page that holds both, the font's entry is kept.
         let font_first = |page: &Page| (page.address, !page.is_of_font);
         self.pages.sort_unstable_by_key(font_first);
         self.pages.dedup_by_key(|page| page.address);
@@ -74,7 +74,7 @@ impl PageCopy {
         }
     }
 
-    /// Copies the pages that may have changed, and marks the cells that did. Tells whether a font did.
+    /// Copies the pages that may have changed, and marks the cells that did. Returns whether a font did.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "as many groups as in VRAM, at most"
@@ -96,7 +96,7 @@ impl PageCopy {
             let (copies, _) = copy.as_chunks_mut();
             let firsts = (number * PAGE_GROUPS..).step_by(BLOCK);
             for (first, (block, copy)) in firsts.zip(blocks.iter().zip(copies)) {
-                // Most blocks are as they were.
+                // Most blocks haven't changed.
                 if block.as_flattened() != copy.as_flattened() {
                     font_changed |= mark_changed(block, copy, first, marks) && page.is_of_font;
                     *copy = *block;
@@ -106,7 +106,7 @@ impl PageCopy {
         font_changed
     }
 
-    /// The smallest part of VRAM that holds all pages.
+    /// The smallest part of VRAM that contains all pages.
     pub fn span(&self) -> Range<u64> {
         match &self.pages[..] {
             [first, .., last] => first.address..last.bytes().end,
@@ -119,7 +119,7 @@ impl PageCopy {
         &self.groups
     }
 
-    /// Where among the groups the one at an address is, if its page is here.
+    /// The index of the group at an address, if its page was copied.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "no more groups than in VRAM"
@@ -133,7 +133,7 @@ impl PageCopy {
     }
 }
 
-/// The pages that such a part of VRAM lies in.
+/// The pages of a part of VRAM.
 fn pages(bytes: Range<u64>, is_of_font: bool) -> impl Iterator<Item = Page> {
     let numbers = bytes.start / PAGE_BYTES..bytes.end.div_ceil(PAGE_BYTES);
     #[expect(clippy::arithmetic_side_effects, reason = "pages lie in VRAM")]
@@ -143,8 +143,8 @@ fn pages(bytes: Range<u64>, is_of_font: bool) -> impl Iterator<Item = Page> {
     })
 }
 
-/// Marks the groups that differ as cells: in planes 0 and 1. Tells whether one differs as a glyph's line: in
-/// plane 2.
+/// Marks the groups that differ as cells (in planes 0 and 1). Returns whether one differs as a glyph's line
+/// (in plane 2).
 fn mark_changed(
     new: &[Group; BLOCK],
     old: &[Group; BLOCK],

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! Marks on what is to be drawn.
+//! Marks on what must be drawn.
 
 use std::iter;
 use std::ops::Range;
 
-/// Marks in a word.
+/// Marks per word.
 const WORD: usize = u64::BITS as usize;
-/// The range around no marks at all: the one around it and a mark is that mark's.
+/// The range without any marks. Extending it to a mark gives that mark's range.
 const NOTHING: Range<usize> = Range {
     start: usize::MAX,
     end: 0,
 };
 
-/// Numbers, each of which is marked or not.
+/// A set of marked numbers.
 #[derive(Debug)]
 pub struct Marks {
     words: Vec<u64>,
-    /// The smallest range that all marks are in.
+    /// The smallest range that contains all marks.
     around: Range<usize>,
 }
 
@@ -75,7 +75,7 @@ impl Marks {
         })
     }
 
-    /// The first number in a range that is marked, or that isn't; the range's end if there's none.
+    /// The first number in a range that is marked (or that isn't). The range's end if there's none.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The loops for AVX2. Those that are missing wouldn't be faster than the plain ones.
+//! The loops for AVX2. Others wouldn't be faster than the plain ones.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -22,7 +22,7 @@ use crate::planes::{GROUP_BYTES, group_mask};
 
 /// Bytes of a vector.
 const BYTES: usize = 32;
-/// Bytes of half a vector. Most instructions that move bytes don't move them to the other half.
+/// Bytes per half of a vector. Most instructions that move bytes can't move them to the other half.
 const HALF: usize = 16;
 
 #[target_feature(enable = "avx2")]
@@ -60,9 +60,9 @@ pub fn run(work: Work<'_>) {
     }
 }
 
-/// Pixels of a block: by measurement.
+/// Pixels per block, by measurement.
 const BLOCK: usize = 128;
-/// Three vectors: so few that they're converted in registers, and not read back from the block.
+/// Three vectors: few enough to be converted in registers, without being read back from the block.
 const BLOCK_24_BITS: usize = 32;
 const BLOCK_32_BITS: usize = 64;
 
@@ -82,9 +82,9 @@ pub fn row<S: BitmapSlice>(pixel: Pixel<'_>, bytes: &VolatileSlice<'_, S>, pixel
     }
 }
 
-/// Where in 16 bytes of groups the four bits of 32 indices are.
+/// Where the four bits of 32 indices are in 16 bytes of groups.
 struct Bits {
-    /// The byte that has the bit.
+    /// The byte that contains the bit.
     bytes: [[u8; BYTES]; 4],
     /// The bit in that byte.
     masks: [[u8; BYTES]; 4],
@@ -120,7 +120,7 @@ impl Bits {
     }
 }
 
-/// Makes indices of groups. Returns what is left of both.
+/// Converts groups to indices. Returns the rest of both.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn transpose<'a>(groups: &'a [u8], planes: u8, indices: &'a mut [u8], bits: &Bits) -> Rest<'a, u8> {
@@ -189,8 +189,8 @@ impl Table {
         Self { blue, green, red }
     }
 
-    /// Draws 32 pixels. Of the indices of every eight, the first four are in the vector's lower half,
-    /// and the others in its upper half: so halves that are unpacked side by side are in order.
+    /// Draws 32 pixels. For every eight indices, the first four are in the vector's lower half, and the
+    /// others in its upper half. So unpacking both halves side by side keeps the order.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn draw(&self, indices: __m256i, pixels: &mut [u32; BYTES]) {
@@ -214,8 +214,8 @@ impl Table {
     }
 }
 
-/// As `plain::rgb16`. The byte order is a constant: of multiplications by factors that aren't, the
-/// compiler makes worse code.
+/// Like `plain::rgb16`. The byte order is a constant, because the compiler generates worse code for
+/// multiplications by variable factors.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
@@ -228,8 +228,8 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
     let left = |words, bits| _mm256_sll_epi16(words, _mm_cvtsi32_si128(bits));
     let right = |words, bits| _mm256_srl_epi16(words, _mm_cvtsi32_si128(bits));
     let only = |words, mask: u16| _mm256_and_si256(words, _mm256_set1_epi16(mask as i16));
-    // Five bits at the top of a word, times 33 << 3, have eight bits at the top of the product: the five, and
-    // their highest three once more. Times 32 << 3, zeros follow instead.
+    // Five bits at the top of a word, times 33 << 3, give eight bits at the top of the product: the five, and
+    // their highest three again. Times 32 << 3, zeros follow instead.
     let factor: i16 = if BIG { 32 << 3 } else { 33 << 3 };
     let widen = |words, factor| _mm256_mulhi_epu16(words, _mm256_set1_epi16(factor));
     let red_mask: u16 = 0x1f << (5 + GREEN_BITS);
@@ -239,22 +239,22 @@ fn rgb16<const GREEN_BITS: i32, const BIG: bool>(
     let (chunks, _) = bytes.as_flattened().as_chunks();
     let (pixels, _) = pixels.as_chunks_mut::<{ BYTES / 2 }>();
     for (bytes, pixels) in chunks.iter().zip(pixels) {
-        // Unpacking takes the lower quarter of both halves, and then the upper one: in this order of quarters
-        // pixels come out in theirs.
+        // Unpacking takes the lower quarter of both halves, and then the upper one. With this order of
+        // quarters, the pixels come out in order.
         let mut words = _mm256_permute4x64_epi64::<0b11_01_10_00>(load_32(bytes));
         if BIG {
             words = _mm256_shuffle_epi8(words, swap);
         }
         let red = widen(only(words, red_mask), red_factor);
         let blue = widen(left(words, 11), factor);
-        // In the upper byte; what's in the lower one gives way to blue.
+        // In the upper byte. Blue will replace the lower one.
         let green = if BIG {
             only(
                 left(words, 11 - GREEN_BITS),
                 green_mask << (16 - GREEN_BITS),
             )
         } else {
-            // The product has the field twice: at the top, and repeated below.
+            // The product contains the field twice: at the top, and repeated below.
             let aligned = only(
                 right(words, GREEN_BITS - 5),
                 green_mask << (10 - GREEN_BITS),
@@ -278,7 +278,7 @@ fn rgb888(bytes: &[[u8; 3]; BLOCK_24_BITS], order: ByteOrder, pixels: &mut [u32;
     });
     let (vectors, _) = bytes.as_flattened().as_chunks();
     let [a, b, c] = std::array::from_fn(|vector| load_32(&vectors[vector]));
-    // The dwords of eight pixels each. Three go to each half; the fourth there doesn't matter.
+    // The dwords of eight pixels each. Three of them go to each half. The fourth one there doesn't matter.
     let dwords = [
         a,
         _mm256_blend_epi32::<0b1100_0000>(b, a),
@@ -324,7 +324,7 @@ pub fn glyph(glyph: Glyph<'_>, pixels: &mut [u32], stride: usize) {
                 draw(dots, right, &mut halves[1]);
             });
         }
-        // Two loops, since most glyphs have no need to look at a dot twice.
+        // Two loops, since most glyphs needn't look at a dot twice.
         9 if repeats_eighth => plain::draw_lines(lines, pixels, stride, |dots, line| {
             let [first @ .., ninth]: &mut [u32; 9] = line;
             draw(dots, eight, first);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 
-//! The loops for AVX-512 with VBMI, and GFNI. Those that are missing wouldn't be faster than for AVX2.
+//! The loops for AVX-512 with VBMI, and GFNI. Others wouldn't be faster than those for AVX2.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -56,9 +56,9 @@ pub fn run(work: Work<'_>) {
     }
 }
 
-/// Pixels of a block, whose bytes are as many vectors as a pixel has bytes.
+/// Pixels per block. Its bytes fill as many vectors as a pixel has bytes.
 const BLOCK: usize = 64;
-/// Pixels of a vector.
+/// Pixels per vector.
 const PIXELS: usize = 16;
 const PLACES: usize = BLOCK / PIXELS;
 
@@ -102,13 +102,13 @@ fn store_block(colors: [__m512i; PLACES], pixels: &mut [u32; BLOCK]) {
 
 /// Where the bytes of 16 pixels come from: blue, green, red, and an empty one.
 type Places = [u8; 64];
-/// The bytes of pixels that aren't empty.
+/// The bytes of pixels that are used.
 const COMPONENTS: __mmask64 = 0x7777_7777_7777_7777;
 /// The lower halves of dwords.
 const LOW_WORDS: __mmask64 = 0x3333_3333_3333_3333;
 
-/// The places of 16 pixels of `pixel_bytes` bytes each, from byte `first` on. `of_pixel` says which of a
-/// pixel's bytes are blue, green and red.
+/// The places of 16 pixels of `pixel_bytes` bytes each, starting at byte `first`. `of_pixel` says which bytes
+/// of a pixel are blue, green and red.
 const fn places(first: usize, pixel_bytes: usize, of_pixel: [usize; 3]) -> Places {
     let mut places = [0; 64];
     let mut byte = 0;
@@ -138,8 +138,8 @@ fn xrgb8888(bytes: &[[u8; 4]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK]) {
-    /// Half of the pixels lie in the first two vectors, the other half in the last two, which start at byte
-    /// 64.
+    /// Half of the pixels are in the first two vectors. The other half are in the last two, which start at
+    /// byte 64.
     const fn all(of_pixel: [usize; 3]) -> [Places; PLACES] {
         [
             places(0, 3, of_pixel),
@@ -167,23 +167,23 @@ fn rgb888(bytes: &[[u8; 3]; BLOCK], order: ByteOrder, pixels: &mut [u32; BLOCK])
     store_block(colors, pixels);
 }
 
-/// How a word of 16 bits becomes a pixel of four bytes: the bit of the word that each byte's lowest bit is.
-/// The byte's other bits are those that follow in the word.
+/// How a 16-bit word becomes a pixel of four bytes: for the lowest bit of each byte, the bit of the word. The
+/// other bits of the byte are the ones that follow in the word.
 struct Fields {
-    /// So that a component's highest bit is its byte's highest one.
+    /// Aligns a component's highest bit with its byte's highest bit.
     high: [u8; 4],
-    /// So that a component's highest bits are its byte's lowest ones, which it doesn't fill itself.
+    /// Aligns a component's highest bits with the low bits of its byte that the component itself doesn't
+    /// fill.
     low: [u8; 4],
-    /// The bits of the pixel that come by `high`. The others come by `low`, or are zeros.
+    /// The bits of the pixel that `high` provides. The others come from `low`, or are zeros.
     mask: u32,
 }
 
-// The CPU cuts bytes out of 64 bits, which it takes for a ring: they hold two words, each with 16 empty bits
-// behind it.
+// The CPU extracts bytes from 64 bits, as from a ring. They hold two words, each with 16 empty bits after it.
 
-/// Where a byte starts that is to be empty.
+/// The start of an empty byte.
 const EMPTY: u8 = 16;
-/// `BEFORE - n` is n bits before the word's first one: empty bits, those behind the other word.
+/// `BEFORE - n` is n bits before the word's first one: empty bits, those after the other word.
 const BEFORE: u8 = 64;
 
 static RGB555: Fields = Fields {
@@ -197,7 +197,7 @@ static RGB565: Fields = Fields {
     mask: 0x00f8_fcf8,
 };
 
-/// As `plain::rgb16`.
+/// Like `plain::rgb16`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn rgb16(bytes: &[[u8; 2]; BLOCK], fields: &Fields, order: ByteOrder, pixels: &mut [u32; BLOCK]) {
@@ -229,8 +229,8 @@ fn rgb16(bytes: &[[u8; 2]; BLOCK], fields: &Fields, order: ByteOrder, pixels: &m
     store_block(colors, pixels);
 }
 
-/// Where the rows of eight matrices of bits are in eight groups. The planes are a matrix's first four
-/// rows, and again the others, whose bits aren't used. GFNI wants the last row first.
+/// Where the rows of eight bit matrices are in eight groups. The planes are a matrix's first four rows.
+/// They're repeated as the others, whose bits aren't used. GFNI needs the last row first.
 static MATRICES: [u8; 64] = {
     let mut bytes = [0; 64];
     let mut byte = 0;
@@ -241,7 +241,7 @@ static MATRICES: [u8; 64] = {
     bytes
 };
 
-/// Swaps rows and columns of matrices of bits: their rows are planes, their columns pixels.
+/// Transposes bit matrices. Their rows are planes, and their columns pixels.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn planar(groups: &[u8], planes: u8, indices: &mut [u8]) {
@@ -332,8 +332,8 @@ impl Table {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
     fn look_up(&self, indices: __m512i) -> [__m512i; 4] {
-        // Of the indices of every 16 pixels, each quarter of the vector gets four: so quarters that are
-        // unpacked side by side are in order.
+        // Each quarter of the vector gets four of every 16 indices. So unpacking quarters side by side keeps
+        // the order.
         let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         let indices = _mm512_permutexvar_epi32(order, indices);
         let bytes = |table: &[__m512i; 4]| {

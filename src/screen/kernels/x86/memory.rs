@@ -2,8 +2,8 @@
 
 //! Vectors from and to memory.
 //!
-//! Safe code puts them together from words, and takes them apart. The compiler makes one unaligned load or store
-//! of that, as it does of the intrinsics that take pointers.
+//! Safe code builds them from words, and splits them into words. The compiler turns this into one unaligned
+//! load or store, as it does for the intrinsics that take pointers.
 
 #![expect(
     clippy::indexing_slicing,
@@ -45,7 +45,7 @@ pub fn store_8_pixels(vector: __m256i, pixels: &mut [u32; 8]) {
     }
 }
 
-/// The bytes as words of eight.
+/// The bytes as eight-byte words.
 #[inline(always)]
 pub fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [i64; WORDS] {
     let (words, _) = bytes.as_chunks();
