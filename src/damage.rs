@@ -85,7 +85,8 @@ impl Rect {
     }
 }
 
-/// The parts of a picture that changed: at most [`Damage::MAX_RECTS`] rectangles, which don't overlap.
+/// The [parts of a picture](crate::glossary#damage) that changed: at most [`Damage::MAX_RECTS`] rectangles,
+/// which don't overlap.
 ///
 /// They contain every pixel that changed, and may contain others. A refresh draws whole lines of graphics. If
 /// more parts changed than there are rectangles, some are merged.
