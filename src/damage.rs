@@ -148,7 +148,7 @@ impl Damage {
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
-        reason = "where `len` is `MAX_RECTS`, one is taken out first"
+        reason = "if `len` is `MAX_RECTS`, one is removed first"
     )]
     pub(crate) fn add(&mut self, rect: Rect) {
         let mut added = rect;

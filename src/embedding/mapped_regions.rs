@@ -248,7 +248,7 @@ impl MappedRegions {
 }
 
 impl Drop for MappedRegions {
-    /// The guest must not reach memory that its owner is about to give back.
+    /// The guest must not reach memory that its owner is about to free.
     fn drop(&mut self) {
         // Nobody is left to receive errors.
         let _ = self.follow(&Mappings::default());
