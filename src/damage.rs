@@ -85,7 +85,8 @@ impl Rect {
     }
 }
 
-/// The parts of a picture that changed: at most [`Damage::MAX_RECTS`] rectangles, which don't overlap.
+/// The [parts of a picture](crate::glossary#damage) that changed: at most [`Damage::MAX_RECTS`] rectangles,
+/// which don't overlap.
 ///
 /// They contain every pixel that changed, and may contain others. A refresh draws whole lines of graphics. If
 /// more parts changed than there are rectangles, some are merged.
@@ -147,7 +148,7 @@ impl Damage {
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
-        reason = "where `len` is `MAX_RECTS`, one is taken out first"
+        reason = "if `len` is `MAX_RECTS`, one is removed first"
     )]
     pub(crate) fn add(&mut self, rect: Rect) {
         let mut added = rect;

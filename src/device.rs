@@ -38,9 +38,10 @@ use crate::window::Routes;
 
 /// QEMU's standard VGA device, as the guest sees it.
 ///
-/// The embedder routes the guest's accesses here, as offsets and little-endian byte slices. No access panics,
-/// sleeps, allocates, or reaches memory outside VRAM, whatever its offset and length. The longest one enables
-/// a DISPI mode, which clears the picture: at most all of VRAM, once.
+/// The embedder routes the guest's accesses here through its [doors](crate::glossary#door), as offsets and
+/// little-endian byte slices. No access panics, sleeps, allocates, or reaches memory outside VRAM, whatever
+/// its offset and length. The longest one enables a DISPI mode, which clears the picture: at most all of
+/// VRAM, once.
 ///
 /// `B` is the type of the VRAM region's dirty bitmap.
 pub struct StdVga<B: Bitmap = DirtyBitmap> {

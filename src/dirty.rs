@@ -96,7 +96,8 @@ pub(crate) fn any_dirty(words: &[u64], bytes: Range<u64>) -> bool {
     }
 }
 
-/// Which pages were written since the marks were last drained: one bit a page, bit 0 of word 0 first.
+/// The [dirty pages](crate::glossary#dirty-page): those that were written since the marks were last drained.
+/// One bit per page, bit 0 of word 0 first.
 ///
 /// # Who may mark
 ///

@@ -29,7 +29,7 @@ pub(crate) const VGA_BYTES: u32 = 256 << 10;
 /// What the screen shows: a small copy of everything that the picture depends on, except VRAM.
 ///
 /// [`StdVga::scanout`](crate::StdVga::scanout) returns it, and [`Screen::refresh`](crate::Screen::refresh)
-/// draws it.
+/// draws it. The [glossary](crate::glossary) explains the words for its parts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scanout {
     pub(crate) resets: u64,
@@ -108,7 +108,8 @@ pub struct GraphicsMode {
     pub layout: Layout,
 }
 
-/// Where rows are in VRAM: rows of cells in text modes, rows of pixels in graphics modes.
+/// Where [rows](crate::glossary#row) are in VRAM: rows of cells in text modes, rows of pixels in graphics
+/// modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Layout {

@@ -239,7 +239,7 @@ impl Screen {
     /// keep the surface while the size stays the same.
     ///
     /// Text cells past the end of VRAM aren't drawn. They keep the previous pixels, as in QEMU. They are
-    /// black with `Dirty::All`, if the size changed, and after direct colours.
+    /// black if `Dirty::All` draws everything, if the size changed, or after direct colours.
     ///
     /// # Errors
     ///

@@ -180,7 +180,7 @@ pub(crate) fn lies_in<B: Bitmap>(vram: &Vram<B>, mode: &TextMode) -> bool {
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
-    reason = "a span ends where it starts or behind, and lies in VRAM"
+    reason = "a span ends at its start or after it, and lies in VRAM"
 )]
 pub(crate) fn cells_in(span: &Range<u64>) -> usize {
     (span.end - span.start).div_ceil(GROUP_BYTES as u64) as usize

@@ -14,7 +14,7 @@ use crate::mappings::{MappedRange, Mappings};
 /// How many kinds of regions there are.
 const COUNT: usize = RegionKind::ALL.len();
 
-/// What a region shows to the guest. There is at most one region of each kind.
+/// What a [region](crate::glossary#region) shows to the guest. There is at most one region of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RegionKind {
@@ -248,7 +248,7 @@ impl MappedRegions {
 }
 
 impl Drop for MappedRegions {
-    /// The guest must not reach memory that its owner is about to give back.
+    /// The guest must not reach memory that its owner is about to free.
     fn drop(&mut self) {
         // Nobody is left to receive errors.
         let _ = self.follow(&Mappings::default());

@@ -182,7 +182,7 @@ impl Dispi {
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::cast_possible_truncation,
-        reason = "what bounds each of them is said below"
+        reason = "comments below say what bounds each of them"
     )]
     pub fn correct_mode(&mut self) {
         if !matches!(self.data[BPP], 4 | 8 | 15 | 16 | 24 | 32) {

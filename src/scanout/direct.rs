@@ -14,8 +14,8 @@ use crate::vram::Vram;
 /// Bytes of VRAM per word of its dirty bitmap.
 const WORD_BYTES: u64 = DirtyBitmap::PAGE_SIZE as u64 * u64::BITS as u64;
 
-/// A picture in VRAM that is already in a displayable format. A front end can show that memory itself, or
-/// export it (as a `udmabuf`, or a texture), without a copy.
+/// A [direct](crate::glossary#direct) picture: it is already in a displayable format in VRAM. A front end can
+/// show that memory itself, or export it (as a `udmabuf`, or a texture), without a copy.
 ///
 /// A page flip changes only the offset.
 ///

@@ -10,7 +10,7 @@ use stdvga::embedding::{MapError, MappedRegions, RegionMapper, SharedVga};
 use stdvga::state::VramPages;
 use stdvga::{Config, State, StdVga};
 
-/// A device whose firmware finds a VGA BIOS, shared. What can't be mapped goes to `failed`.
+/// A shared device with a VGA BIOS for the firmware. Mapping errors go to `failed`.
 pub fn build(
     vga_bios: &Path,
     mapper: impl RegionMapper + 'static,
@@ -24,12 +24,12 @@ pub fn build(
     }))
 }
 
-/// What a snapshot needs of the device. No vCPU runs meanwhile.
+/// What a snapshot needs of the device. No vCPU may run meanwhile.
 pub fn save(vga: &SharedVga) -> (Vec<u8>, VramPages) {
     vga.with(|vga| (vga.state().to_bytes(), VramPages::save(vga.vram())))
 }
 
-/// Brings the device and VRAM back to a snapshot, in place: both, or none. No vCPU runs meanwhile.
+/// Restores the device and VRAM from a snapshot, in place: both or none. No vCPU may run meanwhile.
 pub fn restore(vga: &SharedVga, state: &[u8], vram: &VramPages) -> Result<(), Box<dyn Error>> {
     let state = State::from_bytes(state)?;
     vga.restore_with_pages(&state, vram)?;

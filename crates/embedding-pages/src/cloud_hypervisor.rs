@@ -76,7 +76,7 @@ impl PciDevice for PciVga {
         self.vga
             .write(|vga| vga.config_write(config_offset(reg_idx, offset), data));
         let mappings = self.vga.with(|vga| vga.mappings());
-        // A BAR that isn't decoded stays registered where it was. Nothing answers there.
+        // A BAR that isn't decoded stays registered at its old address. Nothing answers there.
         let moved = self.registered.iter().filter_map(|bar| {
             let range = mappings.bar(bar.index)?;
             (range.base != bar.address).then_some(BarReprogrammingParams {
@@ -106,12 +106,12 @@ impl PciDevice for PciVga {
         Ok(())
     }
 
-    /// The bus couldn't move a BAR: it goes back to where it's registered.
+    /// The bus couldn't move a BAR, so the BAR returns to its registered address.
     fn restore_bar_addr(&mut self, params: &BarReprogrammingParams) {
         let mut registered = self.registered.iter();
         let bar = registered.find(|bar| bar.address.0 == params.old_base);
         if let Some(Err(error)) = bar.map(|bar| self.vga.place_bar(bar, bar.address)) {
-            eprintln!("{error}"); // never: it was there before
+            eprintln!("{error}"); // never happens: the BAR was there before
         }
     }
 }

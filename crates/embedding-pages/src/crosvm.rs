@@ -98,7 +98,7 @@ impl PciDevice for PciVga {
     }
 }
 
-/// The guest's memory, which crosvm's main process maps from files: VRAM is a memfd's.
+/// The guest's memory, which crosvm's main process maps from files. VRAM is in a memfd.
 pub struct Memory<C> {
     client: C,
     vram: File,

@@ -44,7 +44,7 @@ impl VgaDevice {
         self.follow_bars();
     }
 
-    /// `SaveRestore::restore`, with VRAM's contents put back before.
+    /// `SaveRestore::restore`, after VRAM's contents were restored.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.vga.restore(state)?;
         self.follow_bars();
@@ -113,7 +113,7 @@ impl PciConfigSpace for VgaDevice {
     }
 }
 
-/// The guest's memory, which OpenVMM maps from files: VRAM is a memfd's.
+/// The guest's memory, which OpenVMM maps from files. VRAM is in a memfd.
 pub struct Memory<M> {
     mapper: M,
     vram: File,

@@ -30,7 +30,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Machine {
     manager: IoManager,
     vga: SharedVga,
-    /// What the buses have followed.
+    /// The mappings that the buses follow.
     mappings: Mappings,
     /// Where BAR0, BAR2 and the ROM are registered.
     bars: [Option<MappedRange>; 3],
@@ -53,17 +53,17 @@ impl Machine {
         if variant.has_legacy() {
             machine.register(WINDOW.start, WINDOW.end - WINDOW.start)?;
         }
-        // `isa-vga`, and a device that was restored, answer already.
+        // `isa-vga` and a restored device already answer.
         machine.follow();
         Ok(machine)
     }
 
-    /// For snapshots. Who keeps a clone keeps the device, and the guest's memory of it.
+    /// For snapshots. A clone keeps the device and its memory alive.
     pub fn vga(&self) -> &SharedVga {
         &self.vga
     }
 
-    /// Ports and addresses that nobody has read all ones, and ignore writes.
+    /// Ports and addresses without a device read all ones, and ignore writes.
     pub fn port_in(&mut self, port: u16, size: usize, data: &mut [u8]) {
         string_in(size, data, |access| {
             if self.manager.pio_read(PioAddress(port), access).is_err() {
@@ -105,7 +105,7 @@ impl Machine {
         self.follow();
     }
 
-    /// Registers the BARs where they are now. Memory has followed already.
+    /// Registers the BARs at their current addresses. Memory already follows.
     pub fn follow(&mut self) {
         let mappings = self.vga.with(|vga| vga.mappings());
         if mappings == self.mappings {
@@ -121,7 +121,7 @@ impl Machine {
         }
         for (bar, wanted) in wanted.into_iter().enumerate() {
             if self.bars[bar].is_none() {
-                // It fails if a guest puts a BAR over another device, which stays there.
+                // This fails if a guest puts a BAR over another device, which stays registered.
                 self.bars[bar] = wanted.filter(|at| self.register(at.base.0, at.len).is_ok());
             }
         }
@@ -134,7 +134,7 @@ impl Machine {
     }
 }
 
-/// Runs the guest up to an exit that isn't a device's, and gives that.
+/// Runs the guest until an exit that isn't for a device, and returns that exit.
 pub fn run(vcpu: &mut VcpuFd, machine: &Mutex<Machine>) -> io::Result<String> {
     loop {
         match vcpu.run()? {
@@ -158,7 +158,7 @@ pub fn run(vcpu: &mut VcpuFd, machine: &Mutex<Machine>) -> io::Result<String> {
     }
 }
 
-/// The size of one access of the port exit that just happened. `kvm-ioctls` hands a `rep insb` over as
+/// The size of one access of the port exit that just happened. `kvm-ioctls` passes a `rep insb` on as
 /// one slice, which looks like a wide access.
 fn access_size(vcpu: &mut VcpuFd) -> usize {
     // SAFETY: after a port exit, `io` is the union's field.
@@ -174,7 +174,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Makes a region's slot one of `len` bytes. 0 removes it.
+    /// Sets the length of a region's slot to `len` bytes. 0 removes it.
     fn set(&self, region: &Region, len: u64) -> io::Result<()> {
         let (userspace_addr, flags) = match (region.kind, &self.rom) {
             (RegionKind::Rom, Some(rom)) => (rom.as_ptr() as u64, KVM_MEM_READONLY),
@@ -213,8 +213,8 @@ pub struct Vm {
     pub ram: GuestMemoryMmap,
 }
 
-/// Builds a VM with RAM up to the address `ram_end`, from 1 MiB to 3 GiB. What's drawn goes to `show`, on
-/// the display thread. What can't be mapped goes to `failed`, on a vCPU's.
+/// Builds a VM with RAM up to the address `ram_end`, from 1 MiB to 3 GiB. The display thread calls `show`
+/// with each changed picture. vCPU threads call `failed` with mapping errors.
 pub fn start(
     kvm: &Kvm,
     ram_end: usize,
