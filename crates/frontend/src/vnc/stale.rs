@@ -22,8 +22,8 @@ pub struct Stale {
     rows: Vec<Range<u32>>,
     /// How many rows aren't empty.
     count: usize,
-    /// The row below the last one that was taken, while others are left. Where a guest redraws faster than a viewer takes, each
-    /// row has its turn.
+    /// The row below the last one that was taken, while others are left. Where a guest redraws faster than
+    /// a viewer takes, each row has its turn.
     next: usize,
 }
 
