@@ -4,6 +4,8 @@
 
 use std::io::{self, Write};
 
+use stdvga_frontend::messages;
+
 /// Text that the guest writes for developers: dropped, or copied to stderr.
 pub struct Console {
     echo: bool,
@@ -21,7 +23,7 @@ impl Console {
     /// One byte from the guest.
     pub fn write(&mut self, byte: u8) {
         if self.echo {
-            // A closed stderr is no reason to stop the machine.
+            // Copying never fails.
             let _ = GuestText.write_all(&[byte]);
         }
     }
@@ -34,10 +36,10 @@ impl Write for GuestText {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let shown = text.iter().filter_map(|byte| match byte {
             b'\r' => None,
-            b'\t' | b'\n' | b' '..=b'~' => Some(*byte),
-            _ => Some(b'?'),
+            b'\t' | b'\n' | b' '..=b'~' => Some(char::from(*byte)),
+            _ => Some('?'),
         });
-        io::stderr().write_all(&shown.collect::<Vec<u8>>())?;
+        messages::copy(&shown.collect::<String>());
         Ok(text.len())
     }
 

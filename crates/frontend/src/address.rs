@@ -88,6 +88,8 @@ fn split(given: &str) -> Result<(&str, u16)> {
     } else if let Ok(port) = port.parse() {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         return Ok((if host.is_empty() { "127.0.0.1" } else { host }, port));
+    } else if given.is_empty() {
+        "it's empty".into()
     } else if port.is_empty() {
         "the port is missing".into()
     } else {
@@ -166,7 +168,7 @@ mod tests {
             ("here:foo", "\"foo\" isn't a port"),
             ("here:", "the port is missing"),
             (":", "the port is missing"),
-            ("", "the port is missing"),
+            ("", "it's empty"),
             ("::1", "needs brackets"),
             ("::1:5900", "needs brackets"),
         ] {

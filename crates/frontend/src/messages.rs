@@ -29,6 +29,11 @@ pub fn say(message: impl fmt::Display) {
     STDERR.say(&message);
 }
 
+/// Copies a guest's text to stderr as it is. It waits for room for a moment, unless stderr takes nothing.
+pub fn copy(text: &str) {
+    STDERR.copy(text);
+}
+
 /// Messages that strangers or a guest can cause: a few at once, and then one a second. The next one
 /// says how many were left out.
 pub struct Limited(Mutex<Allowance>);
@@ -133,14 +138,38 @@ impl Lines {
         let mut line = String::new();
         // A message that can't be formatted is said as far as it goes.
         let _ = writeln!(line, "{}: {message}", program_name());
-        let queue = &mut *self.0.lock();
-        if queue.bytes + line.len() > MOST_BYTES {
-            queue.left_out += 1;
+        self.0.lock().add(line);
+        self.0.changed.notify_all();
+    }
+
+    /// Puts text into the queue, and waits until there's room for it, though not for long.
+    fn copy(&self, text: &str) {
+        let mut queue = self.0.lock();
+        if !queue.is_stuck {
+            let is_full = |queue: &mut Queue| !queue.has_room(text);
+            let waited = self.0.changed.wait_timeout_while(queue, PATIENCE, is_full);
+            let waited = waited.unwrap_or_else(PoisonError::into_inner);
+            queue = waited.0;
+            queue.is_stuck |= waited.1.timed_out();
+        }
+        queue.add(text.to_owned());
+        self.0.changed.notify_all();
+    }
+}
+
+impl Queue {
+    fn has_room(&self, line: &str) -> bool {
+        self.bytes + line.len() <= MOST_BYTES
+    }
+
+    /// Adds a line, or counts it if there's no room.
+    fn add(&mut self, line: String) {
+        if !self.has_room(&line) {
+            self.left_out += 1;
             return;
         }
-        queue.bytes += line.len();
-        queue.lines.push_back(line);
-        self.0.changed.notify_all();
+        self.bytes += line.len();
+        self.lines.push_back(line);
     }
 }
 
@@ -221,6 +250,25 @@ mod tests {
         let end = end.expect("the pipe is open");
         let left_out: usize = end.split(' ').nth(1).unwrap().parse().unwrap();
         assert_eq!(written - 1 + left_out, MESSAGES, "{end}");
+    }
+
+    #[test]
+    fn a_guests_text_comes_as_it_is_and_a_full_pipe_stops_no_guest() {
+        let (reader, writer) = io::pipe().unwrap();
+        let lines = Lines::to(writer);
+        lines.copy("a li");
+        lines.copy("ne\n");
+        let mut line = String::new();
+        let mut reader = BufReader::new(reader);
+        reader.read_line(&mut line).unwrap();
+        assert_eq!(line, "a line\n");
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            (0..10_000).for_each(|_| lines.copy(&"x".repeat(100)));
+            done.send(lines).unwrap();
+        });
+        let lines = is_done.recv_timeout(LIMIT).expect("copying never ends");
+        assert!(lines.0.lock().left_out > 0, "a full pipe takes no more");
     }
 
     #[test]
