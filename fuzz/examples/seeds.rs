@@ -13,12 +13,12 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use stdvga_testing::{actions, driver, machine};
+use actions::{SMALL_SETUPS, Setup, recorded};
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use machine::{Display, Machine};
 use stdvga::State;
-use actions::{SMALL_SETUPS, Setup, recorded};
+use stdvga_testing::{actions, driver, machine};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/accesses.txt.gz");
 /// Lines at a program's start, which place the BARs.

@@ -5,10 +5,10 @@
 
 #![no_main]
 
-use stdvga_testing::{actions, driver, machine};
 use actions::{Choices, SMALL_SETUPS};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine};
+use stdvga_testing::{actions, driver, machine};
 
 const ACTIONS: usize = 2000;
 

@@ -5,11 +5,11 @@
 
 #![no_main]
 
-use stdvga_testing::{actions, driver, machine};
 use actions::{Action, Choices, SMALL_SETUPS, Setup};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine, precise_retrace};
 use stdvga::{State, StdVga, Variant};
+use stdvga_testing::{actions, driver, machine};
 
 const ACTIONS: usize = 100;
 
