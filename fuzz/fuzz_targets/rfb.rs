@@ -91,6 +91,10 @@ fuzz_target!(|data: &[u8]| {
     let requests = said.len() / REQUEST;
     // Pixels have 4 bytes at most, and compression makes them longer by little at worst.
     let most = HELLO + requests * (UPDATE + 5 * MOST_PIXELS);
-    assert!(viewer.heard <= most, "{} bytes for {requests} requests", viewer.heard);
+    assert!(
+        viewer.heard <= most,
+        "{} bytes for {requests} requests",
+        viewer.heard
+    );
     while !viewers.take_keys(16).is_empty() {}
 });

@@ -178,7 +178,10 @@ mod tests {
                 file("long", b"123456789\n"),
                 "has 9 bytes, and VNC uses the first 8",
             ),
-            (file("large", &[b'\n'; MOST_FILE_BYTES + 1]), "at most 4096 fit"),
+            (
+                file("large", &[b'\n'; MOST_FILE_BYTES + 1]),
+                "at most 4096 fit",
+            ),
             (folder.path().to_owned(), "isn't a file"),
             (folder.path().join("missing"), "can't be read"),
             #[cfg(unix)]

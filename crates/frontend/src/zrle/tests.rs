@@ -78,12 +78,11 @@ fn decode(kind: u8, rest: &mut impl Iterator<Item = u8>, columns: usize, rows: u
             while pixels.len() < count {
                 let index = rest.next().expect("more bytes");
                 let mut len = 1;
-                while index & 0x80 != 0 {
+                let mut has_more = index & 0x80 != 0;
+                while has_more {
                     let more = rest.next().expect("more bytes");
                     len += usize::from(more);
-                    if more < 255 {
-                        break;
-                    }
+                    has_more = more == 255;
                 }
                 let colour = palette[usize::from(index & 0x7f)];
                 pixels.extend(std::iter::repeat_n(colour, len));
@@ -105,7 +104,7 @@ fn encode(encoder: &mut Encoder, pixels: &[u32], width: usize) -> Vec<u8> {
 #[test]
 fn tiles_are_sent_in_the_shortest_way_and_seen_as_they_were() {
     let mut rng = SmallRng::seed_from_u64(1);
-    let colour = |n: u32| n * 0x01_0305 & 0xff_ffff;
+    let colour = |n: u32| (n * 0x01_0305) & 0xff_ffff;
     let mut random = |colours: u32| -> Vec<u32> {
         let mut pixels: Vec<_> = (0..colours).map(colour).collect();
         pixels.resize_with(64 * 64, || colour(rng.random_range(0..colours)));
