@@ -3,9 +3,10 @@
 //! The VGA as a vfio-user device: its regions, and what answers accesses to them.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use parking_lot::{FairMutex, FairMutexGuard};
 use rustix::fs::FallocateFlags;
 use stdvga::vm_memory::FileOffset;
 use stdvga::{Config, StdVga};
@@ -18,8 +19,11 @@ use vfio_bindings::bindings::vfio::{
 const CONFIG_BYTES: u64 = 256;
 
 /// The device. All clones are the same one.
+///
+/// Whoever waits for it has it next: a client that sends message after message can't keep a display, or the
+/// server's end, waiting for longer than one of them takes.
 #[derive(Clone)]
-pub struct Device(Arc<Mutex<StdVga>>);
+pub struct Device(Arc<FairMutex<StdVga>>);
 
 /// A region of a PCI device, as clients are told of it.
 #[derive(Debug, Default)]
@@ -40,12 +44,12 @@ impl Device {
     /// If the configuration is none that a device can have, or there's no memory for VRAM.
     pub fn new(config: Config) -> Result<Self> {
         let vga = StdVga::with_sealed_memfd(config).context("the VGA can't be built")?;
-        Ok(Self(Arc::new(Mutex::new(vga))))
+        Ok(Self(Arc::new(FairMutex::new(vga))))
     }
 
-    /// The device itself, also after a panic of a thread that had it.
-    pub fn lock(&self) -> MutexGuard<'_, StdVga> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The device itself.
+    pub fn lock(&self) -> FairMutexGuard<'_, StdVga> {
+        self.0.lock()
     }
 
     /// A region of a PCI device; none past the last one.
