@@ -38,7 +38,8 @@ fuzz_target!(|data: &[u8]| {
             continue;
         }
         let (mut reply, mut trace) = (Vec::new(), Vec::new());
-        session.answer(line, &mut reply, &mut trace);
+        let answered = session.answer(line, &mut reply, &mut trace);
+        answered.expect("memory takes an answer");
         for (what, text) in [("answer", &reply), ("trace", &trace)] {
             let ends = text.iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(ends, 1, "the {what} to {line:?} has {ends} ends of lines");
