@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use stdvga::{Dirty, Rect, Scanout, Screen, Surface, Vram};
 
+use super::messages::Limited;
 use super::picture::Picture;
 use super::vnc::Viewers;
 use crate::say;
+
+/// Lines at once about what strangers do.
+const MOST_NOTES: u32 = 100;
 
 /// Pixels of the largest picture that is shown: the guest chooses the size.
 const MOST_PIXELS: u64 = 7680 * 4320;
@@ -24,6 +28,7 @@ pub struct Display {
     mode: String,
     mode_lines: ModeLines,
     start: Instant,
+    notes: Limited,
     viewers: Option<Viewers>,
 }
 
@@ -37,6 +42,7 @@ impl Display {
             mode: String::new(),
             mode_lines: ModeLines::new(start),
             start,
+            notes: Limited::new(MOST_NOTES),
             viewers,
         }
     }
@@ -100,8 +106,17 @@ impl Display {
 
     /// Reports what happens.
     pub fn say(&self, what: &str) {
+        say(self.line(what));
+    }
+
+    /// Reports what strangers can cause as often as they like: up to 100 lines at once, and then one a second.
+    pub fn note(&self, what: &str) {
+        self.notes.say(self.line(what));
+    }
+
+    fn line(&self, what: &str) -> String {
         let seconds = self.start.elapsed().as_secs_f64();
-        say(format_args!("{seconds:7.2} s  {what}"));
+        format!("{seconds:7.2} s  {what}")
     }
 
     /// Reports the mode if it's another one. Returns whether it is.

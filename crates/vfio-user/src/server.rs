@@ -162,7 +162,7 @@ impl Server {
     ///
     /// One that says nothing is no client: it gets no device, and no word is said of it.
     fn wait(&self) -> Result<Option<Session>> {
-        self.display.say(&format!(
+        self.display.note(&format!(
             "{} waits for a client at {}",
             self.config.variant,
             self.socket.path.display()
@@ -200,7 +200,7 @@ impl Server {
 
     /// Shows a client's screen until it has gone, or the server shall end.
     fn serve(&mut self, mut session: Session) -> Result<()> {
-        self.display.say("a client has connected");
+        self.display.note("a client has connected");
         let (mut resets, mut is_attached, mut is_alone) = (0, false, true);
         loop {
             // The picture comes after these: it has all that the client did before.
@@ -211,7 +211,7 @@ impl Server {
             let has_begun = counters != Counters::default();
             if has_begun && !is_attached {
                 is_attached = true;
-                self.display.say("the client uses the device");
+                self.display.note("the client uses the device");
                 self.display.start_anew();
             }
             if has_begun {
@@ -219,13 +219,13 @@ impl Server {
             }
             if counters.resets != resets {
                 resets = counters.resets;
-                self.display.say("reset");
+                self.display.note("reset");
             }
             if is_asked || (is_finished && has_begun) {
                 self.try_to_save();
             }
             if is_finished {
-                self.display.say(&session.farewell());
+                self.display.note(&session.farewell());
                 return Ok(());
             }
             if ends {
@@ -234,7 +234,7 @@ impl Server {
             if is_alone && self.socket.has_client(Duration::ZERO)? {
                 is_alone = false;
                 self.display
-                    .say("another client waits until this one has gone");
+                    .note("another client waits until this one has gone");
             }
             session.wait(FRAME);
         }
