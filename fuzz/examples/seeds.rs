@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use machine::{Display, Machine};
 use stdvga::State;
-use stdvga_testing::{actions, driver, machine};
+use stdvga_testing::{actions, machine};
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/accesses.txt.gz");
 /// Lines at a program's start, which place the BARs.

@@ -8,7 +8,7 @@
 use actions::{Choices, SMALL_SETUPS};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine};
-use stdvga_testing::{actions, driver, machine};
+use stdvga_testing::{actions, machine};
 
 const ACTIONS: usize = 2000;
 

@@ -9,7 +9,7 @@ use actions::{Action, Choices, SMALL_SETUPS, Setup};
 use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine, precise_retrace};
 use stdvga::{State, StdVga, Variant};
-use stdvga_testing::{actions, driver, machine};
+use stdvga_testing::{actions, machine};
 
 const ACTIONS: usize = 100;
 

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use machine::{Display, Machine};
 use rand::prelude::*;
 use stdvga::{Dirty, Screen, State, StdVga, Surface};
-use stdvga_testing::{actions, driver, machine};
+use stdvga_testing::{actions, machine};
 
 const SETUP: Setup = pc("VGA,vgamem_mb=1");
 /// The most pixels of a surface, for the time they take.
