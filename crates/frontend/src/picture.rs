@@ -78,6 +78,8 @@ impl Picture {
         let mut encoder = png::Encoder::new(BufWriter::new(file), self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
+        // A program that ends has two seconds, and its last picture may be large and noisy.
+        encoder.set_compression(png::Compression::Fast);
         let bytes: Vec<u8> = self.pixels.iter().flat_map(|pixel| rgb(*pixel)).collect();
         let mut writer = encoder.write_header()?;
         writer.write_image_data(&bytes)?;
