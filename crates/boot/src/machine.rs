@@ -2,8 +2,8 @@
 
 //! The machine: the board under KVM. Turns exits into accesses, and mappings into memory slots.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 use kvm_ioctls::Kvm;
@@ -14,7 +14,7 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 use crate::board::Board;
 use crate::kvm::{Access, Backing, CoalescedWrite, Exit, Sleep, Vcpu, Vm};
 use crate::outcome::{Options, Start};
-use crate::slots::{SharedSlots, Slots};
+use crate::slots::{SLOT_BIOS, SLOT_HIGH_RAM, SLOT_LOW_RAM, SharedSlots, Slots, lock};
 
 const MIB: u64 = 1 << 20;
 const FOUR_GIB: u64 = 1 << 32;
@@ -28,10 +28,6 @@ const KEYBOARD_LINE: u32 = 1;
 const SERIAL_LINE: u32 = 4;
 
 // The slots of KVM's that don't change, and the first of the VGA's.
-const SLOT_LOW_RAM: u32 = 0;
-const SLOT_HIGH_RAM: u32 = 1;
-const SLOT_BIOS: u32 = 2;
-pub const SLOT_VGA: u32 = 3;
 
 /// Why the vCPU stopped.
 #[derive(Debug, PartialEq, Eq)]
@@ -215,11 +211,6 @@ pub fn run(mut vcpu: Vcpu, machine: &Mutex<Machine>, signals: &Signals) -> Stop 
         }
     }
     Stop::Asked
-}
-
-/// Locks the machine or its slots, also after a panic of the other thread: the picture is still worth showing.
-pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

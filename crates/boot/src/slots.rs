@@ -3,14 +3,19 @@
 //! The memory slots that show the VGA's regions to a guest, and KVM's log of what it wrote there.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use stdvga::embedding::{DirtyPages, Region, RegionKind, RegionMapper};
 use stdvga::{DirtyBitmap, StdVga};
 
 use crate::kvm::{Access, Backing, Vm};
-use crate::machine::{SLOT_VGA, lock};
+
+// The slots of this machine: RAM below and above the window, the BIOS, and from the last one on the VGA's regions.
+pub const SLOT_LOW_RAM: u32 = 0;
+pub const SLOT_HIGH_RAM: u32 = 1;
+pub const SLOT_BIOS: u32 = 2;
+const SLOT_VGA: u32 = 3;
 
 const PAGE: usize = DirtyBitmap::PAGE_SIZE;
 
@@ -116,4 +121,8 @@ impl RegionMapper for SharedSlots {
     fn unmap(&mut self, region: &Region) -> io::Result<()> {
         self.lock().unmap(region).map_err(io::Error::other)
     }
+}
+/// Locks the machine or its slots, also after a panic of the other thread: the picture is still worth showing.
+pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,6 +24,7 @@ use crate::interrupt::Interrupt;
 use crate::kvm::{self, Vcpu};
 use crate::machine::{self, Machine, Signals, Stop};
 use crate::outcome::{End, Options, Outcome, Start, Until};
+use crate::slots;
 use crate::visible;
 
 /// How often the display thread looks at the VGA.
@@ -98,7 +99,7 @@ pub fn run(path: &Path, board: Board, start: Start, options: Options) -> Result<
         has_warned,
         ..
     } = watch;
-    let counts = machine::lock(&machine).board.counts;
+    let counts = slots::lock(&machine).board.counts;
     let causes = if has_drawn || has_warned {
         Vec::new()
     } else {
@@ -197,7 +198,7 @@ impl Watch<'_> {
     /// Writes that KVM coalesced up to the last kick are in it.
     fn frame(&mut self) -> Result<Scanout> {
         let (scanout, accesses, notes) = {
-            let mut machine = machine::lock(self.machine);
+            let mut machine = slots::lock(self.machine);
             if let Some(dirty) = &mut self.dirty {
                 machine.drain_dirty(dirty)?;
             }
@@ -229,7 +230,7 @@ impl Watch<'_> {
     /// Says that nothing was drawn yet, and what that may mean.
     fn warn(&mut self) {
         self.has_warned = true;
-        let exits = machine::lock(self.machine).board.counts.exits;
+        let exits = slots::lock(self.machine).board.counts.exits;
         self.display.say(&format!(
             "nothing has been drawn yet; exits so far: {exits}"
         ));
@@ -244,10 +245,10 @@ impl Watch<'_> {
         let Some(viewers) = self.display.viewers() else {
             return;
         };
-        let room = machine::lock(self.machine).board.keyboard.room();
+        let room = slots::lock(self.machine).board.keyboard.room();
         let codes = viewers.take_keys(room);
         if !codes.is_empty() {
-            machine::lock(self.machine).push_keys(&codes);
+            slots::lock(self.machine).push_keys(&codes);
             self.quiet = Duration::ZERO;
         }
     }
@@ -262,7 +263,7 @@ impl Watch<'_> {
             return;
         }
         if let Some(key) = self.keys.pop_front() {
-            machine::lock(self.machine).push_keys(&key);
+            slots::lock(self.machine).push_keys(&key);
             self.next_key = Some(Instant::now() + KEY);
             self.quiet = Duration::ZERO;
         }

@@ -2,9 +2,7 @@
 
 //! How a viewer wants its pixels (RFC 6143, 7.4).
 
-use std::io;
-
-use super::rfb::invalid;
+use std::io::{self, ErrorKind};
 
 /// How a viewer wants its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +138,11 @@ impl Default for PixelFormat {
             has_palette: false,
         }
     }
+}
+
+/// What a viewer says that can't be served.
+pub fn invalid(message: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, message)
 }
 
 #[cfg(test)]

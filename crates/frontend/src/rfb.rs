@@ -4,11 +4,11 @@
 //!
 //! Everything that a viewer says is read here. Reading a message takes little memory, however long it is.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 
 use stdvga::{Rect, Size};
 
-use super::pixel_format::PixelFormat;
+use super::pixel_format::{PixelFormat, invalid};
 
 /// A viewer shows it in its title.
 const NAME: &str = "stdvga";
@@ -276,10 +276,6 @@ pub(crate) fn bytes<const N: usize>(stream: &mut impl Read) -> io::Result<[u8; N
     Ok(bytes)
 }
 
-pub(crate) fn invalid(message: String) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, message)
-}
-
 #[cfg(test)]
 mod tests {
     use rand::prelude::*;
@@ -330,7 +326,7 @@ mod tests {
         assert!(short.is_empty(), "{short:?} is left");
         for len in [MOST_CLIPBOARD + 1, u32::MAX] {
             let error = Message::read(&mut &said(len)[..]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidData, "{len}: {error}");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{len}: {error}");
         }
     }
 }
