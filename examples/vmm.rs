@@ -9,7 +9,7 @@ use std::{io, thread};
 use stdvga::embedding::{MappedRegions, Picture, Region, RegionMapper, SharedVga};
 use stdvga::{Config, Dirty, StdVga};
 
-/// Maps host memory into the guest. A VMM does this by its hypervisor: KVM's memory slots, say.
+/// Maps host memory into the guest. A VMM does this through its hypervisor, for example with KVM's memory slots.
 struct Slots;
 
 impl RegionMapper for Slots {
@@ -24,12 +24,12 @@ impl RegionMapper for Slots {
     }
 }
 
-/// A vCPU thread. Each access that the guest exits with goes to the device; these are a driver's.
+/// A vCPU thread. Each access that causes an exit goes to the device. These are what a driver sends.
 fn run_vcpu(vga: &SharedVga) {
     // BAR0 is at 0xfd000000, and memory decoding is enabled. The guest's memory follows.
     vga.write(|vga| vga.config_write(0x10, &0xfd00_0000_u32.to_le_bytes()));
     vga.write(|vga| vga.config_write(0x04, &2_u16.to_le_bytes()));
-    // DISPI: 640x480 with 32 bits a pixel.
+    // DISPI: 640x480 with 32 bits per pixel.
     for (register, value) in [(1_u16, 640_u16), (2, 480), (3, 32), (4, 0x41)] {
         vga.write(|vga| vga.port_write(0x1ce, &register.to_le_bytes()));
         vga.write(|vga| vga.port_write(0x1d0, &value.to_le_bytes()));
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut picture = Picture::new(3840 * 2160);
     let start = Instant::now();
     for _frame in 0..5 {
-        // All that needs the lock.
+        // Only this needs the lock.
         let scanout = vga.with(|vga| vga.scanout());
         if let Some(damage) = picture.refresh(&scanout, &vram, Dirty::Compare, start.elapsed())? {
             for rect in damage.iter() {

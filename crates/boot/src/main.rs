@@ -91,11 +91,11 @@ const ENDS: &str = "\
 Ctrl-C or SIGTERM ends the machine: its screen is printed and saved as it is. A second one ends the program at once.
 
 Exit status:
-  0    the screen was shown as asked for; with --vnc, also after Ctrl-C or SIGTERM
-  1    something went wrong, or the guest drew nothing
-  2    the options are wrong
-  130  Ctrl-C came first
-  143  SIGTERM came first";
+  0    the screen was shown as requested; with --vnc, also after Ctrl-C or SIGTERM
+  1    something went wrong, an option's value can't be used here, or the guest drew nothing
+  2    an option is unknown, malformed or incompatible with another
+  130  ended by Ctrl-C before that
+  143  ended by SIGTERM before that";
 
 /// Boots a small machine with a standard VGA, and shows its screen.
 #[derive(Parser)]
@@ -138,7 +138,7 @@ struct Args {
     #[arg(default_value_if("kernel", ArgPredicate::IsPresent, "256"))]
     #[arg(allow_negative_numbers = true, value_parser = values::mib(MEMORY_MIB))]
     memory: u32,
-    /// The VGA's memory: 1 to 256 MiB
+    /// The VGA's memory, rounded up to a power of two: 1 to 256 MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
     #[arg(allow_negative_numbers = true, value_parser = values::mib(VGAMEM_MIB))]
     vgamem: u32,
@@ -146,14 +146,14 @@ struct Args {
     #[arg(long, value_name = "N", conflicts_with_all = ["until_stable", "until_text"])]
     #[arg(allow_negative_numbers = true, value_parser = values::seconds)]
     seconds: Option<f64>,
-    /// Show the screen once it stands still, after 300 seconds at most [default]
+    /// Show the screen once it stops changing, after 300 seconds at the latest [default]
     #[arg(long, conflicts_with = "until_text")]
     until_stable: bool,
-    /// Show the screen once its text contains TEXT, after 300 seconds at most
+    /// Show the screen once its text contains TEXT, after 300 seconds at the latest
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     #[arg(value_parser = values::wanted_text())]
     until_text: Option<String>,
-    /// Keys to type once the screen stands still: text, and <enter>, <esc>, <up>, <f12> and so on;
+    /// Keys to type once the screen stops changing: text, and <enter>, <esc>, <up>, <f12> and so on;
     /// <lt> for a '<'
     #[arg(long = "type", value_name = "KEYS", allow_hyphen_values = true)]
     #[arg(value_parser = values::text())]
@@ -204,9 +204,9 @@ impl Args {
 enum Guest {
     /// A BIOS and a VGA BIOS, under KVM
     Firmware,
-    /// A real-mode program of our own, under KVM
+    /// A built-in real-mode program, under KVM
     Embedded,
-    /// The same program without a CPU: needs no KVM
+    /// The same program without a CPU: doesn't need KVM
     Scripted,
 }
 
@@ -374,7 +374,7 @@ fn choose(args: &Args) -> Result<Guest> {
     terminal::say(match guest {
         Guest::Firmware => "guest: firmware under KVM",
         Guest::Embedded => {
-            "guest: embedded (a real-mode program of our own under KVM, which reads no keyboard)"
+            "guest: embedded (a built-in real-mode program under KVM, which reads no keyboard)"
         }
         Guest::Scripted => "guest: scripted (the embedded guest's program, without a CPU)",
     });

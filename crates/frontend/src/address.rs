@@ -13,10 +13,10 @@ use super::password::Password;
 /// Who may watch: the options beside `--vnc`.
 #[derive(Debug, Default, clap::Args)]
 pub struct Access {
-    /// Let only those VNC viewers in who know the password: FILE's first line, of 1 to 8 bytes
+    /// Let in only VNC viewers that know the password: the file's first line, 1 to 8 bytes
     #[arg(long, value_name = "FILE", requires = "vnc")]
     vnc_password_file: Option<PathBuf>,
-    /// Let all VNC viewers in who can reach HOST, without a password
+    /// Let in any VNC viewer that can reach HOST, without a password
     #[arg(long, requires = "vnc", conflicts_with = "vnc_password_file")]
     vnc_no_password: bool,
 }

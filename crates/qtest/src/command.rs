@@ -326,7 +326,7 @@ fn number(word: &str) -> Result<u64> {
     parsed
         .ok()
         .filter(|_| !word.contains('+'))
-        .with_context(|| format!("'{word}' is no number of 64 bits"))
+        .with_context(|| format!("'{word}' isn't a 64-bit number"))
 }
 
 fn hex_bytes(word: &str) -> Result<Vec<u8>> {

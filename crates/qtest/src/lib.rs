@@ -3,7 +3,7 @@
 //! QEMU's qtest line protocol around `stdvga`: a script of accesses can be put to this program and to
 //! QEMU, and every answer compared.
 //!
-//! - [`options`] understands QEMU's own `-M` and `-device` strings.
+//! - [`Options`] understands QEMU's own `-M` and `-device` strings.
 //! - [`command`] is the protocol: lines to commands, answers to lines.
 //! - [`machine`] is the machine around the device: which access reaches what.
 //! - `backlog` holds answers that nobody has read yet.
@@ -12,10 +12,12 @@
 mod backlog;
 pub mod command;
 pub mod machine;
-pub mod options;
+mod options;
 #[cfg(test)]
 mod tests;
 mod trace;
+
+pub use options::{Options, with_long_flags};
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::thread;
@@ -24,7 +26,6 @@ use anyhow::{Context, Result};
 
 use crate::command::{MAX_LINE, Session};
 use crate::machine::Machine;
-use crate::options::Options;
 
 /// Answers are handed to the writing thread, and written, in pieces of about this many bytes.
 const REPLY_BYTES: usize = 1 << 16;

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use stdvga_frontend::say;
-use stdvga_qtest::options::{self, Options};
+use stdvga_qtest::{Options, with_long_flags};
 
 fn main() -> ExitCode {
-    let options = Options::parse_from(options::with_long_flags(env::args_os()));
+    let options = Options::parse_from(with_long_flags(env::args_os()));
     match stdvga_qtest::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -43,7 +43,7 @@ pub struct Options {
     /// Whether text can blink, as on hardware and in QEMU since 11.1
     #[arg(long, value_enum, default_value_t = Switch::Off)]
     pub text_blink: Switch,
-    /// How retraces are told: toggling at every read, or by the clock that `clock_step` moves
+    /// How the status register reports retraces
     #[arg(long, value_enum, default_value_t = RetraceMethod::Dumb)]
     pub retrace: RetraceMethod,
     /// Print each command on standard error, with a comment that names the registers it reached. The
@@ -55,27 +55,23 @@ pub struct Options {
 /// The machine around the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MachineKind {
-    /// With PCI.
     Pc,
-    /// Without PCI.
     Isapc,
 }
 
 /// Whether a property is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
-    /// It is.
     On,
-    /// It isn't.
     Off,
 }
 
 /// How Input Status 1 tells of retraces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RetraceMethod {
-    /// Each read of the status finds the next state.
+    /// Each read toggles the state
     Dumb,
-    /// By the time.
+    /// From the time that `clock_step` sets
     Precise,
 }
 
@@ -157,7 +153,11 @@ impl Options {
         let (_, variant) = DEVICES
             .into_iter()
             .find(|(device, _)| *device == name)
-            .with_context(|| format!("-device {name}: not VGA, secondary-vga or isa-vga"))?;
+            .with_context(|| {
+                format!(
+                    "-device {name}: there's no such device, only VGA, secondary-vga and isa-vga"
+                )
+            })?;
         match (self.machine, variant) {
             (MachineKind::Pc, Variant::IsaVga) => bail!("-device isa-vga: needs -M isapc"),
             (MachineKind::Isapc, Variant::Vga | Variant::SecondaryVga) => {
@@ -228,7 +228,7 @@ fn number(value: &str) -> Result<u32> {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => value.parse(),
     };
-    parsed.with_context(|| format!("'{value}' is no number from 0 to {}", u32::MAX))
+    parsed.with_context(|| format!("'{value}' isn't a number from 0 to {}", u32::MAX))
 }
 
 /// A ROM file's bytes; none for an empty name.
@@ -351,7 +351,7 @@ mod tests {
                 &["-device", "VGA,edid=maybe"],
                 "'maybe' is neither on nor off",
             ),
-            (&["-device", "VGA,vgamem_mb=many"], "'many' is no number"),
+            (&["-device", "VGA,vgamem_mb=many"], "'many' isn't a number"),
             (&["-device", "VGA,addr=03.0"], "at 02.0 here"),
             (&["-device", "VGA,edid"], "has no value"),
             (
@@ -373,7 +373,7 @@ mod tests {
         for (path, wrong) in [
             ("/dev/zero", "isn't a file"),
             ("/", "isn't a file"),
-            (huge, "16777216 are the most that fit"),
+            (huge, "at most 16777216 fit"),
         ] {
             let device = format!("VGA,romfile={path}");
             let error = format!("{:#}", config(&["-device", &device]).unwrap_err());

@@ -37,14 +37,21 @@ const FRAME: Duration = Duration::from_millis(40);
 /// How long a client may wait with its first word. VMMs speak at once.
 const MOST_SILENCE: Duration = Duration::from_secs(2);
 
+/// What --help ends with.
+const ENDS: &str = "\
+Exit status:
+  0  ended by Ctrl-C or SIGTERM
+  1  something went wrong, or an option's value can't be used here
+  2  an option is unknown or malformed";
+
 /// Serves a standard VGA to a VMM that speaks vfio-user: one client at a time, a new device for each.
 ///
-/// SIGUSR1 writes the picture to the file of --screenshot. So does a client that goes, and the server's end:
-/// Ctrl-C or SIGTERM. A line on stdout tells that the picture has been written.
+/// SIGUSR1 writes the picture to the file of --screenshot. It's also written when a client disconnects, and when the
+/// server ends (Ctrl-C or SIGTERM). A line on stdout says when the picture has been written.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = ENDS)]
 struct Args {
-    /// Where to make the socket: nothing may exist there. Only this user's processes can connect
+    /// Path of the socket, which must not exist yet. Only this user's processes can connect
     #[arg(long, value_name = "PATH")]
     socket: PathBuf,
     /// Which of QEMU's devices it is. Neither has legacy ports here, nor the 0xa0000 window
@@ -65,7 +72,7 @@ struct Args {
     /// Option ROM: a VGA BIOS that needs no legacy ports
     #[arg(long, value_name = "FILE")]
     romfile: Option<PathBuf>,
-    /// Where to write pictures: each replaces the last one at once
+    /// Where to write pictures: each replaces the last one atomically
     #[arg(long, value_name = "FILE.png")]
     screenshot: Option<PathBuf>,
     /// Show the screen live to VNC viewers: at PORT of this host only, or at HOST:PORT; port 0 takes a free

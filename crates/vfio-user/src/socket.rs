@@ -10,13 +10,15 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
+/// What the kernel has room for.
+const MOST_PATH_BYTES: usize = 107;
 
 /// A socket in the file system. It's removed when this is dropped.
 pub struct Socket {
@@ -39,10 +41,7 @@ pub enum Greeting {
 impl Socket {
     /// A socket that only this user's processes can connect to: whoever can has all of the device.
     pub fn new(path: PathBuf) -> Result<Self> {
-        let listener = listen(&path).with_context(|| {
-            let there = fs::symlink_metadata(&path).map_or("", |there| advice(there.file_type()));
-            format!("no socket can be made at {}{there}", path.display())
-        })?;
+        let listener = listen(&path).map_err(|error| refusal(&path, error))?;
         let made = fs::symlink_metadata(&path)
             .with_context(|| format!("the socket {} can't be found", path.display()))?;
         Ok(Self {
@@ -97,18 +96,33 @@ fn is_readable(socket: impl AsFd, time: Duration) -> io::Result<bool> {
     }
 }
 
+/// Why no socket can be made. What stands in its way says more than the error that it leads to.
+fn refusal(path: &Path, error: io::Error) -> anyhow::Error {
+    let name = path.display();
+    if let Ok(there) = fs::symlink_metadata(path) {
+        let there = advice(there.file_type());
+        return anyhow!("no socket can be made at {name}: {there}");
+    }
+    if path.as_os_str().len() > MOST_PATH_BYTES {
+        return anyhow!(
+            "no socket can be made at {name}: its path has at most {MOST_PATH_BYTES} bytes"
+        );
+    }
+    anyhow!(error).context(format!("no socket can be made at {name}"))
+}
+
 /// What to do about what exists where the socket should be. Only a socket may be one that a server left.
 fn advice(there: FileType) -> &'static str {
     if there.is_socket() {
-        ": a socket is there. Remove it, unless a server uses it"
+        "a socket is there. Remove it, unless a server uses it"
     } else if there.is_dir() {
-        ": it's a folder. Choose a path in it, or another one"
+        "it's a folder. Choose a path in it, or another one"
     } else if there.is_file() {
-        ": it's a file. Choose another path"
+        "it's a file. Choose another path"
     } else if there.is_symlink() {
-        ": it's a symbolic link. Choose another path"
+        "it's a symbolic link. Choose another path"
     } else {
-        ": it's a device or a pipe. Choose another path"
+        "it's a device or a pipe. Choose another path"
     }
 }
 

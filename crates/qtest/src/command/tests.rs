@@ -143,7 +143,7 @@ fn what_follows_a_space_and_a_hash_is_a_comment() {
     check(&[
         ("outb 0x3c4 2 # Sequencer index", "OK"),
         ("inb 0x3c4   #", "OK 0x0002"),
-        ("inb 0x3c4#", "FAIL '0x3c4#' is no number of 64 bits"),
+        ("inb 0x3c4#", "FAIL '0x3c4#' isn't a 64-bit number"),
         (" # nothing but a comment", "FAIL the line is empty"),
         ("#", "FAIL unknown command '#'"),
     ]);
@@ -157,7 +157,7 @@ fn a_carriage_return_at_the_end_does_no_harm() {
 
 #[test]
 fn what_is_no_command_fails_and_says_why() {
-    let no_number = "is no number of 64 bits";
+    let no_number = "isn't a 64-bit number";
     let missing = |what: &str| format!("the {what} is missing");
     let mut session = session();
     for (line, reason) in [
