@@ -331,7 +331,7 @@ mod tests {
         for (arguments, message) in [
             (
                 &["-device", "cirrus-vga"][..],
-                "-device cirrus-vga: not VGA",
+                "-device cirrus-vga: there's no such device",
             ),
             (&["-device", "isa-vga"], "needs -M isapc"),
             (&["-M", "isapc", "-device", "VGA"], "needs -M pc"),
