@@ -72,7 +72,7 @@ fn a_rom_that_cannot_be_one_is_named() {
         ("/nonexistent/rom", "can't be read"),
         ("/dev/zero", "isn't a file"),
         (text(&fifo), "isn't a file"),
-        (text(&huge), "131072 are the most that fit"),
+        (text(&huge), "at most 131072 fit"),
         (text(&odd), "starts with f4 f4, not 55 aa"),
     ] {
         let arguments = ["--socket", "/nonexistent/socket", "--romfile", path];
