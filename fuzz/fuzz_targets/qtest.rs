@@ -6,9 +6,9 @@
 
 use clap::Parser;
 use libfuzzer_sys::fuzz_target;
+use stdvga_qtest::Options;
 use stdvga_qtest::command::Session;
 use stdvga_qtest::machine::Machine;
-use stdvga_qtest::Options;
 
 /// The most bytes that a line of an input may be about: up to 1 GiB are allowed, but take seconds.
 const MAX_BYTES: u64 = 1 << 20;
