@@ -28,7 +28,6 @@
 //!
 //! Who can connect can still keep others out, by taking all places. A firewall helps against that.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,28 +42,22 @@ use super::address::Address;
 use super::keys::Keyboard;
 use super::messages::{Limited, say};
 use super::password::Password;
-use super::picture::Picture;
-use super::pixel_format::PixelFormat;
-use super::rfb::{self, Encoding, Message, Security, Version};
+use super::rfb::{self, Message, Security, Version};
 
 mod guesses;
 mod pace;
 mod stale;
+mod state;
 mod updates;
+mod viewer;
 
-use guesses::WrongGuesses;
 use pace::Paced;
-use stale::Stale;
-use updates::{Sender, Update};
+use state::{Connection, MOST_VIEWERS, Next, State};
+use updates::Sender;
+use viewer::Viewer;
 
-/// Viewers at a time.
-const MOST_VIEWERS: usize = 16;
 /// Connections at a time: a few more, for those who haven't said hello.
 const MOST_CONNECTIONS: usize = MOST_VIEWERS + 4;
-/// Keys that wait for the guest: what's pressed then is lost.
-const MOST_KEYS: usize = 256;
-/// RFB has 16 bits for widths and heights.
-const LONGEST: u32 = 0xffff;
 /// How long viewers may take to say hello, also if somebody must enter a password for that.
 const GREETING: Duration = Duration::from_secs(10);
 const TYPING: Duration = Duration::from_secs(60);
@@ -74,10 +67,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const UNREAD: Duration = Duration::from_secs(30);
 /// From one update to the next: less than the time between two of the guest's pictures.
 const UPDATE: Duration = Duration::from_millis(20);
-/// How long a viewer must have asked for nothing until it makes room for another.
-const IDLE: Duration = Duration::from_secs(10);
-/// The same of a connection that hasn't said hello.
-const SILENT: Duration = Duration::from_secs(2);
 /// How long a connection may take to end, where it makes room.
 const LEAVING: Duration = Duration::from_millis(100);
 /// How long nothing must come from a viewer's host until it's asked whether it's still there.
@@ -309,253 +298,6 @@ impl Shared {
 struct Refusal {
     reason: String,
     delay: Duration,
-}
-
-/// Somebody who connected.
-struct Connection {
-    stream: Arc<TcpStream>,
-    since: Instant,
-    /// It hasn't said hello.
-    is_greeting: bool,
-}
-
-impl Connection {
-    /// Makes its threads notice that it's over.
-    fn end(&self) {
-        // It may be over already.
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-}
-
-#[derive(Default)]
-struct State {
-    picture: Picture,
-    viewers: BTreeMap<u64, Viewer>,
-    connections: BTreeMap<u64, Connection>,
-    keys: VecDeque<Vec<u8>>,
-    guesses: WrongGuesses,
-    /// The picture won't change any more.
-    closing: bool,
-}
-
-/// What a viewer's sender has to do.
-enum Next {
-    Update(Update),
-    /// The viewer got the last picture.
-    Finished,
-    /// It isn't there any more.
-    Gone,
-}
-
-impl State {
-    fn show(&mut self, size: Size, pixels: &[u32], damage: &[Rect]) {
-        let resized = size != self.picture.size();
-        if !resized && damage.is_empty() {
-            return;
-        }
-        if resized {
-            // The old one goes first, lest there's memory for both.
-            self.picture.pixels = Vec::new();
-            self.picture = Picture {
-                width: size.width,
-                height: size.height,
-                pixels: pixels.to_vec(),
-            };
-        } else {
-            copy(pixels, damage, &mut self.picture);
-        }
-        for viewer in self.viewers.values_mut() {
-            if resized {
-                viewer.stale = Stale::all(viewer.size);
-            } else {
-                damage.iter().for_each(|rect| viewer.stale.add(rect));
-            }
-        }
-    }
-
-    /// What there's to do for a viewer, if anything.
-    fn next(&mut self, id: u64) -> Option<Next> {
-        let Some(viewer) = self.viewers.get_mut(&id) else {
-            return Some(Next::Gone);
-        };
-        if let Some(update) = viewer.update(&self.picture) {
-            return Some(Next::Update(update));
-        }
-        (self.closing && viewer.stale.is_empty()).then_some(Next::Finished)
-    }
-
-    /// Gives a place to a viewer, if there's one or another makes room. Returns the size that it sees.
-    fn admit(&mut self, id: u64, now: Instant) -> Option<Size> {
-        if self.viewers.len() >= MOST_VIEWERS {
-            let idlest = self.idlest(now)?;
-            self.viewers.remove(&idlest);
-            if let Some(connection) = self.connections.get(&idlest) {
-                connection.end();
-            }
-        }
-        let size = shown_size(&self.picture);
-        self.viewers.insert(id, Viewer::new(size, now));
-        Some(size)
-    }
-
-    /// The viewer that has asked for nothing for the longest time.
-    fn idlest(&self, now: Instant) -> Option<u64> {
-        let idle = self.viewers.iter().filter(|(_, viewer)| {
-            !viewer.ready && now.saturating_duration_since(viewer.asked) >= IDLE
-        });
-        idle.min_by_key(|(_, viewer)| viewer.asked)
-            .map(|(id, _)| *id)
-    }
-
-    /// Ends the connection that hasn't said hello for the longest time. Returns whether there's one.
-    fn end_longest_silence(&mut self, now: Instant) -> bool {
-        let silent = self.connections.values_mut().filter(|connection| {
-            connection.is_greeting && now.saturating_duration_since(connection.since) >= SILENT
-        });
-        let Some(connection) = silent.min_by_key(|connection| connection.since) else {
-            return false;
-        };
-        connection.is_greeting = false;
-        connection.end();
-        true
-    }
-
-    /// Types a key. It's pressed only where there's room, but always released, lest it sticks: what
-    /// viewers hold bounds that.
-    fn type_key(&mut self, keyboard: &mut Keyboard, keysym: u32, down: bool) {
-        if !down || self.keys.len() < MOST_KEYS {
-            self.type_codes(keyboard.codes(keysym, down));
-        }
-    }
-
-    fn type_codes(&mut self, codes: Vec<u8>) {
-        if !codes.is_empty() {
-            self.keys.push_back(codes);
-        }
-    }
-}
-
-/// Copies `rects` of a picture's new pixels.
-fn copy(pixels: &[u32], rects: &[Rect], picture: &mut Picture) {
-    for rect in rects {
-        for y in rect.y..rect.y + rect.size.height {
-            let start = y as usize * picture.width as usize + rect.x as usize;
-            let row = start..start + rect.size.width as usize;
-            picture.pixels[row.clone()].copy_from_slice(&pixels[row]);
-        }
-    }
-}
-
-/// One who watches.
-struct Viewer {
-    /// The size that it was told last.
-    size: Size,
-    /// Whether it can be told another one.
-    resizable: bool,
-    encoding: Encoding,
-    format: PixelFormat,
-    /// It must be told the palette before it gets pixels.
-    needs_palette: bool,
-    stale: Stale,
-    /// What it wants even if that didn't change.
-    wanted: Option<Rect>,
-    /// It's ready for an update.
-    ready: bool,
-    /// When it last asked for one.
-    asked: Instant,
-}
-
-impl Viewer {
-    fn new(size: Size, now: Instant) -> Self {
-        Self {
-            size,
-            resizable: false,
-            encoding: Encoding::Raw,
-            format: PixelFormat::default(),
-            needs_palette: false,
-            stale: Stale::all(size),
-            wanted: None,
-            ready: false,
-            asked: now,
-        }
-    }
-
-    /// Whether the viewer is ready for an update, and something changed.
-    fn has_update(&self, picture: &Picture) -> bool {
-        let wants = self.wanted.is_some() || !self.stale.is_empty();
-        self.ready && (wants || self.must_resize(picture))
-    }
-
-    fn must_resize(&self, picture: &Picture) -> bool {
-        self.resizable && self.size != shown_size(picture)
-    }
-
-    fn set_format(&mut self, format: PixelFormat) {
-        self.format = format;
-        self.needs_palette = format.has_palette;
-    }
-
-    /// Asks for an update. How large `rect` is costs nothing until there's one.
-    fn ask(&mut self, rect: Option<&Rect>, now: Instant) {
-        let wanted = rect.and_then(|rect| within(rect, self.size));
-        self.wanted = match (self.wanted.take(), wanted) {
-            (Some(one), Some(other)) => Some(around(&one, &other)),
-            (one, other) => one.or(other),
-        };
-        (self.ready, self.asked) = (true, now);
-    }
-
-    /// An update, if there is one. A new size is told first.
-    fn update(&mut self, picture: &Picture) -> Option<Update> {
-        if !self.has_update(picture) {
-            return None;
-        }
-        self.ready = false;
-        let wanted = self.wanted.take();
-        if self.must_resize(picture) {
-            self.size = shown_size(picture);
-            self.stale = Stale::all(self.size);
-            return Some(Update::Size(self.size));
-        }
-        if let Some(rect) = wanted {
-            self.stale.add(&rect);
-        }
-        Some(Update::Pixels {
-            pieces: stale::pieces(&self.stale.take()),
-            encoding: self.encoding,
-            format: self.format,
-            with_palette: std::mem::take(&mut self.needs_palette),
-        })
-    }
-}
-
-/// The part of a rectangle that is in a picture of this size.
-fn within(rect: &Rect, size: Size) -> Option<Rect> {
-    let width = rect.size.width.min(size.width.checked_sub(rect.x)?);
-    let height = rect.size.height.min(size.height.checked_sub(rect.y)?);
-    let size = Size { width, height };
-    (size.pixels() > 0).then_some(Rect { size, ..*rect })
-}
-
-/// The smallest rectangle that has both.
-fn around(one: &Rect, other: &Rect) -> Rect {
-    let (x, y) = (one.x.min(other.x), one.y.min(other.y));
-    let right = |rect: &Rect| rect.x + rect.size.width;
-    let bottom = |rect: &Rect| rect.y + rect.size.height;
-    let size = Size {
-        width: right(one).max(right(other)) - x,
-        height: bottom(one).max(bottom(other)) - y,
-    };
-    Rect { x, y, size }
-}
-
-/// What a viewer can see of a picture.
-fn shown_size(picture: &Picture) -> Size {
-    let Size { width, height } = picture.size();
-    Size {
-        width: width.min(LONGEST),
-        height: height.min(LONGEST),
-    }
 }
 
 /// Serves whoever connects.

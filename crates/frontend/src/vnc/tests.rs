@@ -4,8 +4,12 @@ use std::net::SocketAddr;
 
 use rand::prelude::*;
 
+use super::guesses::WrongGuesses;
+use super::state::{IDLE, MOST_KEYS};
+use super::updates::Update;
 use super::*;
 use crate::address::Access;
+use crate::picture::Picture;
 
 const RFB_3_8: &[u8; 12] = b"RFB 003.008\n";
 /// No wait takes so long, unless something is wrong.
