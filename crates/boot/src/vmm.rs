@@ -219,7 +219,9 @@ impl Watch<'_> {
             self.quiet = Duration::ZERO;
         }
         self.accesses = accesses;
-        self.has_drawn |= changed && self.is_visible(&scanout);
+        if changed && !self.has_drawn {
+            self.has_drawn = self.is_visible(&scanout);
+        }
         Ok(scanout)
     }
 
